@@ -1,0 +1,47 @@
+//! The keyed index: canonical forms, digests, and the reference scanner that finds markers in text.
+
+use crate::{canary::CanaryId, marker::MarkerKind};
+use serde::{Deserialize, Serialize};
+
+/// Whose marker it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// A canary that is planned, planted, or was once.
+    Canary(CanaryId),
+    /// A member of the control group, by its number: minted like the others and never planted.
+    Ghost(u32),
+}
+
+/// How the marker stood in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// As its canonical form, letter case and separators aside.
+    Plain,
+    /// As a digest of its canonical form.
+    Digest,
+}
+
+/// The digest under which a marker stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    Md5,
+    Sha1,
+    Sha256,
+    Sha512,
+    Ntlm,
+}
+
+/// One marker found in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub owner: Owner,
+    pub kind: MarkerKind,
+    pub form: Form,
+    pub digest: Option<Digest>,
+    /// Byte offset of the first byte of the marker in the scanned text.
+    pub offset: u64,
+    /// Line of the scanned text, from 1.
+    pub line: u64,
+}

@@ -1,0 +1,55 @@
+//! The self-contained message about an incident. Thin: no secret, no person, no marker's value.
+
+use crate::domain::{incident::Incident, sighting::Sighting};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What the alert is about; the names are the webhook's event types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AlertType {
+    #[serde(rename = "incident.opened")]
+    IncidentOpened,
+    #[serde(rename = "incident.updated")]
+    IncidentUpdated,
+    #[serde(rename = "incident.closed")]
+    IncidentClosed,
+    #[serde(rename = "sink.test")]
+    SinkTest,
+    #[serde(rename = "system.blind")]
+    SystemBlind,
+}
+
+impl AlertType {
+    /// The event type's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlertType::IncidentOpened => "incident.opened",
+            AlertType::IncidentUpdated => "incident.updated",
+            AlertType::IncidentClosed => "incident.closed",
+            AlertType::SinkTest => "sink.test",
+            AlertType::SystemBlind => "system.blind",
+        }
+    }
+}
+
+/// One alert, the same for every sink. `id` derives from its journal entry, so that a rebuild resends under it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `a-` and the number of its journal entry.
+    pub id: String,
+    #[serde(rename = "type")]
+    pub alert_type: AlertType,
+    pub at: Timestamp,
+    /// One sentence for people: "payroll leaked: 3 canaries seen by portal, mx and pastes".
+    pub summary: String,
+    /// The incident as it stood; none for `sink.test` and `system.blind`.
+    pub incident: Option<Incident>,
+    /// The sightings that caused this alert, newest last, at most ten.
+    pub sightings: Vec<Sighting>,
+    /// MITRE ATT&CK technique ids.
+    pub attack: Vec<String>,
+    /// Address of the incident's page, where `api.public_url` is configured.
+    pub link: Option<String>,
+    /// Rehearsal or test: every sink shows it.
+    pub drill: bool,
+}

@@ -1,0 +1,89 @@
+//! Where a canary stands: this canary, in this store, from this time to that, in this generation.
+
+use canaries::{CanaryId, Marker};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a placement is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Intended and journaled; the store may or may not hold it.
+    Planned,
+    /// The store holds it.
+    Planted,
+    /// The store holds it, but not as it was planted.
+    Altered,
+    /// The store no longer holds it, and not by us.
+    Missing,
+    /// Taken out by us.
+    Withdrawn,
+}
+
+/// What stands in the store: the columns of one row, or one document.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Planting {
+    /// Column name to text value, in the store's own style.
+    Row(BTreeMap<String, String>),
+    /// One file: its name within the store, and its bytes.
+    Document {
+        /// File name, with sub-folders separated by `/`.
+        name: String,
+        /// The file's bytes.
+        #[serde(with = "base64_bytes")]
+        bytes: Vec<u8>,
+    },
+}
+
+/// The secret part of a placement, sealed under the canary's own key wherever it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Contents {
+    /// What stands in the store, as planted, password hashes too.
+    pub planting: Planting,
+    /// The markers in it, and those that it only implies: the password behind a stored hash.
+    pub markers: Vec<Marker>,
+    /// Where in the store, in the store's own terms; known once planted.
+    pub locator: Option<String>,
+}
+
+/// One placement. `contents` travels apart, sealed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    pub canary: CanaryId,
+    /// The kind's name: `employee`, `credential`, `payslip` …
+    pub kind: String,
+    /// The store's configured name.
+    pub store: String,
+    /// The planting epoch, from 1, counted per store.
+    pub generation: u32,
+    pub state: State,
+    /// When the state was last established.
+    pub since: Timestamp,
+}
+
+/// For how long a canary was in a store, as audited: the rows of the matrix that attribution works on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    pub canary: CanaryId,
+    /// The store that held it: the one it was planted in, or one that a feed copied it to.
+    pub store: String,
+    /// First known to be there.
+    pub from: Timestamp,
+    /// First known to be gone; still there where there is none.
+    pub until: Option<Timestamp>,
+}
+
+mod base64_bytes {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}

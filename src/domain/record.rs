@@ -1,0 +1,180 @@
+//! What the journal holds: every thing that happened, one record an entry. The ledger is nothing but their sum.
+
+use crate::domain::{
+    alert::Alert,
+    incident::Incident,
+    placement::{Contents, Placement},
+    sighting::Sighting,
+    verdict::Verdict,
+};
+use canaries::{CanaryId, MarkerKind, index::Digest};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{net::IpAddr, time::Duration};
+
+/// One key of the index: a keyed fingerprint and what it stands for. It tells nothing without the fingerprint key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// Keyed fingerprint of the marker's canonical form, or of a digest of it.
+    pub fingerprint: [u8; 16],
+    pub kind: MarkerKind,
+    /// The digest whose fingerprint this is; none for the plain form.
+    pub digest: Option<Digest>,
+}
+
+/// A column of a planted row that no longer holds what was planted. Values are keyed fingerprints, never text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alteration {
+    pub canary: CanaryId,
+    pub field: String,
+    pub old: String,
+    pub new: String,
+}
+
+/// Who did an operator's action: `token:ID`, `uid:1000`, or `telltale` itself.
+pub type Actor = String;
+
+/// Touches by one source at one sensor within one minute, none of them a canary's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    pub sensor: String,
+    /// None once a minute has more sources than are told apart.
+    pub source: Option<IpAddr>,
+    pub count: u64,
+}
+
+/// What came of an attempt to deliver an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// The receiver has it.
+    Delivered,
+    /// Tried again after this long.
+    Retry { after: Duration },
+    /// Given up: a dead letter, kept for replay.
+    Dead,
+}
+
+/// What an API token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Ingest,
+    Analyst,
+    Investigator,
+    Planter,
+    Auditor,
+    Admin,
+}
+
+/// One thing that happened.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A canary is about to be planted. Sealed under the canary's key. Journaled before the store is touched.
+    Planned {
+        placement: Placement,
+        contents: Contents,
+        index: Vec<IndexEntry>,
+    },
+    /// The store holds the canary, at this locator. Sealed under the canary's key.
+    Planted {
+        canary: CanaryId,
+        locator: String,
+    },
+    /// A planned canary that never reached its store (a conflict, a rolled-back transaction).
+    Abandoned {
+        canaries: Vec<CanaryId>,
+    },
+    /// What is really in a store: the audited presence. `present` holds own and copied canaries alike.
+    Verified {
+        store: String,
+        present: Vec<CanaryId>,
+        missing: Vec<CanaryId>,
+        altered: Vec<Alteration>,
+        copied: Vec<CanaryId>,
+    },
+    /// Taken out of the store, by us.
+    Withdrawn {
+        store: String,
+        canaries: Vec<CanaryId>,
+    },
+    /// From now on, new canaries of this store belong to this generation.
+    GenerationOpened {
+        store: String,
+        generation: u32,
+    },
+    /// A canary was touched. Sealed under the canary's key. `evidence` is base64, at most 64 KiB of what was received.
+    Sighted {
+        sighting: Sighting,
+        evidence: String,
+    },
+    /// The strangers of one minute, folded.
+    Strangers {
+        minute: Timestamp,
+        tallies: Vec<Tally>,
+    },
+    /// An incident opened or changed, with the alert that tells of it and the sinks it is due at: one transaction.
+    /// The alert's id is derived from this entry when the ledger takes it in.
+    IncidentMoved {
+        incident: Incident,
+        /// Sightings up to and including this journal entry have been judged.
+        judged: u64,
+        /// Ids of the sightings that joined with this record.
+        joined: Vec<u64>,
+        alert: Option<Alert>,
+        sinks: Vec<String>,
+        by: Actor,
+    },
+    /// An alert without an incident: `sink.test`, `system.blind`.
+    AlertRaised {
+        alert: Alert,
+        sinks: Vec<String>,
+        by: Actor,
+    },
+    /// A delivery was attempted.
+    Attempted {
+        alert: String,
+        sink: String,
+        attempt: u32,
+        outcome: AttemptOutcome,
+        status: Option<u16>,
+        /// Redacted answer or error, at most 16 kB.
+        response: String,
+    },
+    /// An API token was made. Only the SHA-256 of the token is kept.
+    TokenIssued {
+        id: String,
+        role: Role,
+        sha256: [u8; 32],
+        by: Actor,
+    },
+    TokenRevoked {
+        id: String,
+        by: Actor,
+    },
+    /// Somebody looked at, or did, something that is on the record: a reveal, an export, a key rotation.
+    Acted {
+        by: Actor,
+        action: String,
+        detail: String,
+    },
+    /// How far a polling sensor has read; its own format.
+    Positioned {
+        sensor: String,
+        position: serde_json::Value,
+    },
+    /// A leaked file was taken in; its bytes lie sealed under its own key in the evidence folder.
+    MaterialTaken {
+        trace: String,
+        file: String,
+        sha256: String,
+        bytes: u64,
+    },
+    /// A trace came to its verdict.
+    Traced {
+        trace: String,
+        verdict: Verdict,
+        by: Actor,
+    },
+}

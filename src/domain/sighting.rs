@@ -1,0 +1,72 @@
+//! A touch, as a sensor reports it, and a sighting: a touch that proved to be a canary's.
+
+use canaries::{CanaryId, MarkerKind};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One value that a visitor presented and that may be a marker. `hint` says what the sensor knows of it.
+#[derive(Clone)]
+pub struct Presented {
+    /// What kind of marker the value would be, if the place where it was presented tells: a login form's user name.
+    pub hint: Option<MarkerKind>,
+    /// The value, as presented.
+    pub value: String,
+}
+
+/// How a touch came to the sensor: attribution gives each class its own rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The text of a leaked file or paste.
+    Dump,
+    /// A login with a canary's name or password.
+    Login,
+    /// A mail or message to a canary's alias.
+    Mail,
+    /// A document or its link was opened.
+    Document,
+}
+
+/// What a sensor reports. It never judges: whether anything presented is a canary is decided by `flow::observe`.
+#[derive(Clone)]
+pub struct Touch {
+    /// The sensor's configured name.
+    pub sensor: String,
+    /// Who vouches for the report: the socket's peer, or the API token's id (`token:…`).
+    pub reporter: String,
+    /// How it came.
+    pub class: Class,
+    /// When it happened, as far as the sensor knows.
+    pub at: Timestamp,
+    /// Where it came from: the socket's peer, unless a declared proxy names another.
+    pub source_ip: Option<IpAddr>,
+    /// The service touched: `portal`, `smtp`, a paste's address, `vpn`.
+    pub service: String,
+    /// The values that may be markers.
+    pub presented: Vec<Presented>,
+    /// Free text in which markers may stand: a paste, a mail's body.
+    pub text: Vec<u8>,
+    /// What was received, for the record: kept, sealed, only if a canary is in it.
+    pub evidence: Vec<u8>,
+}
+
+/// A canary was touched. Everything in it is kept under the canary's own key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Its place in the journal.
+    pub id: u64,
+    /// When it happened, as the sensor told.
+    pub at: Timestamp,
+    /// When it was made durable here.
+    pub received_at: Timestamp,
+    pub sensor: String,
+    pub reporter: String,
+    pub source_ip: Option<IpAddr>,
+    pub service: String,
+    pub canary: CanaryId,
+    pub marker_kind: MarkerKind,
+    pub class: Class,
+    /// A rehearsal's sighting: shown as one, and never counted in another verdict.
+    pub drill: bool,
+}

@@ -1,0 +1,104 @@
+//! The verdict: what attribution says of a set of sightings. Its JSON is the contract of `trace --json`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The answer in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// One store, with every condition of the decision rule met.
+    Attributed,
+    /// Canaries were seen, and at least one condition failed: `why_not` names each.
+    Inconclusive,
+    /// No canary was seen.
+    #[default]
+    NothingFound,
+}
+
+/// One candidate store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoreScore {
+    pub store: String,
+    pub accused: bool,
+    /// log10 of its likelihood over that of the best rival in which it is not a source.
+    pub log10_lr: Option<f64>,
+    /// With equal priors.
+    pub posterior: Option<f64>,
+    /// Of the presence-coded canaries; `null` until such canaries exist.
+    pub e_value_log10: Option<f64>,
+    /// Chance that so many of the seen canaries are this store's, were the seen drawn blindly from planted and ghosts.
+    pub ghost_p: Option<f64>,
+    /// Sightings of canaries that this store held.
+    pub sightings: u64,
+    /// Distinct canaries among them.
+    pub distinct_canaries: u64,
+}
+
+/// The best hypothesis that competes with the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunnerUp {
+    /// A store's name, `nothing_leaked`, or `registry_leaked`.
+    pub hypothesis: String,
+    pub log10_lr: f64,
+}
+
+/// When the copy was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub confidence: f64,
+}
+
+/// A part of the material that could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotScanned {
+    pub path: String,
+    pub member: Option<String>,
+    pub reason: String,
+}
+
+/// What was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Material {
+    pub rows: Option<u64>,
+    pub bytes: u64,
+    pub not_scanned: Vec<NotScanned>,
+}
+
+/// What can be said of the claim that came with the material.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    pub authentic: Option<bool>,
+    pub recycled: Option<bool>,
+    /// Generations of the accused store whose canaries were seen.
+    pub generations: Vec<u32>,
+}
+
+/// How a store kept the passwords that leaked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PasswordStorage {
+    pub scheme: String,
+    pub salt: String,
+    pub verified: u64,
+}
+
+/// The whole verdict.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub verdict: Outcome,
+    /// Every candidate, best first.
+    pub stores: Vec<StoreScore>,
+    pub runner_up: Option<RunnerUp>,
+    /// Stores that the evidence rules out.
+    pub excluded: Vec<String>,
+    /// Stores that nothing seen tells apart from the first.
+    pub indistinguishable: Vec<String>,
+    pub window: Option<Window>,
+    pub material: Option<Material>,
+    pub claim: Option<Claim>,
+    pub password_storage: Option<Vec<PasswordStorage>>,
+    /// Each condition of the decision rule that failed, in words.
+    pub why_not: Vec<String>,
+}

@@ -1,0 +1,1 @@
+//! A leaked file to streams of text.

@@ -1,0 +1,1 @@
+//! The queryable state, rebuilt from the journal.

@@ -1,0 +1,80 @@
+//! What every sensor does: it reports, and never judges. It reaches neither ledger, stores nor sinks.
+
+use crate::domain::{
+    section::{Section, SectionError},
+    sighting::Touch,
+};
+use async_trait::async_trait;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// One row of `sensors::ALL`.
+pub struct Entry {
+    /// The `kind` of the configuration.
+    pub kind: &'static str,
+    /// One sentence for help and errors.
+    pub about: &'static str,
+    /// Builds the sensor from its section, opening nothing.
+    pub build: fn(&Section) -> Result<Box<dyn Sensor>, SectionError>,
+}
+
+/// A sensor that is running.
+pub struct Running {
+    /// Where it listens; none for one that polls.
+    pub address: Option<SocketAddr>,
+    /// Ends when the sensor was told to stop, or could not go on.
+    pub task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Something that watches for touches.
+#[async_trait]
+pub trait Sensor: Send + Sync {
+    /// Opens what it needs (binds its listener), and goes on in the background until `stop`. An error says what,
+    /// where and how to mend it.
+    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running>;
+
+    /// The address that others reach it at, for `check` and document links; none for one that polls.
+    fn public_url(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether its source can be reached, changing nothing: for `check`.
+    async fn probe(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// The touch could not be made durable: a full disk, a failed sync. A mail server answers 451; a decoy keeps its
+/// usual answer.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the journal could not make it durable")]
+pub struct NotDurable;
+
+/// Whatever takes reports. `flow::observe` is the one of the service.
+#[async_trait]
+pub trait Observer: Send + Sync {
+    /// Makes the touch durable. Canary or stranger, it takes the same time and gives the same answer.
+    async fn observe(&self, touch: Touch) -> Result<(), NotDurable>;
+
+    /// Makes a polling sensor's position durable.
+    async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable>;
+
+    /// The position that was last remembered.
+    async fn recall(&self, sensor: &str) -> Option<serde_json::Value>;
+
+    /// Counts something that the sensor refused or could not do, under one of few fixed reasons.
+    fn refused(&self, sensor: &str, reason: &'static str);
+}
+
+/// The one thing that a sensor holds of the house.
+#[derive(Clone)]
+pub struct Reporter(pub Arc<dyn Observer>);
+
+impl std::ops::Deref for Reporter {
+    type Target = dyn Observer;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}

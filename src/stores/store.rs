@@ -1,0 +1,156 @@
+//! What every store does. A store knows columns and text; which persona field a column means, and what a canary is,
+//! is known above it.
+
+use crate::domain::{
+    placement::Planting,
+    section::{Section, SectionError},
+};
+use async_trait::async_trait;
+use canaries::{CanaryId, Field};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One row of `stores::ALL`.
+pub struct Entry {
+    /// The `kind` of the configuration.
+    pub kind: &'static str,
+    /// One sentence for help and errors.
+    pub about: &'static str,
+    /// Builds the store from its section, touching nothing outside.
+    pub build: fn(&Section) -> Result<Box<dyn Store>, SectionError>,
+}
+
+/// Why a store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Could not be reached, or was busy: the same call may succeed later. Nothing was changed, or it is not known.
+    #[error("{0}")]
+    Retry(String),
+    /// Cannot succeed as things are; says what, where and how to mend it. Nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// These canaries hold a value that stands in the store already: mint them anew. Nothing was changed.
+    #[error("{} of the new values stand in the store already", .0.len())]
+    Taken(Vec<CanaryId>),
+    /// The store no longer holds what was planted as it was planted. Nothing was changed.
+    #[error("{0}")]
+    Drifted(String),
+}
+
+/// The column that holds the hash of the canary's password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordColumn {
+    pub column: String,
+    /// `plain md5 sha1 sha256 ntlm ssha bcrypt argon2id`
+    pub scheme: String,
+}
+
+/// Which column holds which persona field: `[stores.columns]` of the configuration, or what `profile` proposes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// `password_hash = { column = "pwd", scheme = "bcrypt" }`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<PasswordColumn>,
+    /// `given_name = "first_name"`
+    #[serde(flatten)]
+    pub fields: BTreeMap<Field, String>,
+}
+
+/// `[stores.guard]`: must answer the same before and after planting, within the same transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    pub query: String,
+}
+
+/// What a store takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Rows of columns.
+    Rows,
+    /// Files.
+    Documents,
+}
+
+/// One column, as `profile` sees it. Shapes and counts only: no value of any person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnProfile {
+    pub name: String,
+    /// The store's own type name; empty where it has none.
+    pub type_name: String,
+    pub nullable: bool,
+    pub unique: bool,
+    /// `table.column` that it refers to.
+    pub references: Option<String>,
+    /// Whether the store fills it by itself (default, sequence, generated).
+    pub generated: bool,
+    /// What its values look like.
+    pub shape: canaries::shape::Shape,
+}
+
+/// A store as `profile` sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Rows in all.
+    pub rows: u64,
+    pub columns: Vec<ColumnProfile>,
+}
+
+/// One thing to plant.
+#[derive(Clone)]
+pub struct NewPlanting {
+    pub canary: CanaryId,
+    pub planting: Planting,
+    /// Columns (or, for documents, nothing) whose values identify the canary: checked against the store's rows.
+    pub marker_columns: Vec<String>,
+}
+
+/// One thing that was planted.
+#[derive(Clone)]
+pub struct Placed {
+    pub canary: CanaryId,
+    pub planting: Planting,
+    /// What `plant` answered, or `read` found.
+    pub locator: String,
+    /// As in `NewPlanting`.
+    pub marker_columns: Vec<String>,
+}
+
+/// One row, or document, that the store holds. It is looked at and forgotten, never kept.
+pub struct Stored {
+    /// Where it is, in the store's own terms; the same as `plant` answers for it.
+    pub locator: String,
+    /// What it is; a null column is left out.
+    pub planting: Planting,
+}
+
+/// A system that holds HR data.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Rows or documents.
+    fn takes(&self) -> Takes;
+
+    /// The column mapping that the operator configured; empty where it is left to `profile`.
+    fn columns(&self) -> &Columns;
+
+    /// The constant columns of the configuration: what keeps a canary out of payroll and headcount.
+    fn constants(&self) -> &BTreeMap<String, String>;
+
+    /// Looks at every row and keeps shapes and counts. Fails where the store cannot be reached or read; also the
+    /// reachability probe of `check`, which then needs rights to write too: what is missing is an error that names it.
+    async fn profile(&self) -> Result<Profile, StoreError>;
+
+    /// Shows every row or document that the store holds to `visit`, with the columns named (all where empty),
+    /// streaming: memory does not grow with the store.
+    async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError>;
+
+    /// Plants all of these or none, and answers their locators in order. In one transaction, where the store has
+    /// such: checks that no value of a marker column stands in its rows (`Taken`), runs the guard query before and
+    /// after, fills the columns that are neither given nor nullable from the constraints it finds.
+    async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError>;
+
+    /// Takes out exactly these, whoever else wrote meanwhile, and leaves everything else byte for byte. One that is
+    /// gone already is no error. Answers the canaries that it found and removed.
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError>;
+}

@@ -1,0 +1,1 @@
+//! Tests of `attribution` through its public face.

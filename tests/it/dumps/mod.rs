@@ -1,0 +1,1 @@
+//! Tests of `dumps` through its public face.

@@ -1,0 +1,10 @@
+//! The one test binary: folders mirror `src/`.
+
+mod attribution;
+mod dumps;
+mod journal;
+mod ledger;
+mod sensors;
+mod sinks;
+mod stores;
+mod support;

@@ -1,0 +1,1 @@
+//! Tests of `sensors` through its public face.

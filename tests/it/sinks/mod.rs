@@ -1,0 +1,1 @@
+//! Tests of `sinks` through its public face.

@@ -1,0 +1,1 @@
+//! Tests of `stores` through its public face.
