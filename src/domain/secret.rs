@@ -1,21 +1,38 @@
 //! Values of the configuration that nobody may print.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use std::{cell::Cell, fmt};
+use std::{cell::RefCell, collections::HashSet, fmt};
 use zeroize::Zeroizing;
 
 /// The single key under which the configuration hands over a secret that it has read from its source.
 pub const RESOLVED: &str = "$resolved";
 
-thread_local! {
-    static LITERALS_ALLOWED: Cell<bool> = const { Cell::new(false) };
+#[derive(Default)]
+struct Policy {
+    literals: bool,
+    read: HashSet<String>,
 }
 
-/// Runs `read` with literal secrets allowed or refused, as `allow_literal_secrets` says.
-pub fn with_literals<T>(allowed: bool, read: impl FnOnce() -> T) -> T {
-    let before = LITERALS_ALLOWED.replace(allowed);
-    let outcome = read();
-    LITERALS_ALLOWED.set(before);
+impl Policy {
+    fn allows(&self, value: &str) -> bool {
+        self.literals || self.read.contains(value)
+    }
+}
+
+thread_local! {
+    static POLICY: RefCell<Policy> = RefCell::new(Policy::default());
+}
+
+/// Runs `build` with literal secrets allowed or refused, as `allow_literal_secrets` says.
+pub fn with_literals<T>(allowed: bool, build: impl FnOnce() -> T) -> T {
+    with_read(allowed, HashSet::new(), build)
+}
+
+/// Runs `build` with these values known to come from outside the configuration file, and so no literals.
+pub fn with_read<T>(literals: bool, read: HashSet<String>, build: impl FnOnce() -> T) -> T {
+    let before = POLICY.replace(Policy { literals, read });
+    let outcome = build();
+    POLICY.replace(before);
     outcome
 }
 
@@ -55,7 +72,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Source::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))? {
             Source::Resolved { value } => Ok(Secret::new(value)),
-            Source::Literal(value) if LITERALS_ALLOWED.get() => Ok(Secret::new(value)),
+            Source::Literal(value) if POLICY.with_borrow(|policy| policy.allows(&value)) => Ok(Secret::new(value)),
             Source::Literal(_) => Err(D::Error::custom(format!("a literal secret is refused: {EXPECTED}"))),
         }
     }
@@ -105,7 +122,7 @@ impl<'de> Deserialize<'de> for Address {
                 Source::Literal(value) => (value, true),
             };
         let has_password = url::Url::parse(&value).is_ok_and(|url| url.password().is_some());
-        if literal && has_password && !LITERALS_ALLOWED.get() {
+        if literal && has_password && !POLICY.with_borrow(|policy| policy.allows(&value)) {
             return Err(D::Error::custom(format!("an address with a password in it is a secret: {EXPECTED}")));
         }
         Ok(Address::new(value))

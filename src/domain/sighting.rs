@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// One value that a visitor presented and that may be a marker. `hint` says what the sensor knows of it.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Presented {
     /// What kind of marker the value would be, if the place where it was presented tells: a login form's user name.
     pub hint: Option<MarkerKind>,
@@ -29,7 +29,7 @@ pub enum Class {
 }
 
 /// What a sensor reports. It never judges: whether anything presented is a canary is decided by `flow::observe`.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Touch {
     /// The sensor's configured name.
     pub sensor: String,
@@ -46,8 +46,10 @@ pub struct Touch {
     /// The values that may be markers.
     pub presented: Vec<Presented>,
     /// Free text in which markers may stand: a paste, a mail's body.
+    #[serde(with = "crate::domain::placement::base64_bytes")]
     pub text: Vec<u8>,
     /// What was received, for the record: kept, sealed, only if a canary is in it.
+    #[serde(with = "crate::domain::placement::base64_bytes")]
     pub evidence: Vec<u8>,
 }
 

@@ -1,0 +1,96 @@
+//! The register of canaries. Values only on request, and every reveal is a journal entry.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        long,
+        problem::Problem,
+        stores::acted,
+    },
+    domain::placement::State as PlacementState,
+    flow::context::Context,
+};
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
+use canaries::{CanaryId, MarkerKind};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Which canaries, and whether with values.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    pub store: Option<String>,
+    #[serde(default)]
+    pub reveal: bool,
+}
+
+/// One line of the register.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registered {
+    pub canary: CanaryId,
+    pub kind: String,
+    pub store: String,
+    /// Only with `reveal`.
+    pub locator: Option<String>,
+    pub generation: u32,
+    pub state: PlacementState,
+    pub markers: Vec<RegisteredMarker>,
+}
+
+/// A marker of the register.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RegisteredMarker {
+    pub kind: MarkerKind,
+    /// Only with `reveal`.
+    pub value: Option<String>,
+}
+
+/// The register, one object a line.
+#[utoipa::path(get, path = "/api/v1/canaries", tag = "canaries", params(Filter),
+    responses((status = 200, description = "NDJSON, one canary a line"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn list(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Problem> {
+    caller.needs(if filter.reveal { Right::Investigate } else { Right::Plant })?;
+    if let Some(store) = &filter.store {
+        context.store(store)?;
+    }
+    if filter.reveal {
+        let chosen: Vec<String> = filter.store.iter().cloned().collect();
+        acted(&context, &caller, "reveal", &chosen).await?;
+    }
+    context.settle()?;
+    let placements = context.ledger.placements(filter.store.as_deref()).map_err(Problem::from)?;
+    let (lines, answer) = mpsc::channel::<Registered>(64);
+    tokio::spawn(async move {
+        for placement in placements {
+            let Ok(contents) = context.ledger.contents(&context.journal, placement.canary) else { continue };
+            let registered = Registered {
+                canary: placement.canary,
+                kind: placement.kind,
+                store: placement.store,
+                locator: contents.locator.filter(|_| filter.reveal),
+                generation: placement.generation,
+                state: placement.state,
+                markers: contents
+                    .markers
+                    .into_iter()
+                    .map(|marker| RegisteredMarker {
+                        kind: marker.kind,
+                        value: Some(marker.value).filter(|_| filter.reveal),
+                    })
+                    .collect(),
+            };
+            if lines.send(registered).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(long::stream(answer))
+}

@@ -1,0 +1,165 @@
+//! Incidents: read and moved.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        problem::Problem,
+    },
+    domain::{
+        alert::AlertType,
+        incident::{Incident, State as IncidentState},
+        record::Record,
+    },
+    flow::{context::Context, error::FlowError, judge},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Part of a longer list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Items a page: 100 unless told, 1000 at most.
+    pub limit: Option<usize>,
+}
+
+impl Page {
+    /// The limit that holds.
+    pub fn size(&self) -> usize {
+        self.limit.unwrap_or(100).clamp(1, 1000)
+    }
+}
+
+/// An incident as the API shows it.
+pub fn shown(incident: &Incident) -> Value {
+    json!({
+        "id": incident.id,
+        "state": incident.state,
+        "severity": incident.severity,
+        "opened_at": incident.opened_at,
+        "updated_at": incident.updated_at,
+        "sightings": incident.sightings,
+        "sensors": incident.sensors,
+        "canaries": incident.canaries,
+        "drill": incident.drill,
+        "attribution": incident.attribution,
+    })
+}
+
+/// Incidents, newest first.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(Page),
+    responses((status = 200, description = "items, next_cursor"), (status = 403, body = Problem)))]
+pub async fn list(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Incidents)?;
+    context.settle()?;
+    let (incidents, next) = context.ledger.incidents(page.cursor.as_deref(), page.size())?;
+    let items: Vec<Value> = incidents.iter().map(shown).collect();
+    Ok(Json(json!({ "items": items, "next_cursor": next })))
+}
+
+/// One incident.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
+pub async fn show(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Incidents)?;
+    context.settle()?;
+    Ok(Json(shown(&known(&context, &id)?)))
+}
+
+/// Its sightings, oldest first.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/sightings", tag = "incidents", params(("id" = String, Path), Page),
+    responses((status = 200, description = "items, next_cursor"), (status = 404, body = Problem)))]
+pub async fn sightings(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Incidents)?;
+    context.settle()?;
+    known(&context, &id)?;
+    let after: u64 = match page.cursor.as_deref().map(str::parse) {
+        None => 0,
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Err(Problem::bad_request("cursor: not one that this list gave")),
+    };
+    let mut items = context.ledger.sightings(&context.journal, &id)?;
+    items.retain(|sighting| sighting.id > after);
+    let more = items.len() > page.size();
+    items.truncate(page.size());
+    let next = items.last().filter(|_| more).map(|last| last.id.to_string());
+    Ok(Json(json!({ "items": items, "next_cursor": next })))
+}
+
+/// Open to acknowledged.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/ack", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, description = "The incident"), (status = 409, body = Problem)))]
+pub async fn acknowledge(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    transition(&context, &caller, &id, IncidentState::Acknowledged).await
+}
+
+/// To closed; its sinks are told.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/close", tag = "incidents", params(("id" = String, Path)),
+    responses((status = 200, description = "The incident"), (status = 409, body = Problem)))]
+pub async fn close(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    transition(&context, &caller, &id, IncidentState::Closed).await
+}
+
+async fn transition(
+    context: &Context,
+    caller: &Caller,
+    id: &str,
+    state: IncidentState,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Incidents)?;
+    let _judging = context.judging.lock().await;
+    context.settle()?;
+    let mut incident = known(context, id)?;
+    if incident.state == IncidentState::Closed {
+        return Err(Problem::new(axum::http::StatusCode::CONFLICT, format!("{id} is closed already")));
+    }
+    incident.state = state;
+    incident.updated_at = context.now();
+    let alert = (state == IncidentState::Closed)
+        .then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
+    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let moved = Record::IncidentMoved {
+        incident: incident.clone(),
+        judged: context.ledger.judged()?,
+        joined: Vec::new(),
+        alert,
+        sinks,
+        by: caller.actor.clone(),
+    };
+    context.journal.append(&moved).await.map_err(FlowError::from)?;
+    context.settle()?;
+    context.due.notify_waiters();
+    Ok(Json(shown(&incident)))
+}
+
+fn known(context: &Context, id: &str) -> Result<Incident, Problem> {
+    context.ledger.incident(id)?.ok_or_else(|| Problem::not_found(format!("no incident has the id {id:?}")))
+}

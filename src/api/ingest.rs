@@ -1,0 +1,39 @@
+//! What login endpoints send. The answer never tells which lines were canaries.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        problem::Problem,
+    },
+    flow::{context::Context, observe},
+    sensors::{logins, sensor::NotDurable},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use futures_util::future::join_all;
+use serde_json::json;
+use std::sync::Arc;
+
+/// One login event as JSON, or many as NDJSON.
+#[utoipa::path(post, path = "/api/v1/logins", tag = "ingest", request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 202, description = "accepted, refused"), (status = 422, description = "No line is a login event"), (status = 503, body = Problem)))]
+pub async fn post_logins(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    caller.needs(Right::Ingest)?;
+    let parsed = logins::parse(&body, &caller.actor, context.now());
+    let accepted = parsed.touches.len();
+    let outcomes = join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch))).await;
+    if outcomes.iter().any(|outcome| matches!(outcome, Err(NotDurable))) {
+        return Err(crate::flow::error::FlowError::NotDurable.into());
+    }
+    let status = if accepted == 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::ACCEPTED };
+    Ok((status, Json(json!({ "accepted": accepted, "refused": parsed.refused }))).into_response())
+}

@@ -1,0 +1,117 @@
+//! The journal: read by auditors, verified, backed up.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        incidents::Page,
+        problem::Problem,
+    },
+    domain::record::Record,
+    flow::context::Context,
+    journal::{backup, verify},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio_util::io::ReaderStream;
+
+/// Entries in order. What is sealed under a canary's or file's own key is named, not shown.
+#[utoipa::path(get, path = "/api/v1/journal", tag = "journal", params(Page),
+    responses((status = 200, description = "items, next_cursor"), (status = 403, body = Problem)))]
+pub async fn list(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Audit)?;
+    let from = match page.cursor.as_deref().map(str::parse::<u64>) {
+        None => 0,
+        Some(Ok(from)) => from,
+        Some(Err(_)) => return Err(Problem::bad_request("cursor: not one that this list gave")),
+    };
+    let mut items = Vec::new();
+    let mut next = None;
+    for entry in context.journal.read(from) {
+        if items.len() == page.size() {
+            next = Some(entry.seq.to_string());
+            break;
+        }
+        let shown = match &entry.record {
+            Err(_) => json!("erased"),
+            Ok(record) => outline(record),
+        };
+        items.push(json!({ "seq": entry.seq, "at": entry.at, "entry": shown }));
+    }
+    Ok(Json(json!({ "items": items, "next_cursor": next })))
+}
+
+fn outline(record: &Record) -> Value {
+    match record {
+        Record::Planned { placement, .. } => json!({ "record": "planned", "placement": placement }),
+        Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
+        Record::Sighted { sighting, .. } => json!({ "record": "sighted", "sighting": sighting }),
+        Record::Held { .. } => json!({ "record": "held" }),
+        Record::TokenIssued { id, role, by, .. } => {
+            json!({ "record": "token_issued", "id": id, "role": role, "by": by })
+        }
+        open => serde_json::to_value(open).unwrap_or(Value::Null),
+    }
+}
+
+/// Checks every byte of the journal against its chain, its tree and its signed checkpoint.
+#[utoipa::path(post, path = "/api/v1/journal/verify", tag = "journal",
+    responses((status = 200, description = "entries, root, faults"), (status = 403, body = Problem)))]
+pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Result<Json<Value>, Problem> {
+    if !caller.role.may(Right::Audit) {
+        caller.needs(Right::Investigate)?;
+    }
+    let (folder, vkey) = (context.data.clone(), context.journal.vkey());
+    context.journal.checkpoint().await.map_err(anyhow::Error::from)?;
+    let report = tokio::task::spawn_blocking(move || verify::verify(&folder, &vkey))
+        .await
+        .map_err(anyhow::Error::from)?
+        .map_err(anyhow::Error::from)?;
+    Ok(Json(json!(report)))
+}
+
+/// Journal, keyring and evidence as one consistent file, also while serving.
+#[utoipa::path(post, path = "/api/v1/backup", tag = "journal",
+    responses((status = 200, description = "The backup", content_type = "application/octet-stream"), (status = 403, body = Problem)))]
+pub async fn back_up(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
+    caller.needs(Right::Administer)?;
+    crate::api::stores::acted(&context, &caller, "backup", &["journal, keyring, evidence".to_owned()]).await?;
+    let (near, far) = tokio::io::duplex(256 * 1024);
+    let mut out = tokio_util::io::SyncIoBridge::new(near);
+    let backing = context.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = backup::write(&backing.data, &backing.journal, &mut out) {
+            tracing::error!(%error, "the backup stopped; its file is not complete and will not restore");
+        }
+        let _ = out.shutdown();
+    });
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], Body::from_stream(ReaderStream::new(far))).into_response())
+}
+
+/// A new master key wraps the keyring from now on.
+#[utoipa::path(post, path = "/api/v1/keys/rotate", tag = "journal",
+    request_body(content = String, content_type = "text/plain", description = "The new master key"),
+    responses((status = 204, description = "The keyring is wrapped anew"), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn rotate_keys(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    key: String,
+) -> Result<axum::http::StatusCode, Problem> {
+    caller.needs(Right::Administer)?;
+    let key = crate::journal::master::MasterKey::read(&crate::domain::secret::Secret::new(key.trim()))
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    crate::api::stores::acted(&context, &caller, "keys rotate", &["keyring".to_owned()]).await?;
+    context.keyring.rewrap(&key).map_err(anyhow::Error::from)?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
+}
+

@@ -1,0 +1,209 @@
+//! Leaked material: traced, scanned, and, when asked, kept as evidence. Streamed; memory does not grow with it.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        long,
+        problem::Problem,
+    },
+    domain::{record::Record, verdict::Verdict},
+    flow::{
+        context::Context,
+        error::FlowError,
+        trace::{Finding, Request, Trace},
+    },
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, LazyLock, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+/// Traces under way, each until it is concluded or an hour has passed.
+static OPEN: LazyLock<Mutex<HashMap<String, (Instant, Arc<tokio::sync::Mutex<Trace>>)>>> = LazyLock::new(Mutex::default);
+const KEPT: Duration = Duration::from_secs(3600);
+const MOST_OPEN: usize = 256;
+
+/// The name of a file that is being added.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::IntoParams)]
+pub struct Named {
+    /// Its path or name, for the verdict and the sightings.
+    pub path: Option<String>,
+    /// RFC 3339 time at which it was seen, for `/material`.
+    pub seen_at: Option<String>,
+}
+
+/// Begins a trace: files are added, then it is concluded.
+#[utoipa::path(post, path = "/api/v1/traces", tag = "material", request_body(content = String, content_type = "application/json", description = "{seen_at?, record?}"),
+    responses((status = 201, description = "{trace}"), (status = 403, body = Problem)))]
+pub async fn begin(caller: Caller, Json(request): Json<Request>) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.needs(Right::Investigate)?;
+    let id = open(Trace::begin(request, caller.actor))?;
+    Ok((StatusCode::CREATED, Json(json!({ "trace": id }))))
+}
+
+/// Adds one file to a trace. Answers how many findings it held.
+#[utoipa::path(put, path = "/api/v1/traces/{id}/files", tag = "material", params(("id" = String, Path), Named),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 200, description = "{findings}"), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn add(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(named): Query<Named>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Investigate)?;
+    let trace = opened(&id)?;
+    let mut findings = 0_u64;
+    let path = named.path.unwrap_or_else(|| "material".to_owned());
+    read(context, trace, path, body, move |_| {
+        findings += 1;
+        findings
+    })
+    .await
+    .map(|findings| Json(json!({ "findings": findings.unwrap_or(0) })))
+}
+
+/// The verdict on all that was added.
+#[utoipa::path(post, path = "/api/v1/traces/{id}/conclude", tag = "material", params(("id" = String, Path)),
+    responses((status = 200, description = "The verdict"), (status = 404, body = Problem)))]
+pub async fn conclude(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Verdict>, Problem> {
+    caller.needs(Right::Investigate)?;
+    let trace = opened(&id)?;
+    OPEN.lock().expect("no thread panics while it holds the traces").remove(&id);
+    let trace = Arc::into_inner(trace)
+        .ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a file is still being added to this trace"))?
+        .into_inner();
+    Ok(Json(trace.conclude(&context).await?))
+}
+
+/// Takes one leaked file as evidence; the verdict is read at `/api/v1/traces/{id}`.
+#[utoipa::path(post, path = "/api/v1/material", tag = "material", params(Named),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 202, description = "{trace}"), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn take(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(named): Query<Named>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.needs(Right::Investigate)?;
+    let seen_at = named
+        .seen_at
+        .map(|text| text.parse().map_err(|_| Problem::bad_request("seen_at: an RFC 3339 time is expected")))
+        .transpose()?;
+    let trace = Trace::begin(Request { seen_at, record: true }, caller.actor);
+    let id = trace.id.clone();
+    let trace = Arc::new(tokio::sync::Mutex::new(trace));
+    let path = named.path.unwrap_or_else(|| "material".to_owned());
+    read(context.clone(), trace.clone(), path, body, |_| ()).await?;
+    let trace = Arc::into_inner(trace).ok_or_else(|| FlowError::Refused("the trace is busy".to_owned()))?.into_inner();
+    trace.conclude(&context).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "trace": id }))))
+}
+
+/// The verdict of a recorded trace.
+#[utoipa::path(get, path = "/api/v1/traces/{id}", tag = "material", params(("id" = String, Path)),
+    responses((status = 200, description = "The verdict"), (status = 404, body = Problem)))]
+pub async fn show(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Verdict>, Problem> {
+    caller.needs(Right::Investigate)?;
+    context.settle()?;
+    let seq = context
+        .ledger
+        .trace(&id)?
+        .ok_or_else(|| Problem::not_found(format!("no recorded trace has the id {id:?}")))?;
+    match context.journal.get(seq).and_then(|entry| entry.record.ok()) {
+        Some(Record::Traced { verdict, .. }) => Ok(Json(verdict)),
+        _ => Err(Problem::not_found(format!("the trace {id:?} was erased"))),
+    }
+}
+
+/// Every marker in one file, as NDJSON.
+#[utoipa::path(post, path = "/api/v1/scan", tag = "material", params(Named),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 200, description = "NDJSON: a finding a line, then {summary}"), (status = 403, body = Problem)))]
+pub async fn scan(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(named): Query<Named>,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.needs(Right::Investigate)?;
+    let (lines, answer) = mpsc::channel::<Value>(256);
+    let path = named.path.unwrap_or_else(|| "-".to_owned());
+    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor)));
+    tokio::spawn(async move {
+        let found = lines.clone();
+        let outcome = read(context, trace.clone(), path, body, move |finding| {
+            let _ = found.blocking_send(json!(finding));
+        })
+        .await;
+        let last = match outcome {
+            Ok(_) => json!({ "summary": trace.lock().await.material() }),
+            Err(problem) => json!({ "problem": problem }),
+        };
+        let _ = lines.send(last).await;
+    });
+    Ok(long::stream(answer))
+}
+
+
+async fn read<T: Send + 'static>(
+    context: Arc<Context>,
+    trace: Arc<tokio::sync::Mutex<Trace>>,
+    path: String,
+    body: Body,
+    mut visit: impl FnMut(&Finding) -> T + Send + 'static,
+) -> Result<Option<T>, Problem> {
+    let stream = body.into_data_stream().map_err(io::Error::other);
+    let source = StreamReader::new(stream);
+    let mut trace = trace.lock_owned().await;
+    let mut source = SyncIoBridge::new(Box::pin(source));
+    let work = move || {
+        let mut last = None;
+        trace.add(&context, &path, &mut source, &mut |finding| last = Some(visit(finding)))?;
+        Ok::<_, FlowError>(last)
+    };
+    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)??)
+}
+
+fn open(trace: Trace) -> Result<String, Problem> {
+    let mut traces = OPEN.lock().expect("no thread panics while it holds the traces");
+    traces.retain(|_, (since, _)| since.elapsed() < KEPT);
+    if traces.len() >= MOST_OPEN {
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many traces are under way: conclude some"));
+    }
+    let id = trace.id.clone();
+    traces.insert(id.clone(), (Instant::now(), Arc::new(tokio::sync::Mutex::new(trace))));
+    Ok(id)
+}
+
+fn opened(id: &str) -> Result<Arc<tokio::sync::Mutex<Trace>>, Problem> {
+    let traces = OPEN.lock().expect("no thread panics while it holds the traces");
+    traces
+        .get(id)
+        .map(|(_, trace)| trace.clone())
+        .ok_or_else(|| Problem::not_found(format!("no trace {id:?} is under way: begin one at POST /api/v1/traces")))
+}

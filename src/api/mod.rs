@@ -1,0 +1,17 @@
+//! The API: `/api/v1`, the same over the network with bearer tokens and over the data folder's Unix socket. It calls
+//! `flow` and holds no rule of its own but who may do what.
+
+pub mod access;
+pub mod canaries;
+pub mod incidents;
+pub mod ingest;
+pub mod journal;
+pub mod long;
+pub mod material;
+pub mod openapi;
+pub mod problem;
+pub mod routes;
+pub mod socket;
+pub mod stores;
+pub mod system;
+pub mod tokens;

@@ -1,0 +1,75 @@
+//! Every route, once.
+
+use crate::{
+    api::{access, canaries, incidents, ingest, journal, material, openapi::Description, stores, system, tokens},
+    flow::context::Context,
+};
+use axum::{Json, Router, extract::DefaultBodyLimit, middleware, routing::get};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// A line of login events may be long, a batch longer; material has no limit, it is streamed.
+const BODY: usize = 64 * 1024 * 1024;
+
+/// The whole API.
+pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
+    let (known, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(stores::profile))
+        .routes(routes!(stores::make_plan))
+        .routes(routes!(stores::do_plant))
+        .routes(routes!(stores::do_verify))
+        .routes(routes!(stores::do_rotate))
+        .routes(routes!(stores::do_withdraw))
+        .routes(routes!(canaries::list))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::show))
+        .routes(routes!(incidents::sightings))
+        .routes(routes!(incidents::acknowledge))
+        .routes(routes!(incidents::close))
+        .routes(routes!(ingest::post_logins))
+        .routes(routes!(material::begin))
+        .routes(routes!(material::show))
+        .routes(routes!(material::conclude))
+        .routes(routes!(journal::list))
+        .routes(routes!(journal::check))
+        .routes(routes!(journal::back_up))
+        .routes(routes!(journal::rotate_keys))
+        .routes(routes!(system::do_check))
+        .routes(routes!(system::test_sinks))
+        .layer(DefaultBodyLimit::max(BODY))
+        .split_for_parts();
+    let (streamed, more) = OpenApiRouter::new()
+        .routes(routes!(material::add))
+        .routes(routes!(material::take))
+        .routes(routes!(material::scan))
+        .layer(DefaultBodyLimit::disable())
+        .split_for_parts();
+    let (open, rest) =
+        OpenApiRouter::new().routes(routes!(system::healthz)).routes(routes!(system::readyz)).split_for_parts();
+    description.merge(more);
+    description.merge(rest);
+    let exposed = metrics.clone();
+    known
+        .merge(streamed)
+        .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
+        .merge(open)
+        .route("/api/openapi.json", get(|| async move { Json(description) }))
+        .route(
+            "/metrics",
+            get(|| async move { exposed.map(|metrics| metrics.render()).unwrap_or_default() }),
+        )
+        .with_state(context)
+}
+
+/// Only what senders outside may post: `api.ingest_listen`.
+pub fn ingest(context: Arc<Context>) -> Router {
+    let (router, _) = OpenApiRouter::<Arc<Context>>::new().routes(routes!(ingest::post_logins)).split_for_parts();
+    router
+        .layer(DefaultBodyLimit::max(BODY))
+        .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
+        .with_state(context)
+}

@@ -1,0 +1,68 @@
+//! Health, metrics, `check`, and test alerts.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        long,
+        problem::Problem,
+    },
+    flow::{check, context::Context, notify},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::{Arc, atomic::Ordering};
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "system", responses((status = 200, description = "It lives")))]
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The journal takes entries, and the index is whole.
+#[utoipa::path(get, path = "/readyz", tag = "system",
+    responses((status = 200, description = "Ready"), (status = 503, description = "Not yet, or blind")))]
+pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
+    if !context.journal.is_writable() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the journal takes no entries\n")
+    } else if !context.ready.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "the index is being built\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+/// Reaches every store, sensor address and sink without changing anything.
+#[utoipa::path(post, path = "/api/v1/check", tag = "system",
+    responses((status = 200, description = "items, dns, ok"), (status = 403, body = Problem)))]
+pub async fn do_check(State(context): State<Arc<Context>>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+    caller.needs(Right::Plant)?;
+    Ok(long::answer(&headers, |progress| async move { check::check(&context, &progress).await }).await)
+}
+
+/// Which sink to test.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    /// All where absent.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Sends a marked test alert.
+#[utoipa::path(post, path = "/api/v1/sinks/test", tag = "sinks", request_body = Sink,
+    responses((status = 200, description = "What came of it at each sink"), (status = 404, body = Problem)))]
+pub async fn test_sinks(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Json(sink): Json<Sink>,
+) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Administer)?;
+    let sinks = notify::test(&context, sink.name.as_deref(), caller.actor).await?;
+    Ok(Json(json!({ "sinks": sinks })))
+}

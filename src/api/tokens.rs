@@ -1,0 +1,83 @@
+//! API tokens: shown once, kept as a hash.
+
+use crate::{
+    api::{
+        access::{Caller, Right},
+        problem::Problem,
+    },
+    domain::record::{Record, Role},
+    flow::{context::Context, error::FlowError},
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// What a new token may do.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// `ingest analyst investigator planter auditor admin`
+    #[schema(value_type = String)]
+    pub role: Role,
+}
+
+/// Makes a token.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = Wanted,
+    responses((status = 201, description = "The token, shown this once"), (status = 403, body = Problem)))]
+pub async fn create(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.needs(Right::Administer)?;
+    let (id, token) = issue(&context, wanted.role, &caller.actor).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id, "role": wanted.role, "token": token }))))
+}
+
+/// The tokens, without what makes them work.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
+    responses((status = 200, description = "Ids, roles and states"), (status = 403, body = Problem)))]
+pub async fn list(State(context): State<Arc<Context>>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.needs(Right::Administer)?;
+    context.settle()?;
+    Ok(Json(json!({ "items": context.ledger.accounts()? })))
+}
+
+/// Ends a token.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
+    responses((status = 204, description = "It no longer works"), (status = 404, body = Problem)))]
+pub async fn revoke(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.needs(Right::Administer)?;
+    context.settle()?;
+    if !context.ledger.accounts()?.iter().any(|account| account.id == id && !account.revoked) {
+        return Err(Problem::not_found(format!("no live token has the id {id:?}: `telltale tokens list` shows them")));
+    }
+    let revoked = Record::TokenRevoked { id, by: caller.actor };
+    context.journal.append(&revoked).await.map_err(FlowError::from)?;
+    context.settle()?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a token of 256 random bits; answers its id and itself. The `tt_` lets secret scanners know one.
+pub async fn issue(context: &Context, role: Role, by: &str) -> Result<(String, String), FlowError> {
+    let secret: [u8; 32] = rand::random();
+    let token = format!("tt_{}", data_encoding::BASE64URL_NOPAD.encode(&secret));
+    let id = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 6]>());
+    let sha256 = Sha256::digest(token.as_bytes()).into();
+    context
+        .journal
+        .append(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() })
+        .await?;
+    context.settle()?;
+    Ok((id, token))
+}

@@ -1,0 +1,411 @@
+//! The one place that builds things: from the configuration to a house that runs.
+
+use crate::{
+    api::{routes, socket},
+    config::{Component, Config},
+    domain::{
+        secret,
+        section::{Section, SectionError},
+    },
+    flow::{
+        context::{Clock, Context, SensorSlot, SinkSlot, StoreSlot},
+        judge, notify, observe,
+    },
+    journal::{keyring::Keyring, master::MasterKey, seal::KeyRef, writer::Journal},
+    ledger::ledger::Ledger,
+    sensors::{
+        self,
+        listener::{
+            Listener,
+            config::{Limits, ListenerConfig},
+        },
+        sensor::{Reporter, Sensor},
+    },
+    sinks, stores,
+};
+use anyhow::Context as _;
+use canaries::{
+    index::{FingerprintKey, Index, Owner},
+    persona::{House, Minter},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A house that stands, and does not run yet.
+pub struct App {
+    pub context: Arc<Context>,
+    sensors: Vec<(String, Box<dyn Sensor>)>,
+    api: Doors,
+}
+
+struct Doors {
+    listen: SocketAddr,
+    ingest: Option<SocketAddr>,
+    config: crate::config::Api,
+}
+
+/// A house that runs.
+pub struct Running {
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+    /// Where each sensor listens, by name.
+    pub addresses: BTreeMap<String, SocketAddr>,
+    /// Where the API listens.
+    pub api: SocketAddr,
+}
+
+/// The wall's clock.
+pub fn wall() -> Clock {
+    Arc::new(jiff::Timestamp::now)
+}
+
+/// Builds everything that the configuration names, and opens the data folder. Nothing outside it is touched.
+pub fn build(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App> {
+    secret::with_read(config.allow_literal_secrets, config.read.clone(), || build_parts(config, clock, drill))
+}
+
+fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App> {
+    let (built_sensors, sensor_slots) = build_sensors(config)?;
+    let stores = build_stores(config, &sensor_slots)?;
+    let sinks = config
+        .sinks
+        .iter()
+        .map(|component| {
+            let mut section = component.section.clone();
+            let then = match section.keys.remove("then") {
+                Some(toml::Value::String(then)) => Some(then),
+                _ => None,
+            };
+            let (kind, sink) = entry(config, component, sinks::ALL.iter().map(|entry| (entry.kind, entry.build)), &section)?;
+            Ok(SinkSlot { name: section.name, kind, sink, then })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let listen = address(config, "listen", &config.api.listen)?;
+    let ingest = config.api.ingest_listen.as_ref().map(|text| address(config, "ingest_listen", text)).transpose()?;
+
+    let folder = &config.data.dir;
+    let master = config.master_key.as_ref().ok_or_else(|| {
+        anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder")
+    })?;
+    let keyring = Arc::new(Keyring::open(folder, &MasterKey::read(master)?)?);
+    let journal = Journal::open(folder, keyring.clone(), &origin(config), clock.clone())?;
+    let ledger = Ledger::open(folder, &journal)?;
+    let locale = canaries::persona::locale(&config.organisation.locale).context("the locale was checked at loading")?;
+    let house = House {
+        organisation: config.organisation.name.clone(),
+        alias_domains: config.organisation.alias_domains.clone(),
+        phone_numbers: config.organisation.phone_numbers.clone(),
+        ibans: config.organisation.ibans.clone(),
+    };
+    let context = Context {
+        organisation: config.organisation.name.clone(),
+        alias_domains: config.organisation.alias_domains.clone(),
+        stores,
+        sinks,
+        sensors: sensor_slots,
+        minter: Minter::new(&keyring.derive("mint seed"), locale, house),
+        ghosts: config.organisation.ghosts,
+        index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
+        held: rand::random(),
+        keyring,
+        journal,
+        ledger,
+        ready: AtomicBool::new(false),
+        clock,
+        public_url: config.api.public_url.clone(),
+        data: folder.clone(),
+        evidence: folder.join("evidence"),
+        drill,
+        due: tokio::sync::Notify::new(),
+        sighted: tokio::sync::Notify::new(),
+        refusals: Mutex::new(BTreeMap::new()),
+        judging: tokio::sync::Mutex::new(()),
+        works: tokio::sync::Mutex::new(()),
+    };
+    Ok(App {
+        context: Arc::new(context),
+        sensors: built_sensors,
+        api: Doors { listen, ingest, config: config.api.clone() },
+    })
+}
+
+/// Fills the index with the control group and with every canary that was ever planned.
+pub fn fill_index(context: &Context) -> anyhow::Result<()> {
+    context.ledger.catch_up(&context.journal)?;
+    const STRIDE: u32 = 5000;
+    for start in (0..context.ghosts).step_by(STRIDE as usize) {
+        let ghosts: Vec<_> = (start..context.ghosts.min(start + STRIDE))
+            .map(|number| (number, context.minter.ghost(number)))
+            .collect();
+        let mut index = context.index.write().expect("no thread panics while it holds the index");
+        for (number, ghost) in ghosts {
+            for (fingerprint, kind, digest) in index.key().all(&ghost) {
+                index.insert(fingerprint, Owner::Ghost(number), kind, digest);
+            }
+        }
+    }
+    let mut index = context.index.write().expect("no thread panics while it holds the index");
+    context.ledger.index_entries(&mut |canary, entry| {
+        index.insert(entry.fingerprint, Owner::Canary(canary), entry.kind, entry.digest);
+    })?;
+    context.ready.store(true, Ordering::Release);
+    Ok(())
+}
+
+impl App {
+    /// Serves the API on the data folder's socket alone: for one command.
+    pub async fn session(self) -> anyhow::Result<Session> {
+        let context = self.context.clone();
+        tokio::task::spawn_blocking(move || fill_index(&context)).await??;
+        let stop = CancellationToken::new();
+        let listener = socket::bind(&self.context.data).context("the data folder's socket")?;
+        let router = routes::api(self.context.clone(), None);
+        let task = tokio::spawn(socket::serve(listener, router, self.context.data.clone(), stop.clone()));
+        Ok(Session { context: self.context, stop, task })
+    }
+
+    /// Opens every door and goes on in the background. Listeners answer at once; the index is filled behind them.
+    pub async fn run(self, metrics: Option<PrometheusHandle>) -> anyhow::Result<Running> {
+        let App { context, sensors, api } = self;
+        let stop = CancellationToken::new();
+        let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        context.keyring.ensure(&[KeyRef::File(context.held)])?;
+
+        let reporter = Reporter(Arc::new(observe::Observe(context.clone())));
+        let mut addresses = BTreeMap::new();
+        for (name, sensor) in sensors {
+            let running = sensor
+                .start(reporter.clone(), stop.clone())
+                .await
+                .with_context(|| format!("sensor {name} cannot start"))?;
+            addresses.extend(running.address.map(|address| (name.clone(), address)));
+            tasks.spawn(async move { running.task.await?.with_context(|| format!("sensor {name}")) });
+        }
+
+        let router = routes::api(context.clone(), metrics);
+        let socket = socket::bind(&context.data).context("the data folder's socket")?;
+        let (folder, told) = (context.data.clone(), stop.clone());
+        let local = router.clone();
+        tasks.spawn(async move {
+            socket::serve(socket, local, folder, told).await;
+            Ok(())
+        });
+        let listener = door(api.listen, &api.config).await.context("[api] listen")?;
+        let address = listener.address();
+        tasks.spawn(listener.serve(router, Arc::new(|_| ()), stop.clone()));
+        if let Some(ingest) = api.ingest {
+            let listener = door(ingest, &api.config).await.context("[api] ingest_listen")?;
+            tasks.spawn(listener.serve(routes::ingest(context.clone()), Arc::new(|_| ()), stop.clone()));
+        }
+
+        for place in 0..context.sinks.len() {
+            let (context, stop) = (context.clone(), stop.clone());
+            tasks.spawn(async move {
+                notify::deliver(context, place, stop).await;
+                Ok(())
+            });
+        }
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            notify::watch(watched, told).await;
+            Ok(())
+        });
+        let told = stop.clone();
+        tasks.spawn(async move { judge_all(context, told).await });
+        Ok(Running { stop, tasks, addresses, api: address })
+    }
+}
+
+/// One command's house.
+pub struct Session {
+    pub context: Arc<Context>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Session {
+    /// Lets open requests end, and closes the journal.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.task.await?;
+        self.context.journal.close().await?;
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Waits until a part fails, or `asked` completes; then stops everything in order.
+    pub async fn until(mut self, context: Arc<Context>, asked: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            Some(ended) = self.tasks.join_next() => ended.map_err(anyhow::Error::from).and_then(|outcome| outcome),
+            () = asked => Ok(()),
+        };
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(20), all).await.is_err() {
+            tracing::warn!("some connections did not end within 20 s; they are cut");
+        }
+        context.journal.close().await?;
+        failed
+    }
+}
+
+/// The index first; then what was held meanwhile; then every sighting as it comes.
+async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    let filled = context.clone();
+    tokio::task::spawn_blocking(move || fill_index(&filled)).await??;
+    observe::release(&context).await?;
+    while !stop.is_cancelled() {
+        let rung = context.sighted.notified();
+        match judge::judge(&context).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
+        }
+        tokio::select! {
+            () = rung => {}
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+async fn door(listen: SocketAddr, api: &crate::config::Api) -> anyhow::Result<Listener> {
+    let config = ListenerConfig {
+        listen,
+        tls_cert: api.tls_cert.clone(),
+        tls_key: api.tls_key.clone(),
+        trusted_proxies: api.trusted_proxies.clone(),
+    };
+    // Material is streamed for as long as it takes.
+    Listener::bind(&config, Limits { body: None, ..Limits::default() }).await
+}
+
+fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<Vec<StoreSlot>> {
+    let names: Vec<&str> = config.stores.iter().map(|component| component.section.name.as_str()).collect();
+    config
+        .stores
+        .iter()
+        .map(|component| {
+            let (kind, store) =
+                entry(config, component, stores::ALL.iter().map(|entry| (entry.kind, entry.build)), &component.section)?;
+            let feeds = texts(component.section.keys.get("feeds"));
+            if let Some(unknown) = feeds.iter().find(|feed| !names.contains(&feed.as_str())) {
+                let message = format!("no store is called {unknown:?}; configured are {}", names.join(", "));
+                return Err(config.component_error(component, "feeds", message).into());
+            }
+            Ok(StoreSlot { name: component.section.name.clone(), kind, store, feeds, links: links(config, component, sensors)? })
+        })
+        .collect()
+}
+
+/// Where links in a folder's documents lead: the beacon it names, or the only one.
+fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyhow::Result<Option<String>> {
+    let beacons: Vec<&SensorSlot> = sensors.iter().filter(|slot| slot.kind == "beacon").collect();
+    match component.section.keys.get("beacon") {
+        None if component.kind == "folder" && beacons.len() == 1 => Ok(beacons[0].public_url.clone()),
+        Some(toml::Value::String(name)) => match beacons.iter().find(|slot| slot.name == *name) {
+            Some(slot) => Ok(slot.public_url.clone()),
+            None => {
+                let message = format!("no beacon sensor is called {name:?}");
+                Err(config.component_error(component, "beacon", message).into())
+            }
+        },
+        _ => Ok(None),
+    }
+}
+
+type Built = (Vec<(String, Box<dyn Sensor>)>, Vec<SensorSlot>);
+
+fn build_sensors(config: &Config) -> anyhow::Result<Built> {
+    let mut built = Vec::new();
+    let mut slots = Vec::new();
+    for component in &config.sensors {
+        let mut section = component.section.clone();
+        if component.kind == "smtp" && !section.keys.contains_key("alias_domains") {
+            let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
+            section.keys.insert("alias_domains".to_owned(), toml::Value::Array(domains));
+        }
+        let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
+        let (kind, sensor) = build()?;
+        slots.push(SensorSlot {
+            name: section.name.clone(),
+            kind,
+            public_url: sensor.public_url(),
+            listen: section.keys.get("listen").and_then(toml::Value::as_str).map(str::to_owned),
+            probe: Some(build()?.1),
+        });
+        built.push((section.name.clone(), sensor));
+    }
+    Ok((built, slots))
+}
+
+/// Finds the kind among those that exist, and builds the component from its section.
+fn entry<T>(
+    config: &Config,
+    component: &Component,
+    known: impl Iterator<Item = (&'static str, fn(&Section) -> Result<T, SectionError>)>,
+    section: &Section,
+) -> anyhow::Result<(&'static str, T)> {
+    let known: Vec<_> = known.collect();
+    let Some((kind, build)) = known.iter().find(|(kind, _)| *kind == component.kind) else {
+        let kinds: Vec<&str> = known.iter().map(|(kind, _)| *kind).collect();
+        let message = format!("no kind of {} is called {:?}; known are {}", component.room, component.kind, kinds.join(", "));
+        return Err(config.component_error(component, "kind", message).into());
+    };
+    let built = build(section).map_err(|error| config.component_error(component, &error.key, error.message))?;
+    Ok((kind, built))
+}
+
+fn texts(value: Option<&toml::Value>) -> Vec<String> {
+    value
+        .and_then(toml::Value::as_array)
+        .map(|items| items.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+fn address(config: &Config, key: &str, text: &str) -> anyhow::Result<SocketAddr> {
+    text.parse().map_err(|_| {
+        anyhow::Error::from(crate::config::ConfigError::Key {
+            file: config.file.display().to_string(),
+            line: config.lines.of(&["api", key]),
+            key: format!("api.{key}"),
+            message: format!("expected an address and port such as 127.0.0.1:8700, not {text:?}"),
+        })
+    })
+}
+
+/// The name of this journal in its checkpoints.
+fn origin(config: &Config) -> String {
+    let plain: String = config
+        .organisation
+        .name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .collect();
+    format!("telltale.invalid/{plain}")
+}
+
+/// Makes the data folder and the keyring in it. The folder is the owner's alone.
+pub fn make_data_folder(folder: &Path, master: &MasterKey) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+    Keyring::create(folder, master)?;
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! The words of the command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Plants canaries in HR stores, watches where stolen data is used, and tells which store leaked.
+#[derive(Debug, Parser)]
+#[command(name = "telltale", version, about, propagate_version = true, arg_required_else_help = true)]
+pub struct Args {
+    /// Configuration file
+    #[arg(long, global = true, default_value = "telltale.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print one JSON document (NDJSON for streams) on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How much to log, on standard error
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub log: Level,
+    /// How to log
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: Format,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the data folder, the master key, a commented telltale.toml, and the first administrator's token
+    Init,
+    /// API tokens, shown once
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Validate the configuration and reach every store, sensor address and sink, changing nothing
+    Check,
+    /// Look at a store's columns and propose their mapping; no value is kept or printed
+    Profile {
+        /// The store's name
+        store: String,
+    },
+    /// How many canaries, which coverage, which stores cannot be told apart: before anything is planted
+    Plan {
+        /// Only this store
+        #[arg(long)]
+        store: Option<String>,
+        /// The share of a store that leaks
+        #[arg(long, value_name = "F")]
+        leak_fraction: Option<f64>,
+        /// The chance that at least two canaries are in it
+        #[arg(long, value_name = "P")]
+        confidence: Option<f64>,
+    },
+    /// Mint, allocate and plant what is missing
+    Plant {
+        /// Names of stores; all where none is given
+        stores: Vec<String>,
+        /// Canaries a store shall have, instead of what `plan` says
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// Are the canaries still there and unchanged? Journaled as the audited presence
+    Verify {
+        /// Names of stores; all where none is given
+        stores: Vec<String>,
+    },
+    /// Remove the canaries exactly
+    Withdraw {
+        /// Names of stores; all where none is given
+        stores: Vec<String>,
+    },
+    /// Open a new generation: new canaries beside the old
+    Rotate {
+        /// Names of stores; all where none is given
+        stores: Vec<String>,
+        /// Canaries of the new generation, instead of what `plan` says
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// The register of canaries
+    #[command(subcommand)]
+    Canaries(Canaries),
+    /// Journal, keyring and evidence as one consistent file, also while serving
+    Backup {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Restore a backup on an empty machine
+    Restore {
+        /// The file that `backup` made
+        file: PathBuf,
+    },
+    /// The master key
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Sensors, API and delivery; writes `ready` to standard error when all listen
+    Serve,
+    /// Every canary marker in files, folders, archives or standard input (`-`)
+    Scan {
+        /// What to scan
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Scan, and the verdict on this material alone
+    Trace {
+        /// What to trace
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// When the material was seen (RFC 3339)
+        #[arg(long, value_name = "T")]
+        seen_at: Option<jiff::Timestamp>,
+        /// Keep it as evidence, and open or join an incident
+        #[arg(long)]
+        record: bool,
+    },
+    /// Incidents
+    #[command(subcommand)]
+    Incidents(Incidents),
+    /// The journal's evidence
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Destinations of alerts
+    #[command(subcommand)]
+    Sinks(Sinks),
+    /// A rehearsal: leak a store on purpose, end to end, and read the verdict
+    Drill {
+        /// The store that leaks; one is drawn where none is given
+        #[arg(long)]
+        store: Option<String>,
+        /// The share of its rows that leaks
+        #[arg(long, value_name = "FRACTION")]
+        leak: Option<f64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Tokens {
+    /// Make a token
+    Create {
+        /// What it may do
+        #[arg(long)]
+        role: Role,
+    },
+    /// Ids, roles and states
+    List,
+    /// End a token
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    Ingest,
+    Analyst,
+    Investigator,
+    Planter,
+    Auditor,
+    Admin,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Canaries {
+    /// One line a canary
+    List {
+        /// Only this store
+        #[arg(long)]
+        store: Option<String>,
+        /// With values; every reveal is a journal entry
+        #[arg(long)]
+        reveal: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Wrap the keyring under a new master key
+    Rotate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Incidents {
+    /// Newest first
+    List,
+    /// One incident, with its sightings
+    Show { incident: String },
+    /// Open to acknowledged
+    Ack { incident: String },
+    /// To closed
+    Close { incident: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Evidence {
+    /// Check every byte of the journal
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sinks {
+    /// Send a marked test alert
+    Test {
+        /// Only this sink
+        name: Option<String>,
+    },
+}

@@ -1,0 +1,70 @@
+//! `telltale backup`, `restore`, `evidence verify`
+
+use crate::{
+    cli::{client::Client, outcome::Outcome, terminal::Terminal},
+    config::Config,
+    flow::progress::Step,
+    journal::{backup, keyring::Keyring, master::MasterKey},
+};
+use anyhow::{Context, bail};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use std::{fs, io::Write, path::Path};
+
+/// Writes the backup beside its name first: a file that bears the name is whole.
+pub async fn backup(file: &Path, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    let response = client.download("/api/v1/backup").await?;
+    let mut out = fs::File::create(part).with_context(|| format!("cannot write {}", part.display()))?;
+    let bar = terminal.bar();
+    let mut bytes = 0;
+    let mut stream = response.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.context("the service hung up in the middle of the backup")?;
+        out.write_all(&chunk).with_context(|| format!("cannot write {}", part.display()))?;
+        bytes += chunk.len() as u64;
+        bar.at(&Step { what: "bytes".to_owned(), done: bytes, total: None });
+    }
+    out.sync_all()?;
+    drop(bar);
+    let report = backup::check(part).context("the backup is not whole; the service's log says why")?;
+    fs::rename(part, file)?;
+    terminal.answer(&json!({ "file": file, "bytes": bytes, "entries": report.entries }), || {
+        format!(
+            "{}: {bytes} bytes, {} journal entries. The master key is not in it: keep that apart.",
+            file.display(),
+            report.entries
+        )
+    });
+    Ok(Outcome::Done)
+}
+
+/// Restores into a data folder that does not exist yet, or is empty.
+pub fn restore(config: &Config, file: &Path, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let Some(master) = &config.master_key else {
+        bail!("the master key of the backed-up machine is needed to open its keyring: put it where [keys] says");
+    };
+    let folder = &config.data.dir;
+    let master = MasterKey::read(master)?;
+    let report = backup::restore(file, folder, |keyring| Keyring::open(keyring, &master).map(drop))?;
+    terminal.answer(&json!({ "restored": folder, "entries": report.entries }), || {
+        format!("{} journal entries are back in {}.", report.entries, folder.display())
+    });
+    Ok(Outcome::Done)
+}
+
+/// Checks every byte of the journal.
+pub async fn verify(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let report: Value = client.call(reqwest::Method::POST, "/api/v1/journal/verify", &json!({})).await?;
+    let faults = report["faults"].as_array().map(Vec::len).unwrap_or_default();
+    terminal.answer(&report, || {
+        let mut lines = vec![format!("{} entries; {faults} faults", report["entries"])];
+        for fault in report["faults"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            lines.push(format!("✗ {}", fault.as_str().map_or_else(|| fault.to_string(), str::to_owned)));
+        }
+        lines.join("\n")
+    });
+    Ok(if faults == 0 { Outcome::Done } else { Outcome::Inconclusive })
+}

@@ -1,0 +1,57 @@
+//! `telltale keys`, and the master key's file.
+
+use crate::{
+    cli::{client::Client, outcome::Outcome, terminal::Terminal},
+    config::Config,
+    journal::master::MasterKey,
+};
+use anyhow::{Context, bail};
+use reqwest::Method;
+use serde_json::json;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Wraps the keyring under a new master key. The new key is durable before the keyring needs it, and the old one lies
+/// beside it until the keyring no longer does.
+pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let Some(file) = &config.master_key_file else {
+        bail!("the master key comes from the environment or a command: put the new key there yourself, in a file named by [keys] for this once");
+    };
+    let next = beside(file);
+    let key = MasterKey::generate();
+    write(&next, &key).with_context(|| format!("cannot write {}", next.display()))?;
+    client.tell(Method::POST, "/api/v1/keys/rotate", key.to_text().reveal().to_owned()).await?;
+    fs::rename(&next, file).with_context(|| format!("cannot put {} in place", file.display()))?;
+    sync_folder(file)?;
+    terminal.answer(&json!({ "rotated": true }), || {
+        format!("The keyring is wrapped under the new key in {}.\nBackups made before still need the old key.", file.display())
+    });
+    Ok(Outcome::Done)
+}
+
+/// Writes a key that is its owner's alone, and syncs it.
+pub fn write(path: &Path, key: &MasterKey) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(key.to_text().reveal().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    sync_folder(path)
+}
+
+/// Where `keys rotate` prepares the new key; found again at start if it was stopped half way.
+pub fn beside(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    file.with_file_name(name)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}

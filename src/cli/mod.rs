@@ -1,0 +1,20 @@
+//! The command line. Every command but `init`, `restore`, `serve` and `drill` is one or more calls to the API.
+
+pub mod args;
+pub mod canaries;
+pub mod check;
+pub mod client;
+pub mod drill;
+pub mod incidents;
+pub mod init;
+pub mod journal;
+pub mod keys;
+pub mod material;
+pub mod outcome;
+pub mod run;
+pub mod serve;
+pub mod sinks;
+pub mod stores;
+pub mod terminal;
+pub mod tokens;
+pub mod verdict;

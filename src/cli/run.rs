@@ -1,0 +1,111 @@
+//! From words to a command, and from its end to an exit code.
+
+use crate::{
+    cli::{
+        args::{Args, Command, Evidence, Format, Keys, Level},
+        canaries, check,
+        client::Client,
+        drill, incidents, init, journal, keys, material,
+        outcome::{FAILED, Outcome},
+        serve, sinks, stores,
+        terminal::{Terminal, plain},
+        tokens,
+    },
+    config::{Config, load::load},
+};
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+        }
+    };
+    let terminal = Terminal { json: args.json };
+    log(args.log, args.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.note(&format!("telltale: cannot start: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    match runtime.block_on(run(args, terminal)) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            terminal.note(&format!("telltale: {}", plain(&format!("{error:#}").replace('\n', " "))));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let read = || load(&args.config, std::env::vars());
+    match args.command {
+        Command::Init => init::init(&args.config, terminal).await,
+        Command::Restore { file } => journal::restore(&read()?, &file, terminal),
+        Command::Serve => serve::serve(&read()?, terminal).await,
+        Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
+        command => {
+            let config = read()?;
+            let client = Client::connect(&config, terminal).await?;
+            let outcome = call(command, &config, &client, terminal).await;
+            let closed = client.close().await;
+            let outcome = outcome?;
+            closed?;
+            Ok(outcome)
+        }
+    }
+}
+
+async fn call(command: Command, config: &Config, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Tokens(command) => tokens::run(command, client, terminal).await,
+        Command::Check => check::check(config, client, terminal).await,
+        Command::Profile { store } => stores::profile(&store, client, terminal).await,
+        Command::Plan { store, leak_fraction, confidence } => {
+            stores::plan(store, leak_fraction, confidence, client, terminal).await
+        }
+        Command::Plant { stores, count } => stores::plant("plant", stores, count, client, terminal).await,
+        Command::Rotate { stores, count } => stores::plant("rotate", stores, count, client, terminal).await,
+        Command::Verify { stores } => stores::verify(stores, client, terminal).await,
+        Command::Withdraw { stores } => stores::withdraw(stores, client, terminal).await,
+        Command::Canaries(command) => canaries::run(command, client, terminal).await,
+        Command::Backup { file } => journal::backup(&file, client, terminal).await,
+        Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
+        Command::Scan { paths } => material::scan(&paths, client, terminal).await,
+        Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
+        Command::Incidents(command) => incidents::run(command, client, terminal).await,
+        Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
+        Command::Sinks(command) => sinks::run(command, client, terminal).await,
+        Command::Init | Command::Restore { .. } | Command::Serve | Command::Drill { .. } => {
+            unreachable!("these need no client, and were run before")
+        }
+    }
+}
+
+fn log(level: Level, format: Format) {
+    let level = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    };
+    // Only our own targets: a library's debug log may hold a marker.
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_target("telltale", level)
+        .with_target("webhooks", level)
+        .with_default(LevelFilter::ERROR);
+    use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match format {
+        Format::Text => layer.boxed(),
+        Format::Json => layer.json().boxed(),
+    };
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+}

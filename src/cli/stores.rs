@@ -1,0 +1,198 @@
+//! `telltale profile`, `plan`, `plant`, `verify`, `rotate`, `withdraw`
+
+use crate::{
+    api::stores::{Chosen, Planned},
+    cli::{
+        client::{Client, escaped},
+        outcome::Outcome,
+        terminal::{Terminal, plain, table},
+    },
+    flow::{plan::Plan, plant::Planted, verify::Verified, withdraw::Withdrawn},
+    stores::store::{ColumnProfile, Columns},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+#[derive(Serialize, Deserialize)]
+struct Profiled {
+    store: String,
+    rows: u64,
+    columns: Vec<ColumnProfile>,
+    proposed: Columns,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stores<T> {
+    stores: Vec<T>,
+}
+
+/// Shapes, and the proposed mapping as it is written in the configuration.
+pub async fn profile(store: &str, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let profiled: Profiled =
+        client.work(&format!("/api/v1/stores/{}/profile", escaped(store)), &json!({})).await?;
+    terminal.answer(&profiled, || {
+        let rows: Vec<Vec<String>> = profiled
+            .columns
+            .iter()
+            .map(|column| {
+                let mut notes = Vec::new();
+                if !column.nullable {
+                    notes.push("not null".to_owned());
+                }
+                if column.unique {
+                    notes.push("unique".to_owned());
+                }
+                if column.generated {
+                    notes.push("filled by the store".to_owned());
+                }
+                notes.extend(column.references.iter().map(|target| format!("refers to {target}")));
+                let meaning = profiled.proposed.fields.iter().find(|(_, name)| **name == column.name);
+                let meaning = match (&profiled.proposed.password_hash, meaning) {
+                    (Some(password), _) if password.column == column.name => format!("password_hash ({})", password.scheme),
+                    (_, Some((field, _))) => field.to_string(),
+                    _ => String::new(),
+                };
+                vec![
+                    plain(&column.name),
+                    plain(&column.type_name),
+                    column.shape.count.to_string(),
+                    column.shape.empty.to_string(),
+                    meaning,
+                    notes.join(", "),
+                ]
+            })
+            .collect();
+        format!(
+            "{}: {} rows\n\n{}\n\nProposed for telltale.toml:\n\n[stores.columns]\n{}",
+            profiled.store,
+            profiled.rows,
+            table(&["column", "type", "values", "empty", "looks like", "constraints"], &rows),
+            toml::to_string(&profiled.proposed).unwrap_or_default()
+        )
+    });
+    Ok(Outcome::Done)
+}
+
+/// How many canaries each store needs, and what they can tell.
+pub async fn plan(
+    store: Option<String>,
+    leak_fraction: Option<f64>,
+    confidence: Option<f64>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let asked = Planned { stores: store.into_iter().collect(), leak_fraction, confidence };
+    let plan: Plan = client.work("/api/v1/plan", &asked).await?;
+    terminal.answer(&plan, || {
+        let rows: Vec<Vec<String>> = plan
+            .stores
+            .iter()
+            .map(|store| {
+                vec![
+                    store.store.clone(),
+                    store.rows.to_string(),
+                    store.live.to_string(),
+                    store.count.to_string(),
+                    format!("{:.2} %", store.share * 100.0),
+                    format!("{:.4}", store.coverage),
+                ]
+            })
+            .collect();
+        let mut lines = vec![
+            format!(
+                "For a leak of {:.1} % of a store, two canaries or more with probability {}:",
+                plan.aim.leak_fraction * 100.0,
+                plan.aim.confidence
+            ),
+            String::new(),
+            table(&["store", "rows", "live", "canaries", "share", "probability"], &rows),
+        ];
+        for store in &plan.stores {
+            lines.extend(store.notes.iter().map(|note| format!("! {}: {note}", store.store)));
+        }
+        let alike: Vec<String> = plan
+            .pairs
+            .iter()
+            .filter(|pair| !pair.told_apart)
+            .map(|pair| format!("! a leak of {} cannot be told from one of {} (expected log10 LR {:.1})", pair.stores[0], pair.stores[1], pair.log10_lr))
+            .collect();
+        lines.push(String::new());
+        if alike.is_empty() {
+            lines.push("Every pair of stores can be told apart.".to_owned());
+        }
+        lines.extend(alike);
+        lines.push(format!("{} ghosts are the control group.", plan.ghosts));
+        lines.join("\n")
+    });
+    Ok(Outcome::Done)
+}
+
+/// Plants what is missing, or a new generation.
+pub async fn plant(
+    verb: &str,
+    stores: Vec<String>,
+    count: Option<u64>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let answer: Stores<Planted> = client.work(&format!("/api/v1/{verb}"), &Chosen { stores, count }).await?;
+    terminal.answer(&answer, || {
+        let rows: Vec<Vec<String>> = answer
+            .stores
+            .iter()
+            .map(|store| {
+                vec![store.store.clone(), store.generation.to_string(), store.planted.to_string(), store.live.to_string()]
+            })
+            .collect();
+        let mut lines = vec![table(&["store", "generation", "planted now", "live"], &rows)];
+        for store in &answer.stores {
+            lines.extend(store.notes.iter().map(|note| format!("! {}: {note}", store.store)));
+        }
+        lines.join("\n")
+    });
+    Ok(Outcome::Done)
+}
+
+/// Are they still there and unchanged?
+pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let answer: Stores<Verified> = client.work("/api/v1/verify", &Chosen { stores, count: None }).await?;
+    terminal.answer(&answer, || {
+        let rows: Vec<Vec<String>> = answer
+            .stores
+            .iter()
+            .map(|store| {
+                vec![
+                    store.store.clone(),
+                    store.planted.to_string(),
+                    store.missing.len().to_string(),
+                    store.altered.len().to_string(),
+                    store.copied.len().to_string(),
+                ]
+            })
+            .collect();
+        let mut lines = vec![table(&["store", "planted", "missing", "altered", "copied here"], &rows)];
+        for store in &answer.stores {
+            lines.extend(store.missing.iter().map(|canary| format!("✗ {}: {canary} is missing", store.store)));
+            lines.extend(
+                store.altered.iter().map(|found| format!("✗ {}: {} of {} changed", store.store, found.field, found.canary)),
+            );
+        }
+        lines.join("\n")
+    });
+    let clean = answer.stores.iter().all(Verified::is_clean);
+    Ok(if clean { Outcome::Done } else { Outcome::Inconclusive })
+}
+
+/// Takes the canaries out again.
+pub async fn withdraw(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let answer: Stores<Withdrawn> = client.work("/api/v1/withdraw", &Chosen { stores, count: None }).await?;
+    terminal.answer(&answer, || {
+        let rows: Vec<Vec<String>> = answer
+            .stores
+            .iter()
+            .map(|store| vec![store.store.clone(), store.withdrawn.to_string(), store.gone.to_string()])
+            .collect();
+        table(&["store", "withdrawn", "gone already"], &rows)
+    });
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,119 @@
+//! Standard output and standard error, as people and scripts want them.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use crate::flow::progress::Step;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::{
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+/// Where answers go.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    /// One JSON document, and nothing else on standard output.
+    pub json: bool,
+}
+
+impl Terminal {
+    /// The answer, for scripts; a person gets `text` instead.
+    pub fn answer(self, document: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            self.line(&serde_json::to_string(document).unwrap_or_default());
+        } else {
+            self.line(text().trim_end());
+        }
+    }
+
+    /// One line on standard output. A reader that went away (`| head`) is no error.
+    pub fn line(self, text: &str) {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// One line on standard error.
+    pub fn note(self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    /// Width of standard output: 100 where it is no terminal.
+    pub fn width(self) -> usize {
+        match console::Term::stdout().size_checked() {
+            Some((_, columns)) => usize::from(columns).clamp(40, 120),
+            None => 100,
+        }
+    }
+
+    /// Whether standard output bears colours.
+    pub fn colours(self) -> bool {
+        console::colors_enabled()
+    }
+
+    /// A bar on standard error, if that is a terminal.
+    pub fn bar(self) -> Bar {
+        let bar = ProgressBar::no_length();
+        if !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Bar(bar)
+    }
+}
+
+/// Shows how far long work has come.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Shows one step.
+    pub fn at(&self, step: &Step) {
+        let template = match step.total {
+            Some(total) => {
+                self.0.set_length(total);
+                "{spinner} {msg} {wide_bar} {human_pos}/{human_len} {eta}"
+            }
+            None => "{spinner} {msg} {human_pos}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.set_message(step.what.clone());
+        self.0.set_position(step.done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A table of texts, its columns as wide as they need to be.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = head.iter().map(|cell| console::measure_text_width(cell)).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(console::measure_text_width(cell));
+        }
+    }
+    let line = |cells: Vec<String>| {
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| console::pad_str(cell, *width, console::Alignment::Left, None).into_owned())
+            .collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![console::style(line(head.iter().map(|cell| (*cell).to_owned()).collect())).dim().to_string()];
+    lines.extend(rows.iter().map(|row| line(row.clone())));
+    lines.join("\n")
+}
+
+/// A text without what would move a terminal's cursor, or turn its writing around.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|letter| {
+            !letter.is_control() && !matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .collect()
+}

@@ -1,0 +1,155 @@
+//! The configuration: one TOML file, overlaid by the environment, with secrets read from where it names them.
+//! Components read their own sections; nothing here knows what is in them.
+
+pub mod lines;
+pub mod load;
+pub mod secrets;
+
+use crate::domain::{secret::Secret, section::Section};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Everything the operator configured.
+pub struct Config {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Its folder, where relative paths start.
+    pub folder: PathBuf,
+    pub organisation: Organisation,
+    pub data: Data,
+    pub api: Api,
+    pub ledger: Ledger,
+    /// The master key, as its source gave it; none before `init`.
+    pub master_key: Option<Secret>,
+    /// Where the master key is to be made by `init`, if it is a file.
+    pub master_key_file: Option<PathBuf>,
+    pub stores: Vec<Component>,
+    pub sensors: Vec<Component>,
+    pub sinks: Vec<Component>,
+    /// Values that came from outside the file, and so are no literals.
+    pub read: std::collections::HashSet<String>,
+    pub allow_literal_secrets: bool,
+    /// Finds the line of a key, for errors.
+    pub lines: lines::Lines,
+}
+
+/// One `[[stores]]`, `[[sensors]]` or `[[sinks]]`.
+#[derive(Clone)]
+pub struct Component {
+    /// `stores`, `sensors` or `sinks`.
+    pub room: &'static str,
+    /// Its place among those, from 0.
+    pub place: usize,
+    pub kind: String,
+    pub section: Section,
+}
+
+/// `[organisation]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    pub name: String,
+    #[serde(default = "fr_fr")]
+    pub locale: String,
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    #[serde(default)]
+    pub alias_domains: Vec<String>,
+    #[serde(default = "hundred_thousand")]
+    pub ghosts: u32,
+    #[serde(default)]
+    pub phone_numbers: Vec<String>,
+    #[serde(default)]
+    pub ibans: Vec<String>,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    #[serde(default = "data_dir")]
+    pub dir: PathBuf,
+}
+
+/// `[api]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    #[serde(default = "api_listen")]
+    pub listen: String,
+    /// Only logins, mail and sms, for senders outside.
+    #[serde(default)]
+    pub ingest_listen: Option<String>,
+    /// Where people reach the API and console: for links in alerts.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    #[serde(default)]
+    pub tls_cert: Option<PathBuf>,
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    #[serde(default)]
+    pub engine: Engine,
+}
+
+/// The engines that hold the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    #[default]
+    Sled,
+}
+
+/// What is wrong with the configuration: where, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{file}:{line}: {key}: {message}")]
+    Key { file: String, line: usize, key: String, message: String },
+    #[error("{file}: {message}")]
+    File { file: String, message: String },
+    #[error("environment variable {name}: {message}")]
+    Environment { name: String, message: String },
+}
+
+impl Config {
+    /// An error about one key of one component, with its line.
+    pub fn component_error(&self, component: &Component, key: &str, message: impl Into<String>) -> ConfigError {
+        let place = component.place.to_string();
+        let mut path = vec![component.room, place.as_str()];
+        path.extend(key.split('.').filter(|part| !part.is_empty() && *part != "."));
+        let shown = format!("{} {:?}: {key}", component.room, component.section.name);
+        ConfigError::Key {
+            file: self.file.display().to_string(),
+            line: self.lines.of(&path),
+            key: shown,
+            message: message.into(),
+        }
+    }
+}
+
+fn fr_fr() -> String {
+    "fr_FR".to_owned()
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn hundred_thousand() -> u32 {
+    100_000
+}
+
+fn data_dir() -> PathBuf {
+    PathBuf::from("data")
+}
+
+fn api_listen() -> String {
+    "127.0.0.1:8700".to_owned()
+}

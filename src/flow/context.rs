@@ -1,0 +1,129 @@
+//! Everything that the steps of the story work on. Built by `app`, and passed to each step.
+
+use crate::{
+    flow::error::FlowError,
+    journal::{keyring::Keyring, writer::Journal},
+    ledger::ledger::Ledger,
+    sensors::sensor::Sensor,
+    sinks::sink::Sink,
+    stores::store::Store,
+};
+use canaries::{index::Index, persona::Minter};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+};
+use tokio::sync::Notify;
+
+/// Tells the time: the wall's, or a drill's own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A configured store.
+pub struct StoreSlot {
+    pub name: String,
+    pub kind: &'static str,
+    pub store: Box<dyn Store>,
+    /// Names of the stores that this one is copied into.
+    pub feeds: Vec<String>,
+    /// Where links in its documents lead: a beacon's public address.
+    pub links: Option<String>,
+}
+
+/// A configured sink.
+pub struct SinkSlot {
+    pub name: String,
+    pub kind: &'static str,
+    pub sink: Box<dyn Sink>,
+    /// The sink that takes over when this one has been failing for ten minutes.
+    pub then: Option<String>,
+}
+
+/// A configured sensor.
+pub struct SensorSlot {
+    pub name: String,
+    pub kind: &'static str,
+    /// Where others reach it, if they do.
+    pub public_url: Option<String>,
+    /// Where it is to listen, as configured.
+    pub listen: Option<String>,
+    /// Probes its source; none while it runs.
+    pub probe: Option<Box<dyn Sensor>>,
+}
+
+/// What the steps work on.
+pub struct Context {
+    /// The organisation's name, for documents.
+    pub organisation: String,
+    pub stores: Vec<StoreSlot>,
+    pub sinks: Vec<SinkSlot>,
+    pub sensors: Vec<SensorSlot>,
+    /// Domains whose mail arrives here.
+    pub alias_domains: Vec<String>,
+    pub minter: Minter,
+    pub ghosts: u32,
+    pub keyring: Arc<Keyring>,
+    pub journal: Journal,
+    pub ledger: Ledger,
+    pub index: RwLock<Index>,
+    /// The key that seals touches which arrive before the index is ready.
+    pub held: [u8; 16],
+    /// Set once the ghosts and all canaries are in the index and the ledger has caught up.
+    pub ready: AtomicBool,
+    pub clock: Clock,
+    /// Where people reach the API and console.
+    pub public_url: Option<String>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of sealed leaked material.
+    pub evidence: PathBuf,
+    /// Sightings, incidents and alerts are a rehearsal's.
+    pub drill: bool,
+    /// Rung when something new is due for delivery.
+    pub due: Notify,
+    /// Rung when a sighting is to be judged.
+    pub sighted: Notify,
+    /// What sensors refused, by sensor and reason.
+    pub refusals: Mutex<BTreeMap<(String, &'static str), u64>>,
+    /// Incidents are moved by one at a time: the judge, or an operator.
+    pub judging: tokio::sync::Mutex<()>,
+    /// One planting, rotation, verification or withdrawal at a time.
+    pub works: tokio::sync::Mutex<()>,
+}
+
+impl Context {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The store of this name.
+    pub fn store(&self, name: &str) -> Result<&StoreSlot, FlowError> {
+        self.stores.iter().find(|slot| slot.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.stores.iter().map(|slot| slot.name.as_str()).collect();
+            FlowError::Unknown(format!("no store is called {name:?}; configured are: {}", listed(&known)))
+        })
+    }
+
+    /// The stores of these names; all where none is named.
+    pub fn chosen(&self, names: &[String]) -> Result<Vec<&StoreSlot>, FlowError> {
+        if names.is_empty() {
+            if self.stores.is_empty() {
+                return Err(FlowError::Refused("no store is configured: add a [[stores]] section".to_owned()));
+            }
+            return Ok(self.stores.iter().collect());
+        }
+        names.iter().map(|name| self.store(name)).collect()
+    }
+
+    /// Brings the ledger up to the journal's head.
+    pub fn settle(&self) -> Result<(), FlowError> {
+        Ok(self.ledger.catch_up(&self.journal)?)
+    }
+}
+
+/// Names for an error message.
+pub fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,242 @@
+//! Plays a leak through: publish and use it, watch the alerts leave, and answer what the incident says.
+
+use crate::{
+    domain::{
+        incident::Incident,
+        record::Actor,
+        section::Section,
+        verdict::{Outcome, Verdict},
+    },
+    flow::{
+        context::Context,
+        drill::{leak::Leak, receivers::PasteSite, thief},
+        error::FlowError,
+        judge, notify,
+        observe::Observe,
+        progress::Progress,
+    },
+    sensors::{
+        self,
+        sensor::{Reporter, Sensor},
+    },
+};
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// No rehearsal takes longer.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Sightings by what reported them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub portal: u64,
+    pub mail: u64,
+    pub paste: u64,
+    #[serde(default)]
+    pub beacon: u64,
+}
+
+/// Whether a sink got the alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub sink: String,
+    pub received: bool,
+}
+
+/// How the rehearsal went: `drill --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    pub leaked: String,
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Canaries planted, in all.
+    pub planted: u64,
+    pub sightings: Counts,
+    pub alerts: Vec<Told>,
+    pub time_to_first_alert_ms: Option<u64>,
+    pub attributed_correctly: bool,
+    /// What the thief tried: logins, mails, links.
+    pub tried: [usize; 3],
+    pub incident: Option<String>,
+}
+
+/// Plays the leak through.
+pub async fn rehearse(
+    context: &Arc<Context>,
+    leak: &Leak,
+    by: &Actor,
+    progress: &Progress,
+) -> Result<Rehearsal, FlowError> {
+    let stop = CancellationToken::new();
+    let outcome = play(context, leak, by, progress, &stop).await;
+    stop.cancel();
+    outcome
+}
+
+async fn play(
+    context: &Arc<Context>,
+    leak: &Leak,
+    by: &Actor,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Rehearsal, FlowError> {
+    context
+        .append(&[crate::domain::record::Record::Acted {
+            by: by.clone(),
+            action: "drill".to_owned(),
+            detail: leak.store.clone(),
+        }])
+        .await?;
+    let from = context.journal.head();
+    let (site, site_address) = PasteSite::open(stop.clone()).await?;
+    let doors = Doors::open(context, site_address, stop).await?;
+    let began = Instant::now();
+    site.publish("dump.txt", &leak.text);
+    progress.at("the thief logs in", 0, None);
+    let logins = thief::log_in(leak, doors.portal).await?;
+    progress.at("the thief writes mails", 0, None);
+    let mails = thief::write_mails(leak, doors.smtp, &context.alias_domains).await?;
+    progress.at("the thief opens documents", 0, None);
+    let links = thief::open_links(leak, doors.beacon).await?;
+    progress.at("the dump is on a paste site", 0, None);
+
+    let mut first = None;
+    let mut quiet = 0;
+    while began.elapsed() < LONGEST {
+        let judged = judge::judge(context).await?;
+        if !context.delivers() {
+            for slot in &context.sinks {
+                notify::deliver_due(context, slot).await?;
+            }
+        }
+        let (_, counts, incidents) = seen(context, from)?;
+        if first.is_none() && incidents.iter().any(|incident| told(context, incident).is_ok_and(|told| told.iter().any(|told| told.received))) {
+            first = Some(began.elapsed());
+        }
+        // Over when the paste was read, all is judged, and every sink was tried once.
+        let tried = context.ledger.due(context.now())?.is_empty();
+        quiet = if !judged && tried && (counts.paste > 0 || doors.polled(context).await) { quiet + 1 } else { 0 };
+        if quiet > 5 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let (_, counts, incidents) = seen(context, from)?;
+    let incident = incidents.into_iter().max_by_key(|incident| incident.sightings);
+    let verdict = incident.as_ref().map(|incident| incident.attribution.clone()).unwrap_or_default();
+    let accused: Vec<&str> =
+        verdict.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
+    Ok(Rehearsal {
+        leaked: leak.store.clone(),
+        attributed_correctly: verdict.verdict == Outcome::Attributed && accused == [leak.store.as_str()],
+        planted: context.ledger.placements(None)?.len() as u64,
+        sightings: counts,
+        alerts: match &incident {
+            Some(incident) => told(context, incident)?,
+            None => Vec::new(),
+        },
+        time_to_first_alert_ms: first.map(|first| first.as_millis() as u64),
+        tried: [logins, mails, links],
+        incident: incident.map(|incident| incident.id),
+        verdict,
+    })
+}
+
+/// The listeners of a rehearsal: real ones, on loopback, on free ports.
+struct Doors {
+    portal: SocketAddr,
+    smtp: SocketAddr,
+    beacon: SocketAddr,
+}
+
+/// The names of a rehearsal's sensors.
+const PORTAL: &str = "drill-portal";
+const SMTP: &str = "drill-mail";
+const BEACON: &str = "drill-beacon";
+const PASTE: &str = "drill-paste";
+
+impl Doors {
+    async fn open(context: &Arc<Context>, site: SocketAddr, stop: &CancellationToken) -> anyhow::Result<Doors> {
+        let reporter = Reporter(Arc::new(Observe { context: context.clone(), drill: true }));
+        let local = ("listen", toml::Value::from("127.0.0.1:0"));
+        let domains: Vec<toml::Value> = context.alias_domains.iter().cloned().map(toml::Value::from).collect();
+        let open = async |name: &str, kind: &str, keys: Vec<(&str, toml::Value)>| {
+            let sensor = sensor(name, kind, keys)?;
+            let running = sensor.start(reporter.clone(), stop.clone()).await?;
+            anyhow::Ok(running.address)
+        };
+        let listening = "a listener has an address";
+        let portal = open(PORTAL, "portal", vec![local.clone()]).await?.context(listening)?;
+        let smtp = open(SMTP, "smtp", vec![local.clone(), ("alias_domains", toml::Value::Array(domains))])
+            .await?
+            .context(listening)?;
+        let public = ("public_url", toml::Value::from("https://docs.example.org"));
+        let beacon = open(BEACON, "beacon", vec![local, public]).await?.context(listening)?;
+        open(
+            PASTE,
+            "paste",
+            vec![
+                ("source", toml::Value::from("rustypaste")),
+                ("url", toml::Value::from(format!("http://{site}"))),
+                ("every", toml::Value::from("1s")),
+            ],
+        )
+        .await?;
+        Ok(Doors { portal, smtp, beacon })
+    }
+
+    /// Whether the paste site was read at all.
+    async fn polled(&self, context: &Context) -> bool {
+        matches!(context.ledger.position(&context.journal, PASTE), Ok(Some(position)) if position.to_string().contains("dump.txt"))
+    }
+}
+
+fn sensor(name: &str, kind: &str, keys: Vec<(&str, toml::Value)>) -> anyhow::Result<Box<dyn Sensor>> {
+    let entry = sensors::ALL.iter().find(|entry| entry.kind == kind).context("a shipped kind of sensor")?;
+    let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let section = Section { name: name.to_owned(), keys, folder: std::env::temp_dir() };
+    Ok((entry.build)(&section)?)
+}
+
+type Seen = (u64, Counts, Vec<Incident>);
+
+/// This rehearsal's sightings and incidents.
+fn seen(context: &Context, from: u64) -> Result<Seen, FlowError> {
+    context.settle()?;
+    let mut counts = Counts::default();
+    let mut all = 0;
+    let mut ids = std::collections::BTreeSet::new();
+    for row in context.ledger.sightings(from, usize::MAX)? {
+        ids.extend(row.incident.clone());
+        let Some(sighting) = context.ledger.sighting(&context.journal, row.seq)? else { continue };
+        all += 1;
+        match sighting.sensor.as_str() {
+            PORTAL => counts.portal += 1,
+            SMTP => counts.mail += 1,
+            PASTE => counts.paste += 1,
+            BEACON => counts.beacon += 1,
+            _ => {}
+        }
+    }
+    let mut incidents = Vec::new();
+    for id in ids {
+        incidents.extend(context.ledger.incident(&id)?.filter(|incident| incident.drill));
+    }
+    Ok((all, counts, incidents))
+}
+
+/// Which sinks got an alert about this incident.
+fn told(context: &Context, incident: &Incident) -> Result<Vec<Told>, FlowError> {
+    let delivered = context.ledger.delivered(&incident.id)?;
+    Ok(context
+        .sinks
+        .iter()
+        .map(|slot| Told { sink: slot.name.clone(), received: delivered.contains(&slot.name) })
+        .collect())
+}

@@ -1,0 +1,40 @@
+//! Why a step of the story did not go through. The faces turn it into a status code or an exit code.
+
+use crate::{sensors::sensor::NotDurable, stores::store::StoreError};
+
+/// One sentence for people, and the kind of failure for the faces.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// No such store, incident, sink …; says which are known.
+    #[error("{0}")]
+    Unknown(String),
+    /// Cannot succeed as things are.
+    #[error("{0}")]
+    Refused(String),
+    /// May succeed later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The journal does not take entries: a full disk, a failed sync.
+    #[error("the journal cannot make it durable: is the disk full, or failing? Nothing was changed")]
+    NotDurable,
+    /// Something that should not happen.
+    #[error("{0:#}")]
+    Internal(#[from] anyhow::Error),
+}
+
+impl From<NotDurable> for FlowError {
+    fn from(_: NotDurable) -> Self {
+        FlowError::NotDurable
+    }
+}
+
+impl FlowError {
+    /// A store's refusal, with the store's name.
+    pub fn of_store(store: &str, error: &StoreError) -> Self {
+        let text = format!("store {store}: {error}");
+        match error {
+            StoreError::Retry(_) => FlowError::Unavailable(text),
+            StoreError::Refused(_) | StoreError::Taken(_) | StoreError::Drifted(_) => FlowError::Refused(text),
+        }
+    }
+}

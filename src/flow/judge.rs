@@ -1,0 +1,227 @@
+//! Judges sightings in the order of the journal: which incident they belong to, and what attribution says of it now.
+
+use crate::{
+    attribution::{self, problem::Seen},
+    domain::{
+        alert::{Alert, AlertType},
+        incident::{Incident, Severity, State},
+        record::Record,
+        sighting::{Class, Sighting},
+        verdict::{Outcome, Verdict},
+    },
+    flow::{
+        context::Context,
+        error::FlowError,
+        observe::happening,
+        problem::{self, Evidence},
+    },
+};
+use canaries::{CanaryId, MarkerKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most so many sightings ride on an alert.
+const SHOWN: usize = 10;
+/// At most so many are judged at a time: an alert waits for no flood to end.
+const BATCH: usize = 10_000;
+
+/// Judges all that is not judged yet. Answers whether anything was.
+pub async fn judge(context: &Context) -> Result<bool, FlowError> {
+    let _judging = context.judging.lock().await;
+    context.settle()?;
+    let fresh = context.ledger.unjudged(&context.journal, BATCH)?;
+    let Some(last) = fresh.last().map(|sighting| sighting.id) else { return Ok(false) };
+    let mut touched: BTreeMap<String, (Incident, Vec<Sighting>, bool)> = BTreeMap::new();
+    for sighting in fresh {
+        let stores = stores_of(context, sighting.canary)?;
+        let id = match joins(context, &touched, &sighting, &stores)? {
+            Some(id) => id,
+            None => {
+                let incident = open(&sighting);
+                let id = incident.id.clone();
+                touched.insert(id.clone(), (incident, Vec::new(), true));
+                id
+            }
+        };
+        if !touched.contains_key(&id) {
+            let known = context.ledger.incident(&id)?.ok_or_else(|| FlowError::Unknown(format!("no incident {id}")))?;
+            touched.insert(id.clone(), (known, Vec::new(), false));
+        }
+        if let Some((incident, joined, _)) = touched.get_mut(&id) {
+            take_in(incident, &sighting, stores);
+            joined.push(sighting);
+        }
+    }
+    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
+    let mut records = Vec::new();
+    for (incident, joined, new) in touched.into_values() {
+        records.push(moved(context, incident, joined, new, last, &sinks)?);
+    }
+    context.journal.append_all(&records).await?;
+    context.settle()?;
+    context.due.notify_waiters();
+    Ok(true)
+}
+
+/// The stores in which the canary ever stood.
+fn stores_of(context: &Context, canary: CanaryId) -> Result<BTreeSet<String>, FlowError> {
+    Ok(context.ledger.presences_of(canary)?.into_iter().map(|presence| presence.store).collect())
+}
+
+/// The newest open incident that shares a store with the sighting's canary.
+fn joins(
+    context: &Context,
+    touched: &BTreeMap<String, (Incident, Vec<Sighting>, bool)>,
+    sighting: &Sighting,
+    stores: &BTreeSet<String>,
+) -> Result<Option<String>, FlowError> {
+    let shares = |incident: &Incident| {
+        incident.drill == sighting.drill
+            && incident.state != State::Closed
+            && (incident.canaries.contains(&sighting.canary) || !incident.stores.is_disjoint(stores))
+    };
+    let mut candidates: Vec<(jiff::Timestamp, String)> = touched
+        .values()
+        .filter(|(incident, ..)| shares(incident))
+        .map(|(incident, ..)| (incident.opened_at, incident.id.clone()))
+        .collect();
+    for incident in context.ledger.open_incidents()? {
+        if !touched.contains_key(&incident.id) && shares(&incident) {
+            candidates.push((incident.opened_at, incident.id));
+        }
+    }
+    Ok(candidates.into_iter().max().map(|(_, id)| id))
+}
+
+fn open(sighting: &Sighting) -> Incident {
+    Incident {
+        id: format!("i-{}", sighting.id),
+        state: State::Open,
+        severity: Severity::Info,
+        opened_at: sighting.received_at,
+        updated_at: sighting.received_at,
+        sightings: 0,
+        sensors: BTreeSet::new(),
+        canaries: BTreeSet::new(),
+        stores: BTreeSet::new(),
+        drill: sighting.drill,
+        attribution: Verdict::default(),
+    }
+}
+
+fn take_in(incident: &mut Incident, sighting: &Sighting, stores: BTreeSet<String>) {
+    incident.sightings += 1;
+    incident.updated_at = incident.updated_at.max(sighting.received_at);
+    incident.sensors.insert(sighting.sensor.clone());
+    incident.canaries.insert(sighting.canary);
+    incident.stores.extend(stores);
+    incident.severity = incident.severity.max(severity(sighting));
+}
+
+/// From what was touched. A password that works for nobody else, and data that is out, weigh most.
+fn severity(sighting: &Sighting) -> Severity {
+    if sighting.canary.ghost().is_some() {
+        return Severity::Info;
+    }
+    match (sighting.class, sighting.marker_kind) {
+        (Class::Dump, _) | (_, MarkerKind::Password | MarkerKind::Nir | MarkerKind::Iban) => Severity::Critical,
+        (Class::Login | Class::Document, _) => Severity::High,
+        (Class::Mail, _) => Severity::Medium,
+    }
+}
+
+fn moved(
+    context: &Context,
+    mut incident: Incident,
+    joined: Vec<Sighting>,
+    new: bool,
+    judged: u64,
+    sinks: &[String],
+) -> Result<Record, FlowError> {
+    let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
+    let mut all: Vec<Sighting> =
+        if new { Vec::new() } else { context.ledger.sightings(&context.journal, &incident.id)? };
+    all.extend(joined.iter().cloned());
+    incident.attribution = attribution::decide::attribute(&problem::problem(context, evidence(&all))?);
+    let changed = before.as_ref().is_none_or(|before| {
+        before.severity != incident.severity || told(&before.attribution) != told(&incident.attribution)
+    });
+    let alert = changed.then(|| {
+        let alert_type = if new { AlertType::IncidentOpened } else { AlertType::IncidentUpdated };
+        alert(context, alert_type, &incident, &joined)
+    });
+    Ok(Record::IncidentMoved {
+        joined: joined.iter().map(|sighting| sighting.id).collect(),
+        judged,
+        sinks: if alert.is_some() { sinks.to_vec() } else { Vec::new() },
+        alert,
+        incident,
+        by: "telltale".to_owned(),
+    })
+}
+
+/// What of a verdict is worth another alert.
+fn told(verdict: &Verdict) -> (Outcome, Vec<&str>) {
+    (verdict.verdict, verdict.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect())
+}
+
+/// What attribution is told of these sightings: each canary once a class.
+pub fn evidence(sightings: &[Sighting]) -> Evidence {
+    let mut evidence = Evidence::default();
+    for sighting in sightings {
+        match sighting.canary.ghost() {
+            Some(number) => {
+                evidence.ghosts.insert(number);
+            }
+            None => evidence.seen.push(Seen { canary: sighting.canary, class: sighting.class, at: sighting.at }),
+        }
+    }
+    evidence
+}
+
+/// The alert about an incident, as it stands.
+pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, joined: &[Sighting]) -> Alert {
+    let mut sightings: Vec<Sighting> = joined.to_vec();
+    sightings.drain(..sightings.len().saturating_sub(SHOWN));
+    let classes: BTreeSet<Class> = joined.iter().map(|sighting| sighting.class).collect();
+    let mut attack = BTreeSet::new();
+    for class in classes {
+        // MITRE ATT&CK: valid accounts; gather victim identity information; data from information repositories.
+        attack.extend(match class {
+            Class::Login => ["T1078", "T1589.001"],
+            Class::Mail => ["T1566", "T1589.002"],
+            Class::Dump => ["T1213", "T1589"],
+            Class::Document => ["T1213", "T1083"],
+        });
+    }
+    Alert {
+        id: String::new(),
+        alert_type,
+        at: context.now(),
+        summary: summary(incident, joined),
+        incident: Some(incident.clone()),
+        sightings,
+        attack: attack.into_iter().map(str::to_owned).collect(),
+        link: context
+            .public_url
+            .as_ref()
+            .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
+        drill: incident.drill,
+    }
+}
+
+fn summary(incident: &Incident, joined: &[Sighting]) -> String {
+    let accused: Vec<&str> =
+        incident.attribution.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
+    let sensors: Vec<&str> = incident.sensors.iter().map(String::as_str).collect();
+    let what = joined.last().map_or("a canary was touched", |sighting| happening(sighting.class));
+    let canaries = incident.canaries.len();
+    let seen = format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));
+    match accused.as_slice() {
+        [] => {
+            let candidates: Vec<&str> = incident.stores.iter().map(String::as_str).collect();
+            let of = if candidates.is_empty() { "no store".to_owned() } else { candidates.join(" or ") };
+            format!("A canary of {of}: {what} ({seen})")
+        }
+        stores => format!("{} leaked: {seen}", stores.join(" and ")),
+    }
+}

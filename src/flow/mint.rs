@@ -1,0 +1,219 @@
+//! Mints canaries that fit a store: its columns, its style, its kind of document.
+
+use crate::{
+    domain::{
+        placement::{Contents, Placement, Planting, State},
+        record::{IndexEntry, Record},
+    },
+    flow::{
+        context::{Context, StoreSlot},
+        error::FlowError,
+        mapping::Mapping,
+    },
+    stores::store::{Profile, Takes},
+};
+use canaries::{
+    CanaryId, Field, Marker, MarkerKind, documents, index::FingerprintKey, kinds, password,
+    persona::{Label, Persona},
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// How often one canary is minted anew when a marker of it is taken already.
+const ATTEMPTS: u32 = 20;
+/// Every so many documents, one is a staff list.
+const STAFF_LIST_EVERY: u32 = 4;
+/// People on a staff list.
+const STAFF: u32 = 9;
+
+/// A canary, minted and not yet planted.
+pub struct Minted {
+    pub placement: Placement,
+    pub contents: Contents,
+    pub index: Vec<IndexEntry>,
+}
+
+impl Minted {
+    /// The journal entry that must stand before the store is touched.
+    pub fn record(&self) -> Record {
+        Record::Planned {
+            placement: self.placement.clone(),
+            contents: self.contents.clone(),
+            index: self.index.clone(),
+        }
+    }
+}
+
+/// Mints for one store and generation; remembers what it has minted, so that no marker is borne twice.
+pub struct Mint<'a> {
+    context: &'a Context,
+    slot: &'a StoreSlot,
+    mapping: &'a Mapping,
+    profile: &'a Profile,
+    kind: &'static str,
+    generation: u32,
+    ordinal: u32,
+    /// Raised for every canary whose values the store turned out to hold already.
+    first_attempt: u32,
+    taken: HashSet<[u8; 16]>,
+}
+
+impl<'a> Mint<'a> {
+    /// A mint for the store's generation.
+    pub fn new(
+        context: &'a Context,
+        slot: &'a StoreSlot,
+        mapping: &'a Mapping,
+        profile: &'a Profile,
+        generation: u32,
+    ) -> Result<Self, FlowError> {
+        let kind = match slot.store.takes() {
+            Takes::Documents => "document",
+            Takes::Rows => {
+                kinds::of(&mapping.mapped(), mapping.password.is_some())
+                    .ok_or_else(|| {
+                        FlowError::Refused(format!("store {}: no kind of canary fits its mapped columns", slot.name))
+                    })?
+                    .name
+            }
+        };
+        Ok(Mint { context, slot, mapping, profile, kind, generation, ordinal: 0, first_attempt: 0, taken: HashSet::new() })
+    }
+
+    /// Mints one more canary.
+    ///
+    /// # Errors
+    /// Refused when no free markers were found.
+    pub fn mint(&mut self) -> Result<Minted, FlowError> {
+        loop {
+            let ordinal = self.ordinal;
+            self.ordinal += 1;
+            let first = self.label(ordinal, self.first_attempt);
+            if self.context.ledger.placement(self.context.minter.canary_id(&first))?.is_some() {
+                continue;
+            }
+            for attempt in self.first_attempt..self.first_attempt + ATTEMPTS {
+                if let Some(minted) = self.attempt(&self.label(ordinal, attempt))? {
+                    self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
+                    return Ok(minted);
+                }
+            }
+            return Err(FlowError::Refused(format!(
+                "store {}: no free markers were found in {ATTEMPTS} attempts: declare more alias_domains or phone_numbers",
+                self.slot.name
+            )));
+        }
+    }
+
+    /// From now on, mints other values than those that the store turned out to hold.
+    pub fn differ(&mut self) {
+        self.first_attempt += ATTEMPTS;
+    }
+
+    fn label(&self, ordinal: u32, attempt: u32) -> Label<'a> {
+        Label { store: &self.slot.name, generation: self.generation, ordinal, attempt }
+    }
+
+    fn attempt(&self, label: &Label<'_>) -> Result<Option<Minted>, FlowError> {
+        let minter = &self.context.minter;
+        let canary = minter.canary_id(label);
+        let today = self.context.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (kind, planting, markers) = match self.slot.store.takes() {
+            Takes::Rows => {
+                let persona = minter.persona(label, today);
+                let (row, markers) = self.row(label, &persona);
+                (self.kind, Planting::Row(row), markers)
+            }
+            Takes::Documents => self.document(label, today),
+        };
+        let index = {
+            let index = self.context.index.read().expect("no thread panics while it holds the index");
+            let entries = entries(index.key(), &markers);
+            if entries.iter().any(|entry| self.taken.contains(&entry.fingerprint) || index.holds(&entry.fingerprint)) {
+                return Ok(None);
+            }
+            entries
+        };
+        let placement = Placement {
+            canary,
+            kind: kind.to_owned(),
+            store: self.slot.name.clone(),
+            generation: self.generation,
+            state: State::Planned,
+            since: self.context.now(),
+        };
+        Ok(Some(Minted { placement, contents: Contents { planting, markers, locator: None }, index }))
+    }
+
+    fn row(&self, label: &Label<'_>, persona: &Persona) -> (BTreeMap<String, String>, Vec<Marker>) {
+        let mut row = BTreeMap::new();
+        let mut markers = Vec::new();
+        for (field, column) in &self.mapping.fields {
+            let shape = self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+            let value = match shape {
+                Some(column) => column.shape.render(*field, persona),
+                None => persona.get(*field).to_owned(),
+            };
+            if let Some(kind) = MarkerKind::of(*field)
+                && !value.is_empty()
+            {
+                markers.push(Marker { kind, value: value.clone() });
+            }
+            row.insert(column.clone(), value);
+        }
+        if let Some((column, scheme)) = &self.mapping.password {
+            let word = persona.get(Field::Password);
+            row.insert(column.clone(), password::hash(*scheme, word, &self.context.minter.password_salt(label)));
+            markers.push(Marker { kind: MarkerKind::Password, value: word.to_owned() });
+        }
+        row.extend(self.slot.store.constants().iter().map(|(column, value)| (column.clone(), value.clone())));
+        (row, markers)
+    }
+
+    fn document(&self, label: &Label<'_>, today: jiff::civil::Date) -> (&'static str, Planting, Vec<Marker>) {
+        let minter = &self.context.minter;
+        let mut markers = Vec::new();
+        let link = self.slot.links.as_ref().map(|base| {
+            let segment = data_encoding::BASE32_NOPAD.encode(&minter.password_salt(label)).to_lowercase();
+            format!("{}/{segment}", base.trim_end_matches('/'))
+        });
+        let (kind, document, people) = if label.ordinal % STAFF_LIST_EVERY == 0 {
+            // Colleagues of one list are minted under ordinals that no document of the store reaches.
+            let people: Vec<Persona> = (0..STAFF)
+                .map(|person| {
+                    let ordinal = 1_000_000 + label.ordinal * STAFF + person;
+                    minter.persona(&Label { ordinal, ..*label }, today)
+                })
+                .collect();
+            let document = documents::staff_list(&people, minter.house(), today, link.as_deref());
+            ("staff_list", document, people)
+        } else {
+            let person = minter.persona(label, today);
+            let document = documents::payslip(&person, minter.house(), today, link.as_deref());
+            ("payslip", document, vec![person])
+        };
+        let shown = kinds::named(kind).map(|kind| kind.fields).unwrap_or_default();
+        for person in &people {
+            for field in shown {
+                if let Some(kind) = MarkerKind::of(*field) {
+                    markers.push(Marker { kind, value: person.get(*field).to_owned() });
+                }
+            }
+        }
+        markers.extend(link.map(|value| Marker { kind: MarkerKind::DocumentLink, value }));
+        (kind, Planting::Document { name: document.name, bytes: document.bytes }, markers)
+    }
+}
+
+/// The index entries of these markers.
+pub fn entries(key: &FingerprintKey, markers: &[Marker]) -> Vec<IndexEntry> {
+    markers
+        .iter()
+        .flat_map(|marker| key.all(marker))
+        .map(|(fingerprint, kind, digest)| IndexEntry { fingerprint, kind, digest })
+        .collect()
+}
+
+/// The data keys that seal these canaries.
+pub fn keys(canaries: impl Iterator<Item = CanaryId>) -> Vec<crate::journal::seal::KeyRef> {
+    canaries.map(crate::journal::seal::KeyRef::Canary).collect()
+}

@@ -1,0 +1,20 @@
+//! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace.
+
+pub mod check;
+pub mod context;
+pub mod drill;
+pub mod error;
+pub mod judge;
+pub mod mapping;
+pub mod notify;
+pub mod observe;
+pub mod plan;
+pub mod mint;
+pub mod plant;
+pub mod problem;
+pub mod progress;
+pub mod recover;
+pub mod rotate;
+pub mod trace;
+pub mod verify;
+pub mod withdraw;

@@ -1,0 +1,188 @@
+//! Delivery: what is due goes out, each sink by itself, and every attempt is journaled. An alert leaves the outbox only
+//! when its receiver has it, or when it is a dead letter that somebody can see and replay.
+
+use crate::{
+    domain::{
+        alert::{Alert, AlertType},
+        record::{Actor, AttemptOutcome, Record},
+    },
+    flow::{
+        context::{Context, SinkSlot, listed},
+        error::FlowError,
+    },
+    ledger::outbox::Due,
+    sinks::sink::SinkError,
+};
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use webhooks::schedule::Schedule;
+
+/// Attempts of one sink under way at once.
+const CONCURRENCY: usize = 8;
+/// How often the outbox is looked at when nobody rings.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Delivers for one sink until told to stop.
+pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToken) {
+    let Some(slot) = context.sinks.get(place) else { return };
+    while !stop.is_cancelled() {
+        let rung = context.due.notified();
+        if let Err(error) = deliver_due(&context, slot).await {
+            tracing::error!(sink = slot.name, %error, "delivery could not be recorded; it is tried again");
+        }
+        tokio::select! {
+            () = rung => {}
+            () = tokio::time::sleep(TICK) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Makes one attempt at all that is due at this sink now.
+pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowError> {
+    let due: Vec<Due> =
+        context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
+    let outcomes: Vec<Result<(), FlowError>> =
+        stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
+    outcomes.into_iter().collect()
+}
+
+async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
+    let Some(alert) = context.ledger.alert(&due.alert)? else { return Ok(()) };
+    let began = std::time::Instant::now();
+    let outcome = slot.sink.send(&alert).await;
+    metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind).record(began.elapsed().as_secs_f64());
+    let (outcome, status, response) = match outcome {
+        Ok(receipt) => (AttemptOutcome::Delivered, receipt.status, receipt.response),
+        Err(SinkError::GiveUp { why, status }) => (AttemptOutcome::Dead, status, why),
+        Err(SinkError::Retry { why, status, after }) => {
+            let jitter = rand::random_range(-0.2..=0.2);
+            match Schedule::default().next(due.attempt, jitter, after) {
+                Some(after) => (AttemptOutcome::Retry { after }, status, why),
+                None => (AttemptOutcome::Dead, status, why),
+            }
+        }
+    };
+    let result = match outcome {
+        AttemptOutcome::Delivered => "delivered",
+        AttemptOutcome::Retry { .. } => "retry",
+        AttemptOutcome::Dead => "dead",
+    };
+    metrics::counter!("telltale_deliveries_total", "kind" => slot.kind, "result" => result).increment(1);
+    if outcome != AttemptOutcome::Delivered {
+        tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
+    }
+    context
+        .journal
+        .append(&Record::Attempted {
+            alert: due.alert,
+            sink: due.sink,
+            attempt: due.attempt,
+            outcome,
+            status,
+            response,
+        })
+        .await?;
+    context.settle()
+}
+
+/// What came of a test alert at one sink.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tested {
+    pub sink: String,
+    pub delivered: bool,
+    pub status: Option<u16>,
+    /// The receiver's answer, or what went wrong and how to mend it.
+    pub response: String,
+}
+
+/// Sends a marked test alert to one sink, or to all, now; journaled like any other attempt.
+pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Vec<Tested>, FlowError> {
+    let chosen: Vec<&SinkSlot> =
+        context.sinks.iter().filter(|slot| name.is_none_or(|name| slot.name == name)).collect();
+    if chosen.is_empty() {
+        let known: Vec<&str> = context.sinks.iter().map(|slot| slot.name.as_str()).collect();
+        return Err(FlowError::Unknown(match name {
+            Some(name) => format!("no sink is called {name:?}; configured are: {}", listed(&known)),
+            None => "no sink is configured: add a [[sinks]] section".to_owned(),
+        }));
+    }
+    let alert = plain(context, AlertType::SinkTest, "This is a test: Telltale reaches this sink.", true);
+    let seq =
+        context.journal.append(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
+    context.settle()?;
+    let alert = Alert { id: format!("a-{seq}"), ..alert };
+    let mut tested = Vec::new();
+    for slot in chosen {
+        let outcome = slot.sink.send(&alert).await;
+        let (delivered, status, response) = match outcome {
+            Ok(receipt) => (true, receipt.status, receipt.response),
+            Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),
+        };
+        context
+            .journal
+            .append(&Record::Attempted {
+                alert: alert.id.clone(),
+                sink: slot.name.clone(),
+                attempt: 0,
+                outcome: if delivered { AttemptOutcome::Delivered } else { AttemptOutcome::Dead },
+                status,
+                response: response.clone(),
+            })
+            .await?;
+        tested.push(Tested { sink: slot.name.clone(), delivered, status, response });
+    }
+    context.settle()?;
+    Ok(tested)
+}
+
+/// An alert without an incident.
+pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: bool) -> Alert {
+    Alert {
+        id: String::new(),
+        alert_type,
+        at: context.now(),
+        summary: summary.to_owned(),
+        incident: None,
+        sightings: Vec::new(),
+        attack: Vec::new(),
+        link: context.public_url.clone(),
+        drill,
+    }
+}
+
+/// Watches for what sensors could not make durable, and says so at every sink within ten seconds. It goes around the
+/// journal, which is what fails.
+pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
+    let mut told = 0;
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = stop.cancelled() => return,
+        }
+        let lost: u64 = match context.refusals.lock() {
+            Ok(refusals) => {
+                refusals.iter().filter(|((_, reason), _)| *reason == "not_durable").map(|(_, count)| *count).sum()
+            }
+            Err(_) => continue,
+        };
+        if lost == told {
+            continue;
+        }
+        let summary = format!(
+            "Telltale is blind: {} touches could not be made durable. Is the disk full, or failing?",
+            lost - told
+        );
+        told = lost;
+        let mut alert = plain(&context, AlertType::SystemBlind, &summary, false);
+        alert.id = format!("blind-{}", alert.at.as_second());
+        tracing::error!("{summary}");
+        for slot in &context.sinks {
+            if let Err(error) = slot.sink.send(&alert).await {
+                tracing::error!(sink = slot.name, %error, "the blind alarm was not delivered");
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Planting: mint what is missing, journal the intent, plant all or nothing, journal where it stands.
+
+use crate::{
+    domain::{placement::Planting, record::Record},
+    flow::{
+        context::{Context, StoreSlot},
+        error::FlowError,
+        mapping::Mapping,
+        mint::{self, Mint, Minted},
+        plan::{self, Aim},
+        progress::Progress,
+        recover,
+    },
+    journal::seal::KeyRef,
+    stores::store::{NewPlanting, Profile, StoreError},
+};
+use canaries::{CanaryId, index::Owner};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// How often values that the store holds already are minted anew.
+const ROUNDS: usize = 5;
+
+/// What planting did to one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Planted {
+    pub store: String,
+    pub generation: u32,
+    /// Planted now.
+    pub planted: u64,
+    /// Of the current generation, in all.
+    pub live: u64,
+    /// What limits it, in words.
+    pub notes: Vec<String>,
+}
+
+/// Plants in each chosen store what it lacks: `count` canaries in all, or as many as the plan says.
+pub async fn plant(
+    context: &Context,
+    names: &[String],
+    count: Option<u64>,
+    progress: &Progress,
+) -> Result<Vec<Planted>, FlowError> {
+    let _works = context.works.lock().await;
+    let mut outcome = Vec::new();
+    for slot in context.chosen(names)? {
+        outcome.push(plant_store(context, slot, count, progress).await?);
+    }
+    Ok(outcome)
+}
+
+/// Plants in one store. The caller holds `context.works`.
+pub async fn plant_store(
+    context: &Context,
+    slot: &StoreSlot,
+    count: Option<u64>,
+    progress: &Progress,
+) -> Result<Planted, FlowError> {
+    context.settle()?;
+    progress.at(format!("looking at {}", slot.name), 0, None);
+    let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let mapping = mapping_of(slot, &profile)?;
+    let left = recover::recover(context, slot, &mapping).await?;
+    let live = plan::live(context, slot)?;
+    let planned = plan::of_store(slot, profile.rows, live, Aim::default());
+    let (count, notes) = match count {
+        Some(count) => (count, Vec::new()),
+        None => (planned.count, planned.notes),
+    };
+    let generation = match context.ledger.generation(&slot.name)? {
+        0 => {
+            context.journal.append(&Record::GenerationOpened { store: slot.name.clone(), generation: 1 }).await?;
+            context.settle()?;
+            1
+        }
+        open => open,
+    };
+    let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
+    let missing = count.saturating_sub(live);
+    let mut batch: Vec<Minted> = left
+        .into_iter()
+        .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
+        .collect();
+    // What was planned and is no longer wanted never reached the store.
+    let surplus: Vec<CanaryId> =
+        batch.drain(missing.min(batch.len() as u64) as usize..).map(|minted| minted.placement.canary).collect();
+    abandon(context, surplus).await?;
+    let mut fresh = Vec::new();
+    while ((batch.len() + fresh.len()) as u64) < missing {
+        progress.at(format!("minting for {}", slot.name), fresh.len() as u64, Some(missing));
+        fresh.push(mint.mint()?);
+    }
+    let mut planted = 0;
+    for _ in 0..ROUNDS {
+        intend(context, &fresh).await?;
+        batch.append(&mut fresh);
+        if batch.is_empty() {
+            break;
+        }
+        progress.at(format!("planting {}", slot.name), planted, Some(missing));
+        match slot.store.plant(&plantings(&batch, &mapping)).await {
+            Ok(locators) => {
+                let records: Vec<Record> = batch
+                    .iter()
+                    .zip(locators)
+                    .map(|(minted, locator)| Record::Planted { canary: minted.placement.canary, locator })
+                    .collect();
+                context.journal.append_all(&records).await?;
+                planted = batch.len() as u64;
+                batch.clear();
+                break;
+            }
+            Err(StoreError::Taken(taken)) => {
+                let taken: HashSet<CanaryId> = taken.into_iter().collect();
+                batch.retain(|minted| !taken.contains(&minted.placement.canary));
+                mint.differ();
+                for _ in 0..taken.len() {
+                    fresh.push(mint.mint()?);
+                }
+                abandon(context, taken.into_iter().collect()).await?;
+            }
+            Err(error @ StoreError::Retry(_)) => {
+                // Whether the store took them is not known: they stay planned, and are looked for next time.
+                return Err(FlowError::of_store(&slot.name, &error));
+            }
+            Err(error) => {
+                abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
+                return Err(FlowError::of_store(&slot.name, &error));
+            }
+        }
+    }
+    if !batch.is_empty() || !fresh.is_empty() {
+        abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
+        return Err(FlowError::Refused(format!(
+            "store {}: its rows held the new values in each of {ROUNDS} rounds; nothing was planted",
+            slot.name
+        )));
+    }
+    context.settle()?;
+    progress.at(format!("planting {}", slot.name), missing, Some(missing));
+    Ok(Planted { store: slot.name.clone(), generation, planted, live: plan::live(context, slot)?, notes })
+}
+
+/// The store's mapping; documents have none.
+pub fn mapping_of(slot: &StoreSlot, profile: &Profile) -> Result<Mapping, FlowError> {
+    match slot.store.takes() {
+        crate::stores::store::Takes::Rows => Mapping::of(slot, profile),
+        crate::stores::store::Takes::Documents => {
+            Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None })
+        }
+    }
+}
+
+/// Makes keys and journals the intent, before the store is touched; then the index knows them.
+async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<KeyRef> = mint::keys(fresh.iter().map(|minted| minted.placement.canary));
+    context.keyring.ensure(&keys).map_err(anyhow::Error::from)?;
+    let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
+    context.journal.append_all(&records).await?;
+    context.settle()?;
+    let mut index = context.index.write().expect("no thread panics while it holds the index");
+    for minted in fresh {
+        for entry in &minted.index {
+            index.insert(entry.fingerprint, Owner::Canary(minted.placement.canary), entry.kind, entry.digest);
+        }
+    }
+    Ok(())
+}
+
+async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), FlowError> {
+    if !canaries.is_empty() {
+        context.journal.append(&Record::Abandoned { canaries }).await?;
+        context.settle()?;
+    }
+    Ok(())
+}
+
+fn plantings(batch: &[Minted], mapping: &Mapping) -> Vec<NewPlanting> {
+    let columns = mapping.marker_columns();
+    batch
+        .iter()
+        .map(|minted| NewPlanting {
+            canary: minted.placement.canary,
+            planting: minted.contents.planting.clone(),
+            marker_columns: match &minted.contents.planting {
+                Planting::Row(row) => columns.iter().filter(|column| row.contains_key(*column)).cloned().collect(),
+                Planting::Document { .. } => Vec::new(),
+            },
+        })
+        .collect()
+}

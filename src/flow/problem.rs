@@ -1,0 +1,69 @@
+//! Gathers from the ledger what attribution needs to know.
+
+use crate::{
+    attribution::problem::{CanaryFacts, Problem, Seen, Stay},
+    domain::{placement::State, sighting::Class, verdict::Material},
+    flow::{context::Context, error::FlowError},
+};
+use canaries::{CanaryId, MarkerKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was seen, before it is known whose it is.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub seen: Vec<Seen>,
+    /// Distinct ghosts seen.
+    pub ghosts: BTreeSet<u32>,
+    pub material: Option<Material>,
+}
+
+/// The problem that this evidence poses to attribution, with presence as audited.
+pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowError> {
+    let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
+    for presence in context.ledger.presences()? {
+        stays.entry(presence.canary).or_default().push(Stay {
+            store: presence.store,
+            from: presence.from,
+            until: presence.until,
+        });
+    }
+    let mut facts = Vec::new();
+    for placement in context.ledger.placements(None)? {
+        if placement.state == State::Planned {
+            continue;
+        }
+        facts.push(CanaryFacts {
+            id: placement.canary,
+            showable: showable(&context.ledger.marker_kinds(placement.canary)?),
+            home: placement.store,
+            generation: placement.generation,
+            stays: stays.remove(&placement.canary).unwrap_or_default(),
+        });
+    }
+    Ok(Problem {
+        stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
+        now: context.now(),
+        canaries: facts,
+        seen: evidence.seen,
+        ghosts: u64::from(context.ghosts),
+        ghosts_seen: evidence.ghosts.len() as u64,
+        material: evidence.material,
+        real_rows: None,
+    })
+}
+
+/// The classes of sighting that a canary with these markers can cause.
+fn showable(kinds: &BTreeSet<MarkerKind>) -> Vec<Class> {
+    let mut classes = vec![Class::Dump];
+    let any = |wanted: &[MarkerKind]| wanted.iter().any(|kind| kinds.contains(kind));
+    if any(&[MarkerKind::Username, MarkerKind::WorkEmail, MarkerKind::Password]) {
+        classes.push(Class::Login);
+    }
+    if any(&[MarkerKind::WorkEmail, MarkerKind::PersonalEmail]) {
+        classes.push(Class::Mail);
+    }
+    if any(&[MarkerKind::DocumentLink]) {
+        classes.push(Class::Document);
+    }
+    classes
+}

@@ -1,0 +1,74 @@
+//! After a crash half way: which planned canaries did their store take, and which not?
+
+use crate::{
+    domain::{
+        placement::{Contents, Placement, Planting, State},
+        record::Record,
+    },
+    flow::{
+        context::{Context, StoreSlot},
+        error::FlowError,
+        mapping::Mapping,
+    },
+    stores::store::Stored,
+};
+use canaries::CanaryId;
+use std::collections::HashMap;
+
+/// A canary that was planned, and that the store does not hold.
+pub struct Unplanted {
+    pub placement: Placement,
+    pub contents: Contents,
+}
+
+/// Journals as planted what the store turns out to hold, and answers what it does not hold.
+pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Unplanted>, FlowError> {
+    let mut planned = Vec::new();
+    for placement in context.ledger.placements(Some(&slot.name))? {
+        if placement.state == State::Planned {
+            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            planned.push(Unplanted { placement, contents });
+        }
+    }
+    if planned.is_empty() {
+        return Ok(planned);
+    }
+    let columns = mapping.marker_columns();
+    let wanted: HashMap<Identity, CanaryId> = planned
+        .iter()
+        .filter_map(|unplanted| Some((identity(&unplanted.contents.planting, &columns)?, unplanted.placement.canary)))
+        .collect();
+    let mut found: HashMap<CanaryId, String> = HashMap::new();
+    let mut visit = |stored: Stored| {
+        if let Some(canary) = identity(&stored.planting, &columns).and_then(|identity| wanted.get(&identity)) {
+            found.insert(*canary, stored.locator);
+        }
+    };
+    slot.store.read(&columns, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let records: Vec<Record> =
+        found.iter().map(|(canary, locator)| Record::Planted { canary: *canary, locator: locator.clone() }).collect();
+    context.journal.append_all(&records).await?;
+    context.settle()?;
+    planned.retain(|unplanted| !found.contains_key(&unplanted.placement.canary));
+    Ok(planned)
+}
+
+/// What tells one planting of a store from another: its marker columns, or its file name.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    Columns(Vec<(String, String)>),
+    Name(String),
+}
+
+fn identity(planting: &Planting, columns: &[String]) -> Option<Identity> {
+    match planting {
+        Planting::Document { name, .. } => Some(Identity::Name(name.clone())),
+        Planting::Row(row) => {
+            let values: Vec<(String, String)> = columns
+                .iter()
+                .filter_map(|column| Some((column.to_lowercase(), row.get(column).filter(|value| !value.is_empty())?.clone())))
+                .collect();
+            (!values.is_empty()).then_some(Identity::Columns(values))
+        }
+    }
+}

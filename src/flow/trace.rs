@@ -1,0 +1,202 @@
+//! A leaked file and a claim: every canary in it, and the verdict on this material alone.
+
+use crate::{
+    attribution,
+    domain::{
+        record::{Actor, Record},
+        sighting::{Class, Sighting},
+        verdict::{Material, Verdict},
+    },
+    dumps,
+    flow::{
+        context::Context,
+        error::FlowError,
+        judge,
+        observe::name,
+        problem,
+    },
+    journal::evidence::Keep,
+};
+use canaries::{
+    CanaryId, MarkerKind,
+    index::{self, Digest, Form},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
+
+/// The sensor's name in sightings of material.
+pub const SENSOR: &str = "material";
+
+/// One marker found in material: what `scan` prints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    pub marker_kind: MarkerKind,
+    pub canary: CanaryId,
+    pub form: Form,
+    pub path: String,
+    pub member: Option<String>,
+    /// Bytes from the start of the file, or of the member's decoded text.
+    pub offset: u64,
+    pub line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// A weak marker that stands without a second one of its canary counts for nothing.
+    pub strong: bool,
+}
+
+/// What was asked of a trace.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// When the material was seen by whoever found it.
+    pub seen_at: Option<Timestamp>,
+    /// Keep the material as evidence, and open or join an incident.
+    #[serde(default)]
+    pub record: bool,
+}
+
+/// A trace under way: material is added file by file, then it is concluded.
+pub struct Trace {
+    pub id: String,
+    by: Actor,
+    request: Request,
+    seen: BTreeMap<CanaryId, (MarkerKind, String)>,
+    material: Material,
+    rows: u64,
+    tables: bool,
+}
+
+impl Trace {
+    /// Begins one, for this person.
+    pub fn begin(request: Request, by: Actor) -> Self {
+        Trace {
+            id: uuid::Uuid::now_v7().to_string(),
+            by,
+            request,
+            seen: BTreeMap::new(),
+            material: Material::default(),
+            rows: 0,
+            tables: false,
+        }
+    }
+
+    /// Reads one file to its end and hands each finding to `visit`. Blocks: run it where blocking is allowed.
+    ///
+    /// # Errors
+    /// The source's own; what could not be understood is listed in the verdict instead.
+    pub fn add(
+        &mut self,
+        context: &Context,
+        path: &str,
+        source: &mut dyn Read,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> Result<(), FlowError> {
+        if !self.request.record {
+            return self.scan(context, path, source, visit).map_err(|error| unreadable(path, &error));
+        }
+        let mut keep = Keep::begin(&context.evidence, source).map_err(anyhow::Error::from)?;
+        let before = self.seen.len();
+        self.scan(context, path, &mut keep, visit).map_err(|error| unreadable(path, &error))?;
+        if self.seen.len() > before {
+            let kept = keep.finish(&context.keyring).map_err(anyhow::Error::from)?;
+            let record = Record::MaterialTaken {
+                trace: self.id.clone(),
+                file: kept.file,
+                sha256: kept.sha256,
+                bytes: kept.bytes,
+            };
+            tokio::runtime::Handle::current().block_on(context.journal.append(&record))?;
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &mut self,
+        context: &Context,
+        path: &str,
+        source: &mut dyn Read,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> io::Result<()> {
+        let seen = &mut self.seen;
+        let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
+            let index = context.index.read().expect("no thread panics while it holds the index");
+            index::scan(piece.text, &index, &mut |found| {
+                let finding = Finding {
+                    marker_kind: found.kind,
+                    canary: name(found.owner),
+                    form: found.form,
+                    path: piece.path.to_owned(),
+                    member: piece.member.map(str::to_owned),
+                    offset: piece.base_offset + found.offset,
+                    line: piece.first_line + found.line - 1,
+                    digest: found.digest,
+                    strong: found.strong,
+                };
+                if finding.strong {
+                    seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+                }
+                visit(&finding);
+            });
+        })?;
+        self.material.bytes += summary.bytes;
+        self.material.not_scanned.extend(summary.not_scanned);
+        if let Some(rows) = summary.rows {
+            self.rows += rows;
+            self.tables = true;
+        }
+        Ok(())
+    }
+
+    /// The verdict on all that was added; with `record`, the sightings are journaled and an incident follows.
+    pub async fn conclude(mut self, context: &Context) -> Result<Verdict, FlowError> {
+        context.settle()?;
+        self.material.rows = self.tables.then_some(self.rows);
+        let now = context.now();
+        let at = self.request.seen_at.unwrap_or(now);
+        let sightings: Vec<Sighting> = self
+            .seen
+            .iter()
+            .map(|(canary, (kind, path))| Sighting {
+                id: 0,
+                at,
+                received_at: now,
+                sensor: SENSOR.to_owned(),
+                reporter: self.by.clone(),
+                source_ip: None,
+                service: path.clone(),
+                canary: *canary,
+                marker_kind: *kind,
+                class: Class::Dump,
+                drill: context.drill,
+            })
+            .collect();
+        let mut evidence = judge::evidence(&sightings);
+        evidence.material = Some(self.material);
+        let verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
+        if self.request.record {
+            let mut records: Vec<Record> = sightings
+                .into_iter()
+                .map(|sighting| Record::Sighted { sighting, evidence: String::new() })
+                .collect();
+            records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
+            context.journal.append_all(&records).await?;
+            context.settle()?;
+            context.sighted.notify_one();
+        }
+        Ok(verdict)
+    }
+}
+
+fn unreadable(path: &str, error: &io::Error) -> FlowError {
+    FlowError::Refused(format!("{path}: reading stopped: {error}"))
+}
+
+impl Trace {
+    /// What was looked at so far.
+    pub fn material(&self) -> &Material {
+        &self.material
+    }
+}

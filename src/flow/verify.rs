@@ -1,0 +1,201 @@
+//! Looks whether the canaries are still there and unchanged, and which were copied here by a feed: the audited
+//! presence that attribution works on. Real rows are looked at in memory and forgotten.
+
+use crate::{
+    domain::{
+        placement::{Planting, State},
+        record::{Alteration, Record},
+    },
+    dumps,
+    flow::{
+        context::{Context, StoreSlot},
+        error::FlowError,
+        mapping::Mapping,
+        plant,
+        progress::Progress,
+        recover,
+    },
+    stores::store::Stored,
+};
+use canaries::{
+    CanaryId, MarkerKind,
+    index::{self, Index, Owner},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was found in one store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    pub store: String,
+    /// Own canaries that should be there.
+    pub planted: u64,
+    pub missing: Vec<CanaryId>,
+    pub altered: Vec<Alteration>,
+    /// Canaries of other stores that stand here.
+    pub copied: Vec<CanaryId>,
+}
+
+impl Verified {
+    /// Whether the store holds what was planted, as it was planted.
+    pub fn is_clean(&self) -> bool {
+        self.missing.is_empty() && self.altered.is_empty()
+    }
+}
+
+/// Reads the chosen stores back, and journals what is really in them.
+pub async fn verify(context: &Context, names: &[String], progress: &Progress) -> Result<Vec<Verified>, FlowError> {
+    let _works = context.works.lock().await;
+    let mut outcome = Vec::new();
+    for slot in context.chosen(names)? {
+        outcome.push(verify_store(context, slot, progress).await?);
+    }
+    Ok(outcome)
+}
+
+async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) -> Result<Verified, FlowError> {
+    context.settle()?;
+    progress.at(format!("verifying {}", slot.name), 0, None);
+    let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let mapping = plant::mapping_of(slot, &profile)?;
+    recover::recover(context, slot, &mapping).await?;
+
+    let mut own: BTreeMap<CanaryId, Planting> = BTreeMap::new();
+    for placement in context.ledger.placements(Some(&slot.name))? {
+        if !matches!(placement.state, State::Planned | State::Withdrawn) {
+            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            own.insert(placement.canary, contents.planting);
+        }
+    }
+    let mut look = Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
+    let columns: Vec<String> = Vec::new();
+    slot.store
+        .read(&columns, &mut |stored| {
+            look.at(&stored);
+            if look.rows % 1000 == 0 {
+                progress.at(format!("verifying {}", slot.name), look.rows, Some(profile.rows));
+            }
+        })
+        .await
+        .map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let Look { seen, copied, .. } = look;
+    let missing: Vec<CanaryId> = own.keys().filter(|canary| !seen.contains_key(*canary)).copied().collect();
+    let present = seen.keys().chain(copied.iter()).copied().collect();
+    let altered: Vec<Alteration> = seen.into_values().flatten().collect();
+    let copied: Vec<CanaryId> = copied.into_iter().collect();
+    context
+        .journal
+        .append(&Record::Verified {
+            store: slot.name.clone(),
+            present,
+            missing: missing.clone(),
+            altered: altered.clone(),
+            copied: copied.clone(),
+        })
+        .await?;
+    context.settle()?;
+    Ok(Verified { store: slot.name.clone(), planted: own.len() as u64, missing, altered, copied })
+}
+
+struct Look<'a> {
+    context: &'a Context,
+    mapping: &'a Mapping,
+    own: &'a BTreeMap<CanaryId, Planting>,
+    seen: BTreeMap<CanaryId, Vec<Alteration>>,
+    copied: BTreeSet<CanaryId>,
+    rows: u64,
+}
+
+impl Look<'_> {
+    fn at(&mut self, stored: &Stored) {
+        self.rows += 1;
+        let index = self.context.index.read().expect("no thread panics while it holds the index");
+        for canary in owners(&index, self.mapping, &stored.planting) {
+            match self.own.get(&canary) {
+                None => {
+                    self.copied.insert(canary);
+                }
+                Some(planted) => {
+                    self.seen.entry(canary).or_insert_with(|| {
+                        let key = index.key();
+                        differences(planted, &stored.planting)
+                            .into_iter()
+                            .map(|(field, old, new)| Alteration {
+                                canary,
+                                field,
+                                old: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &old)),
+                                new: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &new)),
+                            })
+                            .collect()
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The canaries whose markers stand in this row or document: of a row the one with the most markers.
+fn owners(index: &Index, mapping: &Mapping, planting: &Planting) -> Vec<CanaryId> {
+    match planting {
+        Planting::Row(row) => {
+            let mut votes: BTreeMap<CanaryId, u32> = BTreeMap::new();
+            for (column, value) in row {
+                let Some(kind) = mapping.marker_kind(column) else { continue };
+                for found in index.recognise(Some(kind), value) {
+                    if let Owner::Canary(canary) = found.owner
+                        && found.digest.is_none()
+                    {
+                        *votes.entry(canary).or_default() += if kind.is_weak() { 1 } else { 4 };
+                    }
+                }
+            }
+            // A weak marker alone may be chance.
+            votes.into_iter().filter(|(_, votes)| *votes >= 2).max_by_key(|(_, votes)| *votes).map(|(id, _)| id).into_iter().collect()
+        }
+        Planting::Document { name, bytes } => {
+            let mut found = BTreeSet::new();
+            let mut source = bytes.as_slice();
+            let outcome = dumps::read(name, &mut source, &dumps::Limits::default(), &mut |piece| {
+                index::scan(piece.text, index, &mut |sight| {
+                    if let (Owner::Canary(canary), true) = (sight.owner, sight.strong) {
+                        found.insert(canary);
+                    }
+                });
+            });
+            if outcome.is_err() {
+                return Vec::new();
+            }
+            found.into_iter().collect()
+        }
+    }
+}
+
+/// Column, planted value, stored value of each difference; for a document its content as a whole.
+fn differences(planted: &Planting, stored: &Planting) -> Vec<(String, String, String)> {
+    match (planted, stored) {
+        (Planting::Row(planted), Planting::Row(stored)) => planted
+            .iter()
+            .filter_map(|(column, old)| {
+                let new = stored
+                    .iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case(column))
+                    .map_or("", |(_, value)| value.as_str());
+                (!same(old, new)).then(|| (column.clone(), old.clone(), new.to_owned()))
+            })
+            .collect(),
+        (Planting::Document { bytes: old, .. }, Planting::Document { bytes: new, .. }) => {
+            if old == new {
+                Vec::new()
+            } else {
+                vec![("content".to_owned(), blake3::hash(old).to_string(), blake3::hash(new).to_string())]
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether two texts are one value: stores pad texts, and write numbers in their own way.
+fn same(planted: &str, stored: &str) -> bool {
+    planted.trim_end() == stored.trim_end()
+        || matches!((planted.trim().parse::<f64>(), stored.trim().parse::<f64>()), (Ok(old), Ok(new)) if old == new)
+}

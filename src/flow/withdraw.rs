@@ -1,0 +1,70 @@
+//! Takes canaries out of their stores again, exactly.
+
+use crate::{
+    domain::{
+        placement::{Planting, State},
+        record::Record,
+    },
+    flow::{context::Context, error::FlowError, plant, progress::Progress, recover},
+    stores::store::Placed,
+};
+use serde::{Deserialize, Serialize};
+
+/// What withdrawing did to one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    pub store: String,
+    /// Found and removed.
+    pub withdrawn: u64,
+    /// Were gone already.
+    pub gone: u64,
+}
+
+/// Removes every canary of the chosen stores.
+pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) -> Result<Vec<Withdrawn>, FlowError> {
+    let _works = context.works.lock().await;
+    let mut outcome = Vec::new();
+    for slot in context.chosen(names)? {
+        context.settle()?;
+        progress.at(format!("withdrawing from {}", slot.name), 0, None);
+        let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+        let mapping = plant::mapping_of(slot, &profile)?;
+        let never: Vec<_> =
+            recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
+        if !never.is_empty() {
+            context.journal.append(&Record::Abandoned { canaries: never }).await?;
+            context.settle()?;
+        }
+        let mut placed = Vec::new();
+        for placement in context.ledger.placements(Some(&slot.name))? {
+            if matches!(placement.state, State::Withdrawn | State::Planned) {
+                continue;
+            }
+            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            let columns = mapping.marker_columns();
+            placed.push(Placed {
+                canary: placement.canary,
+                marker_columns: match &contents.planting {
+                    Planting::Row(row) => columns.into_iter().filter(|column| row.contains_key(column)).collect(),
+                    Planting::Document { .. } => Vec::new(),
+                },
+                planting: contents.planting,
+                locator: contents.locator.unwrap_or_default(),
+            });
+        }
+        let removed =
+            slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+        if !placed.is_empty() {
+            let canaries = placed.iter().map(|placed| placed.canary).collect();
+            context.journal.append(&Record::Withdrawn { store: slot.name.clone(), canaries }).await?;
+            context.settle()?;
+        }
+        progress.at(format!("withdrawing from {}", slot.name), removed.len() as u64, Some(placed.len() as u64));
+        outcome.push(Withdrawn {
+            store: slot.name.clone(),
+            withdrawn: removed.len() as u64,
+            gone: (placed.len() - removed.len()) as u64,
+        });
+    }
+    Ok(outcome)
+}
