@@ -1,1 +1,15 @@
-//! The queryable state, rebuilt from the journal.
+//! The queryable state: a view of the journal, rebuilt from it whenever the two disagree. Nothing is kept here that the
+//! journal does not hold, and no marker, locator or personal value: those are fetched from it by number.
+
+pub mod accounts;
+pub mod engine;
+pub mod incidents;
+pub mod outbox;
+pub mod placements;
+pub mod projection;
+pub mod row;
+pub mod sightings;
+pub mod sled;
+pub mod state;
+pub mod traces;
+pub mod view;

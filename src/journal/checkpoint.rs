@@ -1,0 +1,188 @@
+//! Signed checkpoints (C2SP tlog-checkpoint: a note with origin, size and root, signed with Ed25519). Whoever keeps one
+//! elsewhere can prove later that nothing before it was changed. It reads and writes text, no file.
+
+use crate::journal::merkle::Hash;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use data_encoding::HEXLOWER;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+use std::{fmt, str::FromStr};
+
+const ED25519: u8 = 1;
+
+/// A journal's size and root at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Entries in the tree.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+}
+
+/// What a checkpoint's signature is checked with, printable in the form of signed notes: `name+id+key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vkey {
+    /// The origin: a host's name without a scheme.
+    pub name: String,
+    /// The public key.
+    pub key: VerifyingKey,
+}
+
+/// What signs checkpoints.
+pub struct Signer {
+    vkey: Vkey,
+    key: SigningKey,
+}
+
+/// Why a text is no checkpoint of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("it is not a checkpoint")]
+    Form,
+    #[error("it is the checkpoint of another origin")]
+    Origin,
+    #[error("it bears no signature by this journal's key")]
+    Unsigned,
+    #[error("its signature does not match")]
+    Forged,
+}
+
+impl Signer {
+    /// A signer for an origin. Characters that a key name must not have (spaces, `+`) become hyphens.
+    pub fn new(origin: &str, seed: &[u8; 32]) -> Signer {
+        let name: String =
+            origin.chars().map(|c| if c.is_whitespace() || c.is_control() || c == '+' { '-' } else { c }).collect();
+        let name = if name.is_empty() { "telltale".to_owned() } else { name };
+        let key = SigningKey::from_bytes(seed);
+        Signer { vkey: Vkey { name, key: key.verifying_key() }, key }
+    }
+
+    /// The public half.
+    pub fn vkey(&self) -> &Vkey {
+        &self.vkey
+    }
+
+    /// The signed note.
+    pub fn sign(&self, checkpoint: &Checkpoint) -> String {
+        let Vkey { name, .. } = &self.vkey;
+        let text = format!("{name}\n{}\n{}\n", checkpoint.size, STANDARD.encode(checkpoint.root));
+        let mut signature = self.vkey.id().to_vec();
+        signature.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
+        format!("{text}\n\u{2014} {name} {}\n", STANDARD.encode(signature))
+    }
+}
+
+impl Vkey {
+    fn id(&self) -> [u8; 4] {
+        let digest = Sha256::new()
+            .chain_update(self.name.as_bytes())
+            .chain_update([b'\n', ED25519])
+            .chain_update(self.key.as_bytes())
+            .finalize();
+        [digest[0], digest[1], digest[2], digest[3]]
+    }
+
+    /// Reads a note and checks its signature; signatures by others are passed over, as the specification asks.
+    pub fn check(&self, note: &str) -> Result<Checkpoint, CheckpointError> {
+        let (text, signatures) = note.split_once("\n\n").ok_or(CheckpointError::Form)?;
+        let signed = format!("{text}\n");
+        let mut lines = text.split('\n');
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(CheckpointError::Form);
+        };
+        if origin != self.name {
+            return Err(CheckpointError::Origin);
+        }
+        let count: u64 = size.parse().map_err(|_| CheckpointError::Form)?;
+        if count.to_string() != size || !signatures.ends_with('\n') {
+            return Err(CheckpointError::Form);
+        }
+        let root = STANDARD.decode(root).ok().and_then(|root| root.try_into().ok()).ok_or(CheckpointError::Form)?;
+        for line in signatures.lines() {
+            let (name, signature) =
+                line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(CheckpointError::Form)?;
+            let signature = STANDARD.decode(signature).map_err(|_| CheckpointError::Form)?;
+            if name == self.name
+                && let Some((id, signature)) = signature.split_first_chunk::<4>()
+                && *id == self.id()
+            {
+                let signature = Signature::from_slice(signature).map_err(|_| CheckpointError::Forged)?;
+                self.key.verify_strict(signed.as_bytes(), &signature).map_err(|_| CheckpointError::Forged)?;
+                return Ok(Checkpoint { size: count, root });
+            }
+        }
+        Err(CheckpointError::Unsigned)
+    }
+}
+
+impl fmt::Display for Vkey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut key = vec![ED25519];
+        key.extend_from_slice(self.key.as_bytes());
+        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id()), STANDARD.encode(key))
+    }
+}
+
+impl FromStr for Vkey {
+    type Err = CheckpointError;
+
+    fn from_str(text: &str) -> Result<Vkey, CheckpointError> {
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(CheckpointError::Form);
+        };
+        let key = STANDARD.decode(key).map_err(|_| CheckpointError::Form)?;
+        let key: [u8; 32] = match key.split_first() {
+            Some((&ED25519, key)) => key.try_into().map_err(|_| CheckpointError::Form)?,
+            _ => return Err(CheckpointError::Form),
+        };
+        let key = VerifyingKey::from_bytes(&key).map_err(|_| CheckpointError::Form)?;
+        let vkey = Vkey { name: name.to_owned(), key };
+        if HEXLOWER.encode(&vkey.id()) == id { Ok(vkey) } else { Err(CheckpointError::Form) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn signed() -> (Signer, String) {
+        let signer = Signer::new("mairie.example.org/telltale", &[7; 32]);
+        let note = signer.sign(&Checkpoint { size: 42, root: [5; 32] });
+        (signer, note)
+    }
+
+    #[test]
+    fn a_note_goes_round_and_names_its_key() {
+        let (signer, note) = signed();
+        assert_eq!(signer.vkey().check(&note).unwrap(), Checkpoint { size: 42, root: [5; 32] });
+        let printed: Vkey = signer.vkey().to_string().parse().unwrap();
+        assert_eq!(&printed, signer.vkey());
+        let cosigned = format!("{note}\u{2014} witness.example {}\n", STANDARD.encode([0; 68]));
+        assert_eq!(printed.check(&cosigned).unwrap().size, 42);
+        assert_eq!(Signer::new("other", &[7; 32]).vkey().check(&note), Err(CheckpointError::Origin));
+        let stranger = Signer::new("mairie.example.org/telltale", &[8; 32]);
+        assert_eq!(stranger.vkey().check(&note), Err(CheckpointError::Unsigned));
+        assert!(signer.vkey().check(&note.replace("\n42\n", "\n042\n")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_flipped_bit_is_found(at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let (signer, note) = signed();
+            let mut bytes = note.into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            if let Ok(text) = String::from_utf8(bytes) {
+                prop_assert!(signer.vkey().check(&text).is_err());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*\n[0-9]*\n\\PC*\n\n\u{2014} \\PC*\n") {
+            let _ = signed().0.vkey().check(&text);
+            let _ = text.parse::<Vkey>();
+        }
+    }
+}

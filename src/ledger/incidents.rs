@@ -1,0 +1,61 @@
+//! Incidents as they stand.
+
+use crate::{
+    domain::incident::Incident,
+    ledger::{
+        projection,
+        row::{self, Key, Table},
+        state::{Ledger, LedgerError},
+    },
+};
+use std::collections::BTreeSet;
+
+impl Ledger {
+    /// An incident by its id.
+    pub fn incident(&self, id: &str) -> Result<Option<Incident>, LedgerError> {
+        self.one(&Key::of(Table::Incident).id(id))
+    }
+
+    /// Incidents, newest first: those opened before `cursor`, an incident's id, or the newest. The second value is the
+    /// cursor of the next page, where there is one.
+    pub fn incidents(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Incident>, Option<String>), LedgerError> {
+        let mut found = Vec::new();
+        let before = cursor.map(|cursor| Key::of(Table::Incident).id(cursor));
+        let mut more = false;
+        self.each_back(&Key::of(Table::Incident), |key, value| {
+            if before.as_ref().is_none_or(|before| key < before.as_slice()) {
+                if found.len() == limit {
+                    more = true;
+                    return Ok(false);
+                }
+                found.push(row::decode::<Incident>(value)?);
+            }
+            Ok(true)
+        })?;
+        let next = found.last().filter(|_| more).map(|last| last.id.clone());
+        Ok((found, next))
+    }
+
+    /// Incidents that are not closed and share a store with these, newest first.
+    pub fn open_incidents(&self, stores: &BTreeSet<String>) -> Result<Vec<Incident>, LedgerError> {
+        let ids = self.all(&Key::of(Table::OpenIncident), |key, _| Ok(row::split_text(&key[2..])?.0))?;
+        let mut found = Vec::new();
+        for id in ids.iter().rev() {
+            if let Some(incident) = self.incident(id)?
+                && !incident.stores.is_disjoint(stores)
+            {
+                found.push(incident);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sightings up to and including this entry have been judged.
+    pub fn judged(&self) -> Result<u64, LedgerError> {
+        Ok(self.one(&projection::judged_key())?.unwrap_or(0))
+    }
+}

@@ -1,0 +1,151 @@
+//! The outbox: which alert is due at which sink, and when; and what came of each attempt. Alerts themselves, and what
+//! receivers answered, are read from the journal.
+
+use crate::{
+    domain::{
+        alert::Alert,
+        record::{AttemptOutcome, Record},
+    },
+    journal::{frame, log::Journal},
+    ledger::{
+        engine::EngineError,
+        row::{self, Key, Table},
+        state::{Ledger, LedgerError},
+        view::View,
+    },
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An alert that is due at a sink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// `a-` and the number of its entry.
+    pub alert: String,
+    pub sink: String,
+    /// Number of the attempt that is due, from 1.
+    pub attempt: u32,
+    /// When it is due.
+    pub next: Timestamp,
+}
+
+/// What came of one attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its entry, which holds the receiver's answer.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub sink: String,
+    pub attempt: u32,
+    pub outcome: AttemptOutcome,
+    pub status: Option<u16>,
+}
+
+/// An alert that a sink was given up for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub alert: String,
+    pub sink: String,
+    /// Attempts made.
+    pub attempt: u32,
+    pub at: Timestamp,
+    /// Entry of the last attempt.
+    pub seq: u64,
+}
+
+fn due_key(due: &Due) -> Key {
+    let number = u64::try_from(frame::nanoseconds(due.next)).unwrap_or(0);
+    Key::of(Table::Due).number(number).id(&due.alert).text(&due.sink)
+}
+
+fn pair(table: Table, alert: &str, sink: &str) -> Key {
+    Key::of(table).id(alert).text(sink)
+}
+
+pub(crate) fn schedule(
+    view: &mut View<'_>,
+    alert: &str,
+    sink: &str,
+    attempt: u32,
+    next: Timestamp,
+) -> Result<(), EngineError> {
+    let due = Due { alert: alert.to_owned(), sink: sink.to_owned(), attempt, next };
+    view.put(due_key(&due), &due)?;
+    view.put(pair(Table::Delivery, alert, sink), &due)
+}
+
+pub(crate) fn attempted(
+    view: &mut View<'_>,
+    seq: u64,
+    at: Timestamp,
+    alert: &str,
+    sink: &str,
+    attempt: u32,
+    outcome: &AttemptOutcome,
+    status: Option<u16>,
+) -> Result<(), EngineError> {
+    if let Some(due) = view.get::<Due>(&pair(Table::Delivery, alert, sink))? {
+        view.remove(due_key(&due));
+        view.remove(pair(Table::Delivery, alert, sink));
+    }
+    view.remove(pair(Table::Dead, alert, sink));
+    match outcome {
+        AttemptOutcome::Delivered => {}
+        AttemptOutcome::Retry { after } => {
+            let next = at.checked_add(*after).unwrap_or(Timestamp::MAX);
+            schedule(view, alert, sink, attempt.saturating_add(1), next)?;
+        }
+        AttemptOutcome::Dead => {
+            let letter = DeadLetter { alert: alert.to_owned(), sink: sink.to_owned(), attempt, at, seq };
+            view.put(pair(Table::Dead, alert, sink), &letter)?;
+        }
+    }
+    let made = Attempt { seq, at, sink: sink.to_owned(), attempt, outcome: outcome.clone(), status };
+    view.put(Key::of(Table::Attempt).id(alert).number(seq), &made)
+}
+
+impl Ledger {
+    /// What is due by now, the longest due first.
+    pub fn due(&self, now: Timestamp) -> Result<Vec<Due>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Due), None, |_, value| {
+            let due: Due = row::decode(value)?;
+            let go_on = due.next <= now;
+            if go_on {
+                found.push(due);
+            }
+            Ok(go_on)
+        })?;
+        Ok(found)
+    }
+
+    /// When the next attempt is due, whether it is by now or not.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let mut next = None;
+        self.each(&Key::of(Table::Due), None, |_, value| {
+            next = Some(row::decode::<Due>(value)?.next);
+            Ok(false)
+        })?;
+        Ok(next)
+    }
+
+    /// An alert by its id.
+    pub fn alert(&self, journal: &Journal, id: &str) -> Result<Option<Alert>, LedgerError> {
+        let Some(seq) = self.one(&Key::of(Table::Alert).id(id))? else { return Ok(None) };
+        Ok(match self.record(journal, seq)? {
+            Some(Record::IncidentMoved { alert, .. }) => alert,
+            Some(Record::AlertRaised { alert, .. }) => Some(alert),
+            _ => None,
+        })
+    }
+
+    /// The attempts to deliver an alert, oldest first.
+    pub fn attempts(&self, alert: &str) -> Result<Vec<Attempt>, LedgerError> {
+        self.all(&Key::of(Table::Attempt).id(alert), |_, value| row::decode(value))
+    }
+
+    /// What was given up.
+    pub fn dead_letters(&self) -> Result<Vec<DeadLetter>, LedgerError> {
+        self.all(&Key::of(Table::Dead), |_, value| row::decode(value))
+    }
+}

@@ -1,0 +1,303 @@
+//! Placements, presences, generations, and the index entries of what was planted. What is planted, and where in the
+//! store, stays sealed in the journal.
+
+use crate::{
+    domain::{
+        placement::{Contents, Placement, Presence, State},
+        record::{Alteration, IndexEntry, Record},
+    },
+    journal::log::Journal,
+    ledger::{
+        engine::EngineError,
+        row::{self, Key, Table},
+        state::{Ledger, LedgerError},
+        view::View,
+    },
+};
+use canaries::{CanaryId, MarkerKind, index::Digest};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A placement, and where the journal holds its secret part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlacementRow {
+    pub placement: Placement,
+    /// Entry that planned it: its contents.
+    pub planned: u64,
+    /// Entry that says it was planted: its locator.
+    pub planted: Option<u64>,
+}
+
+/// The last audit of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Its entry.
+    pub seq: u64,
+    pub at: Timestamp,
+    /// Canaries found, own and copied.
+    pub present: u64,
+    pub missing: u64,
+    pub altered: u64,
+    pub copied: u64,
+}
+
+/// Somebody looked at which records are canaries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reveal {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub by: String,
+    pub detail: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Span {
+    from: Timestamp,
+    until: Option<Timestamp>,
+}
+
+fn placement_key(canary: CanaryId) -> Key {
+    Key::of(Table::Placement).bytes(&canary.0)
+}
+
+fn presence_key(store: &str, canary: CanaryId) -> Key {
+    Key::of(Table::Presence).text(store).bytes(&canary.0)
+}
+
+fn last_id(key: &[u8]) -> Result<CanaryId, EngineError> {
+    key.last_chunk::<10>().copied().map(CanaryId).ok_or(EngineError::Damaged)
+}
+
+pub(crate) fn planned(
+    view: &mut View<'_>,
+    seq: u64,
+    placement: &Placement,
+    index: &[IndexEntry],
+) -> Result<(), EngineError> {
+    let canary = placement.canary;
+    view.put(Key::of(Table::StorePlacement).text(&placement.store).bytes(&canary.0), &())?;
+    view.put(placement_key(canary), &PlacementRow { placement: placement.clone(), planned: seq, planted: None })?;
+    let packed: Vec<u8> = index.iter().flat_map(pack).collect();
+    view.put_bytes(Key::of(Table::Index).bytes(&canary.0), &packed);
+    Ok(())
+}
+
+pub(crate) fn planted(view: &mut View<'_>, seq: u64, at: Timestamp, canary: CanaryId) -> Result<(), EngineError> {
+    let Some(mut row) = view.get::<PlacementRow>(&placement_key(canary))? else { return Ok(()) };
+    row.planted = Some(seq);
+    row.placement.state = State::Planted;
+    row.placement.since = at;
+    appears(view, &row.placement.store, canary, at)?;
+    view.put(placement_key(canary), &row)
+}
+
+pub(crate) fn abandoned(view: &mut View<'_>, canaries: &[CanaryId]) -> Result<(), EngineError> {
+    for canary in canaries {
+        let row: Option<PlacementRow> = view.get(&placement_key(*canary))?;
+        if let Some(row) = row.filter(|row| row.placement.state == State::Planned) {
+            view.remove(placement_key(*canary));
+            view.remove(Key::of(Table::StorePlacement).text(&row.placement.store).bytes(&canary.0));
+            view.remove(Key::of(Table::Index).bytes(&canary.0));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn verified(
+    view: &mut View<'_>,
+    seq: u64,
+    at: Timestamp,
+    store: &str,
+    present: &[CanaryId],
+    missing: &[CanaryId],
+    altered: &[Alteration],
+    copied: &[CanaryId],
+) -> Result<(), EngineError> {
+    let altered: BTreeSet<CanaryId> = altered.iter().map(|alteration| alteration.canary).collect();
+    let here: BTreeSet<CanaryId> = present.iter().chain(&altered).chain(copied).copied().collect();
+    let spans = view.scan::<Vec<Span>>(&Key::of(Table::Presence).text(store))?;
+    for (key, spans) in &spans {
+        let canary = last_id(key)?;
+        if !here.contains(&canary) && spans.last().is_some_and(|span| span.until.is_none()) {
+            vanishes(view, store, canary, at)?;
+        }
+    }
+    for canary in &here {
+        appears(view, store, *canary, at)?;
+        let state = if altered.contains(canary) { State::Altered } else { State::Planted };
+        stands(view, store, *canary, state, at)?;
+    }
+    for canary in missing.iter().filter(|canary| !here.contains(canary)) {
+        stands(view, store, *canary, State::Missing, at)?;
+    }
+    let audit = Audit {
+        seq,
+        at,
+        present: here.len() as u64,
+        missing: missing.len() as u64,
+        altered: altered.len() as u64,
+        copied: copied.len() as u64,
+    };
+    view.put(Key::of(Table::Verified).text(store), &audit)
+}
+
+pub(crate) fn withdrawn(
+    view: &mut View<'_>,
+    at: Timestamp,
+    store: &str,
+    canaries: &[CanaryId],
+) -> Result<(), EngineError> {
+    for canary in canaries {
+        vanishes(view, store, *canary, at)?;
+        if let Some(mut row) = view.get::<PlacementRow>(&placement_key(*canary))?
+            && row.placement.store == store
+        {
+            row.placement.state = State::Withdrawn;
+            row.placement.since = at;
+            view.put(placement_key(*canary), &row)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an audit says of a placement. One that is only planned waits for its own entry; a withdrawn one stays withdrawn.
+fn stands(view: &mut View<'_>, store: &str, canary: CanaryId, state: State, at: Timestamp) -> Result<(), EngineError> {
+    let Some(mut row) = view.get::<PlacementRow>(&placement_key(canary))? else { return Ok(()) };
+    let audited = matches!(row.placement.state, State::Planted | State::Altered | State::Missing);
+    if row.placement.store == store && audited && row.placement.state != state {
+        row.placement.state = state;
+        row.placement.since = at;
+        view.put(placement_key(canary), &row)?;
+    }
+    Ok(())
+}
+
+fn appears(view: &mut View<'_>, store: &str, canary: CanaryId, at: Timestamp) -> Result<(), EngineError> {
+    let mut spans: Vec<Span> = view.get(&presence_key(store, canary))?.unwrap_or_default();
+    if spans.last().is_none_or(|span| span.until.is_some()) {
+        spans.push(Span { from: at, until: None });
+        view.put(presence_key(store, canary), &spans)?;
+    }
+    Ok(())
+}
+
+fn vanishes(view: &mut View<'_>, store: &str, canary: CanaryId, at: Timestamp) -> Result<(), EngineError> {
+    let mut spans: Vec<Span> = view.get(&presence_key(store, canary))?.unwrap_or_default();
+    if let Some(span) = spans.last_mut().filter(|span| span.until.is_none()) {
+        span.until = Some(at);
+        view.put(presence_key(store, canary), &spans)?;
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// A canary's placement.
+    pub fn placement(&self, canary: CanaryId) -> Result<Option<PlacementRow>, LedgerError> {
+        self.one(&placement_key(canary))
+    }
+
+    /// All placements, or those of one store, by canary.
+    pub fn placements(&self, store: Option<&str>) -> Result<Vec<PlacementRow>, LedgerError> {
+        let Some(store) = store else {
+            return self.all(&Key::of(Table::Placement), |_, value| row::decode(value));
+        };
+        let ids = self.all(&Key::of(Table::StorePlacement).text(store), |key, _| last_id(key))?;
+        ids.into_iter().filter_map(|canary| self.placement(canary).transpose()).collect()
+    }
+
+    /// The generation that a store's new canaries belong to: 1 until another was opened.
+    pub fn generation(&self, store: &str) -> Result<u32, LedgerError> {
+        Ok(self.one(&Key::of(Table::Generation).text(store))?.unwrap_or(1))
+    }
+
+    /// What was planted, unsealed from the journal, with the locator once there is one. None: there is no such
+    /// placement, or its key was erased.
+    pub fn contents(&self, journal: &Journal, canary: CanaryId) -> Result<Option<Contents>, LedgerError> {
+        let Some(row) = self.placement(canary)? else { return Ok(None) };
+        let Some(Record::Planned { mut contents, .. }) = self.record(journal, row.planned)? else { return Ok(None) };
+        if let Some(planted) = row.planted
+            && let Some(Record::Planted { locator, .. }) = self.record(journal, planted)?
+        {
+            contents.locator = Some(locator);
+        }
+        Ok(Some(contents))
+    }
+
+    /// Shows every index entry: what the index in memory is built from.
+    pub fn index_entries(&self, mut visit: impl FnMut(CanaryId, IndexEntry)) -> Result<(), LedgerError> {
+        self.each(&Key::of(Table::Index), None, |key, value| {
+            let canary = last_id(key)?;
+            let packed = row::unwrap(value)?;
+            if !packed.len().is_multiple_of(PACKED) {
+                return Err(EngineError::Damaged);
+            }
+            packed.chunks_exact(PACKED).try_for_each(|packed| {
+                visit(canary, unpack(packed)?);
+                Ok(())
+            })?;
+            Ok(true)
+        })
+    }
+
+    /// Every time that a canary was in a store, as audited: from the planting or the first audit that saw it, to the
+    /// withdrawal or the first audit that did not.
+    pub fn presences(&self) -> Result<Vec<Presence>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Presence), None, |key, value| {
+            let (store, rest) = row::split_text(&key[1..])?;
+            let canary = last_id(rest)?;
+            let spans: Vec<Span> = row::decode(value)?;
+            found.extend(spans.into_iter().map(|Span { from, until }| Presence {
+                canary,
+                store: store.clone(),
+                from,
+                until,
+            }));
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    /// The last audit of a store.
+    pub fn audit(&self, store: &str) -> Result<Option<Audit>, LedgerError> {
+        self.one(&Key::of(Table::Verified).text(store))
+    }
+
+    /// Who looked at which records are canaries, oldest first.
+    pub fn reveals(&self, journal: &Journal) -> Result<Vec<Reveal>, LedgerError> {
+        let seqs = self.all(&Key::of(Table::Reveal), |key, _| row::last_number(key))?;
+        let mut found = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            if let Some(entry) = journal.get(seq)?
+                && let Ok(Record::Acted { by, detail, .. }) = entry.record
+            {
+                found.push(Reveal { seq, at: entry.at, by, detail });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Fingerprint, kind, digest: compact, for there are many.
+const PACKED: usize = 18;
+const DIGESTS: [Digest; 5] = [Digest::Md5, Digest::Sha1, Digest::Sha256, Digest::Sha512, Digest::Ntlm];
+
+fn pack(entry: &IndexEntry) -> [u8; PACKED] {
+    let mut packed = [0; PACKED];
+    packed[..16].copy_from_slice(&entry.fingerprint);
+    packed[16] = MarkerKind::ALL.iter().position(|kind| *kind == entry.kind).unwrap_or(255) as u8;
+    packed[17] = entry.digest.map_or(0, |digest| {
+        DIGESTS.iter().position(|other| *other == digest).map_or(255, |position| position as u8 + 1)
+    });
+    packed
+}
+
+fn unpack(packed: &[u8]) -> Result<IndexEntry, EngineError> {
+    let kind = MarkerKind::ALL.get(usize::from(packed[16])).copied().ok_or(EngineError::Damaged)?;
+    let digest = match packed[17] {
+        0 => None,
+        number => Some(DIGESTS.get(usize::from(number) - 1).copied().ok_or(EngineError::Damaged)?),
+    };
+    Ok(IndexEntry { fingerprint: packed[..16].try_into().map_err(|_| EngineError::Damaged)?, kind, digest })
+}

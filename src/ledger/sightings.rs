@@ -1,0 +1,100 @@
+//! Sightings by number and canary. What was received, and from whom, stays sealed in the journal.
+
+use crate::{
+    domain::{
+        record::Record,
+        sighting::{Class, Sighting},
+    },
+    journal::log::Journal,
+    ledger::{
+        engine::EngineError,
+        row::{self, Key, Table},
+        state::{Ledger, LedgerError},
+        view::View,
+    },
+};
+use canaries::CanaryId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A sighting's place in the journal, and what tells nothing of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SightingRow {
+    /// Its entry, which is its id.
+    pub seq: u64,
+    pub canary: CanaryId,
+    pub class: Class,
+    pub drill: bool,
+}
+
+/// What is known of all the sightings of one canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Entry of the first.
+    pub first: u64,
+    pub first_at: Timestamp,
+    /// Entry of the last.
+    pub last: u64,
+    pub last_at: Timestamp,
+    /// Exact.
+    pub count: u64,
+}
+
+pub(crate) fn sighted(view: &mut View<'_>, sighting: &Sighting) -> Result<(), EngineError> {
+    let Sighting { id: seq, canary, class, drill, at, .. } = *sighting;
+    view.put(Key::of(Table::Sighting).number(seq), &SightingRow { seq, canary, class, drill })?;
+    let key = Key::of(Table::Touched).bytes(&canary.0);
+    let before: Option<Touched> = view.get(&key)?;
+    let mut touched = before.unwrap_or(Touched { first: seq, first_at: at, last: seq, last_at: at, count: 0 });
+    touched.last = seq;
+    touched.last_at = at;
+    touched.count += 1;
+    view.put(key, &touched)
+}
+
+impl Ledger {
+    /// The sightings from an entry on, oldest first, at most `limit`.
+    pub fn sightings(&self, from: u64, limit: usize) -> Result<Vec<SightingRow>, LedgerError> {
+        let mut found = Vec::new();
+        let from = Key::of(Table::Sighting).number(from);
+        self.each(&Key::of(Table::Sighting), Some(&from), |_, value| {
+            if found.len() < limit {
+                found.push(row::decode(value)?);
+            }
+            Ok(found.len() < limit)
+        })?;
+        Ok(found)
+    }
+
+    /// The entries of an incident's sightings, oldest first.
+    pub fn sightings_of(&self, incident: &str) -> Result<Vec<u64>, LedgerError> {
+        self.all(&Key::of(Table::Joined).id(incident), |key, _| row::last_number(key))
+    }
+
+    /// A sighting as it was journaled; none where there is none of this number, or its key was erased.
+    pub fn sighting(&self, journal: &Journal, seq: u64) -> Result<Option<Sighting>, LedgerError> {
+        Ok(match self.record(journal, seq)? {
+            Some(Record::Sighted { sighting, .. }) => Some(sighting),
+            _ => None,
+        })
+    }
+
+    /// First, last and number of a canary's sightings.
+    pub fn touched(&self, canary: CanaryId) -> Result<Option<Touched>, LedgerError> {
+        self.one(&Key::of(Table::Touched).bytes(&canary.0))
+    }
+
+    /// Touches that were no canary's, per sensor, as far as they are folded.
+    pub fn strangers(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+        self.all(&Key::of(Table::Strangers), |key, value| Ok((row::split_text(&key[1..])?.0, row::decode(value)?)))
+    }
+
+    /// How far a polling sensor has read.
+    pub fn position(&self, journal: &Journal, sensor: &str) -> Result<Option<serde_json::Value>, LedgerError> {
+        let Some(seq) = self.one(&Key::of(Table::Position).text(sensor))? else { return Ok(None) };
+        Ok(match self.record(journal, seq)? {
+            Some(Record::Positioned { position, .. }) => Some(position),
+            _ => None,
+        })
+    }
+}

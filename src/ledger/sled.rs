@@ -1,0 +1,105 @@
+//! The default engine: sled, with what it needs to survive a kill. It is opened on a folder of its own and never asked
+//! to be the truth.
+
+use crate::ledger::engine::{Change, Engine, EngineError, Row};
+use std::{fs, io, panic, path::Path, path::PathBuf};
+
+/// Memory that sled may use for its pages.
+const CACHE: u64 = 128 << 20;
+
+/// A sled database.
+pub struct Sled {
+    // One tree: batches are atomic per tree only.
+    tree: sled::Tree,
+    folder: PathBuf,
+}
+
+impl Sled {
+    /// Opens or makes the database in a folder.
+    pub fn open(folder: &Path) -> Result<Sled, EngineError> {
+        remove_half_snapshots(folder).map_err(|error| EngineError::Failed(error.to_string()))?;
+        // Some damage makes sled panic instead of answering an error.
+        let opened = panic::catch_unwind(|| {
+            sled::Config::new()
+                .path(folder)
+                .mode(sled::Mode::LowSpace)
+                .cache_capacity(CACHE)
+                .flush_every_ms(Some(100))
+                .open()
+                .and_then(|database| database.open_tree("ledger"))
+        });
+        match opened {
+            Ok(Ok(tree)) => Ok(Sled { tree, folder: folder.to_owned() }),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => Err(EngineError::Failed("sled panicked while it opened".to_owned())),
+        }
+    }
+}
+
+impl Engine for Sled {
+    fn apply(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.tree.apply_batch(batch).map_err(failed)
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+    ) -> Box<dyn DoubleEndedIterator<Item = Result<Row, EngineError>> + 'a> {
+        let start = from.filter(|from| *from > prefix).unwrap_or(prefix).to_vec();
+        let rows = match end_of(prefix) {
+            Some(end) if start < end => self.tree.range(start..end),
+            Some(end) => self.tree.range(end.clone()..end),
+            None => self.tree.range(start..),
+        };
+        Box::new(rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)))
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        self.tree.flush().map_err(failed)?;
+        // sled's flush leaves the file's length and the disk's cache aside.
+        let file = fs::File::open(self.folder.join("db")).and_then(|file| file.sync_data());
+        file.map_err(|error| EngineError::Failed(error.to_string()))
+    }
+}
+
+/// The first key behind all that start with `prefix`.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix[..=kept].to_vec();
+    end[kept] += 1;
+    Some(end)
+}
+
+/// A kill during a snapshot leaves a half file that sled would take for the newest snapshot, and then refuse to open
+/// for ever. The snapshot before it, and the log, are whole.
+fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: sled::Error) -> EngineError {
+    EngineError::Failed(error.to_string())
+}
