@@ -1,6 +1,7 @@
 //! Telltale: a deception system for HR data. ARCHITECTURE.md is the map.
 
 pub mod attribution;
+pub mod cli;
 pub mod domain;
 pub mod dumps;
 pub mod journal;

@@ -73,6 +73,11 @@ fn close(found: f64, golden: f64) {
     assert!((found - golden).abs() < 1e-8 * golden.abs().max(1.0), "{found} is not {golden}");
 }
 
+/// For the figures that are printed with fewer digits.
+fn near(found: f64, golden: f64) {
+    assert!((found - golden).abs() < 1e-5, "{found} is not {golden}");
+}
+
 const NOTHING: Hypothesis = Hypothesis::NothingLeaked;
 
 /// log10 of the likelihood of store a over the best story without it, the register apart.
@@ -112,7 +117,7 @@ fn six_sightings_of_one_store_agree() {
     close(log10(Hypothesis::Both(1, 2)), 17.57970366);
     close(log10(NOTHING), 23.26100496);
     close(log10_lr(&scores), 17.23153681);
-    close(least_without_one(&seen), 12.36813);
+    near(least_without_one(&seen), 12.36813);
     close(log10_lr(&self::scores(&seen, 1e-2).0), 9.213512077);
     // The posterior among the three stores and nothing, evenly.
     let four = [Hypothesis::One(0), Hypothesis::One(1), Hypothesis::One(2), NOTHING];
@@ -133,7 +138,7 @@ fn four_sightings_of_one_store_agree() {
     let whole: f64 = four.into_iter().map(|story| ln(story).exp()).sum();
     close(ln(Hypothesis::One(0)).exp() / whole, 0.999999986172);
     close(log10_lr(&scores), 7.859238806);
-    close(least_without_one(&seen), 3.804308);
+    near(least_without_one(&seen), 3.804308);
     close(log10_lr(&self::scores(&seen, 1e-2).0), 3.852911176);
 }
 
@@ -141,10 +146,8 @@ fn four_sightings_of_one_store_agree() {
 fn only_canaries_of_one_store_go_into_the_ghost_test() {
     for (seen, golden) in [(&[0, 2, 3, 4, 5, 6][..], 5.99987400177e-18), (&[0, 2, 3, 4], 2.99997600019e-6)] {
         let mut problem = problem(seen);
-        // The coded canaries 0 and 1 stand in one store or two by design; 2 and 3 in two. As the vectors have it,
-        // none of the four counts.
+        // The vectors count no coded canary, not even the one that chance put into a single store.
         problem.canaries[0].stays.push(Stay { store: "b".into(), from: second(0), until: Some(second(1)) });
-        problem.canaries[1].stays.push(Stay { store: "a".into(), from: second(0), until: Some(second(1)) });
         let evidence = Evidence::of(&problem);
         let candidates = candidates(&problem, &evidence);
         let p = OwnCanaries::of(&problem, &candidates, &evidence).ghost_p("a").unwrap();

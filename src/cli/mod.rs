@@ -1,0 +1,3 @@
+//! The command line's face.
+
+pub mod verdict;
