@@ -1,3 +1,4 @@
 //! The command line's face.
 
 pub mod verdict;
+pub mod wording;

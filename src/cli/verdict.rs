@@ -1,9 +1,12 @@
-//! A verdict as a person reads it in a terminal. Names come from configuration and leaked files: whatever could steer a
-//! terminal is shown, never sent.
+//! A verdict as a person reads it in a terminal. Names come from configuration and leaked files: whatever could steer
+//! a terminal is written out, never sent.
 
-use crate::domain::verdict::{NotScanned, Outcome, StoreScore, Verdict, Window};
-use console::{Style, measure_text_width, truncate_str};
-use jiff::{Timestamp, ToSpan, ZonedDateTime, tz::TimeZone};
+use crate::{
+    cli::wording::{axis, bar, grouped, harmless, number, percent, short_day, shortened, taken, times, wrapped},
+    domain::verdict::{NotScanned, Outcome, StoreScore, Verdict, Window},
+};
+use console::{Style, measure_text_width};
+use jiff::Timestamp;
 use std::fmt::Write;
 
 const NARROWEST: usize = 24;
@@ -91,8 +94,8 @@ impl Page {
         let names: Vec<String> = verdict.stores.iter().map(|score| harmless(&score.store)).collect();
         let longest = names.iter().map(|name| measure_text_width(name)).max().unwrap_or(0);
         let column = longest.min(self.width / 3).max(4);
-        // Mark, name, bar, percent; the counts where there is room.
-        let bar_width = (self.width - column).saturating_sub(16).clamp(4, 24);
+        // Mark, name, bar, percent; the likelihood ratio and the counts where there is room.
+        let bar_width = (self.width - column).saturating_sub(16).clamp(4, 16);
         for (score, name) in verdict.stores.iter().zip(names) {
             let posterior = score.posterior.unwrap_or(0.0).clamp(0.0, 1.0);
             let style = match (score.accused, verdict.excluded.contains(&score.store)) {
@@ -100,12 +103,16 @@ impl Page {
                 (false, true) => Style::new().dim(),
                 (false, false) => Style::new().yellow(),
             };
-            let name = truncate_str(&name, column, "…").into_owned();
+            let name = shortened(&name, column);
             let gap = " ".repeat(column - measure_text_width(&name));
             let mark = if score.accused { "▶" } else { " " };
             let bar = self.styled(&bar(posterior, bar_width), style);
             let shown = score.posterior.map_or_else(|| "–".to_owned(), percent);
             let mut line = format!("{mark} {name}{gap}  {bar} {shown:>7}");
+            let strength = format!("  {:>8}", score.log10_lr.map(|lr| format!("10^{lr:.1}")).unwrap_or_default());
+            if measure_text_width(&line) + strength.len() <= self.width {
+                line.push_str(&strength);
+            }
             let counts = counts(score);
             if measure_text_width(&line) + 2 + measure_text_width(&counts) <= self.width {
                 line = format!("{line}  {counts}");
@@ -196,24 +203,6 @@ impl Page {
     }
 }
 
-/// A bar of eighths.
-fn bar(share: f64, width: usize) -> String {
-    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (share * (width * 8) as f64).round() as usize;
-    let drawn = format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]);
-    let length = measure_text_width(&drawn);
-    format!("{drawn}{}", "·".repeat(width.saturating_sub(length)))
-}
-
-/// Never "100 %" for what is not certain, nor "0 %" for what is not impossible.
-fn percent(share: f64) -> String {
-    match share * 100.0 {
-        p if p > 99.9 => ">99.9 %".to_owned(),
-        p if p < 0.1 => "<0.1 %".to_owned(),
-        p => format!("{p:.1} %"),
-    }
-}
-
 fn counts(score: &StoreScore) -> String {
     let plural =
         |count: u64, one: &str, more: &str| format!("{} {}", grouped(count), if count == 1 { one } else { more });
@@ -224,99 +213,140 @@ fn counts(score: &StoreScore) -> String {
     )
 }
 
-fn times(log10: f64) -> String {
-    format!("{} times", number(log10))
-}
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use crate::domain::verdict::{Claim, Material, NotScanned, Outcome, RunnerUp, StoreScore, Verdict, Window};
+    use console::measure_text_width;
+    use proptest::prelude::*;
 
-fn number(log10: f64) -> String {
-    match log10 {
-        l if l < 1.0 => format!("{:.1}", 10f64.powf(l)),
-        l if l < 4.0 => grouped(10f64.powf(l).round() as u64),
-        l => format!("10^{l:.1}"),
-    }
-}
-
-/// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
-    groups.join(",")
-}
-
-/// "between 1 and 31 May 2026": days in UTC, and times where days would not tell.
-fn taken(window: &Window) -> String {
-    let utc = |moment: Timestamp| moment.to_zoned_datetime(TimeZone::UTC);
-    let (from, mut to) = (utc(window.from), utc(window.to));
-    if window.to.duration_since(window.from).as_hours() < 48 {
-        let until = if from.date() == to.date() { to.strftime("%H:%M") } else { to.strftime("%-d %B %Y %H:%M") };
-        return format!("between {} and {until} UTC", from.strftime("%-d %B %Y %H:%M"));
-    }
-    // A window that ends at midnight ends with the day before.
-    if let Ok(before) = window.to.checked_sub(1.nanosecond()) {
-        to = utc(before);
-    }
-    let opening = match (from.year() == to.year(), from.month() == to.month()) {
-        (true, true) => "%-d",
-        (true, false) => "%-d %B",
-        (false, _) => "%-d %B %Y",
-    };
-    format!("between {} and {}", from.strftime(opening), to.strftime("%-d %B %Y"))
-}
-
-fn short_day(moment: Timestamp) -> String {
-    moment.to_zoned_datetime(TimeZone::UTC).strftime("%-d %b %Y %H:%M").to_string().replace(" 00:00", "")
-}
-
-/// The stretch of time that the window is drawn on: whole days or months around it, and one more at each end.
-fn axis(window: &Window) -> Option<(Timestamp, Timestamp)> {
-    let hours = window.to.duration_since(window.from).as_hours();
-    let (from, to) = (window.from.to_zoned_datetime(TimeZone::UTC), window.to.to_zoned_datetime(TimeZone::UTC));
-    let (start, end) = if hours < 20 * 24 {
-        let day = |zoned: &ZonedDateTime| zoned.start_of_day();
-        (day(&from).ok()?.checked_sub(1.day()).ok()?, day(&to).ok()?.checked_add(2.days()).ok()?)
-    } else {
-        let month = |zoned: &ZonedDateTime| zoned.first_of_month().and_then(|first| first.start_of_day());
-        (month(&from).ok()?.checked_sub(1.month()).ok()?, month(&to).ok()?.checked_add(2.months()).ok()?)
-    };
-    Some((start.timestamp(), end.timestamp()))
-}
-
-/// The text with everything that moves a cursor, colours, reverses or hides written out instead.
-fn harmless(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    text.chars().map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
-}
-
-/// Lines no wider than `width`, broken at spaces, or within a word that is too long for a line.
-fn wrapped(words: &str, width: usize, hang: &str) -> Vec<String> {
-    let indent = words.len() - words.trim_start().len();
-    let mut lines = vec![words[..indent].to_owned()];
-    let mut fresh = true;
-    for word in words.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
-        let space = usize::from(!fresh);
-        if measure_text_width(line) + space + measure_text_width(word) <= width {
-            line.push_str(&" ".repeat(space));
-            line.push_str(word);
-            fresh = false;
-            continue;
+    fn score(store: &str, accused: bool, log10_lr: f64, posterior: f64, seen: (u64, u64)) -> StoreScore {
+        StoreScore {
+            store: store.to_owned(),
+            accused,
+            log10_lr: Some(log10_lr),
+            posterior: Some(posterior),
+            e_value_log10: None,
+            ghost_p: accused.then_some(8.7e-10),
+            sightings: seen.1,
+            distinct_canaries: seen.0,
         }
-        if !fresh {
-            lines.push(hang.to_owned());
+    }
+
+    fn window(from: &str, to: &str) -> Window {
+        Window { from: from.parse().unwrap(), to: to.parse().unwrap(), confidence: 0.95 }
+    }
+
+    fn attributed() -> Verdict {
+        Verdict {
+            verdict: Outcome::Attributed,
+            stores: vec![
+                score("payroll", true, 9.2, 0.9999998, (17, 41)),
+                score("directory", false, -9.2, 2e-10, (4, 6)),
+                score("hris", false, -30.0, 0.024, (1, 1)),
+            ],
+            runner_up: Some(RunnerUp { hypothesis: "directory".into(), log10_lr: -9.2 }),
+            excluded: vec!["directory".into(), "hris".into()],
+            window: Some(window("2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")),
+            material: Some(Material {
+                rows: Some(120_000),
+                bytes: 9_000_000,
+                not_scanned: vec![NotScanned {
+                    path: "dump.zip".into(),
+                    member: Some("a.rar".into()),
+                    reason: "an archive of a format that is not read".into(),
+                }],
+            }),
+            claim: Some(Claim { authentic: None, recycled: None, generations: vec![4, 5] }),
+            ..Verdict::default()
         }
-        fresh = false;
-        for c in word.chars() {
-            let line = lines.last_mut().expect("there is always a line");
-            if measure_text_width(line) + measure_text_width(c.encode_utf8(&mut [0; 4])) > width {
-                lines.push(format!("{hang}{c}"));
-            } else {
-                line.push(c);
+    }
+
+    #[test]
+    fn reads_well_when_a_store_is_accused() {
+        let expected = "\
+payroll leaked — copy taken between 1 and 31 May 2026
+
+▶ payroll    ████████████████ >99.9 %    10^9.2  17 canaries, 41 sightings
+  directory  ················  <0.1 %   10^-9.2  4 canaries, 6 sightings
+  hris       ▍···············   2.4 %  10^-30.0  1 canary, 1 sighting
+
+├──────────────────────────██████████████████████████──────────────────────────┤
+1 Apr 2026                                                            1 Jul 2026
+
+A leak of payroll makes the findings 10^9.2 times more probable than the next
+best, directory.
+Blind chance among planted canaries and ghosts would show so many of payroll's
+own once in 10^9.1.
+Ruled out: directory, hris
+
+Generations seen: 4, 5
+Looked at: 120,000 rows, 9,000,000 bytes
+Not scanned:
+  • dump.zip » a.rar: an archive of a format that is not read
+";
+        assert_eq!(render(&attributed(), 80, false), expected);
+        let coloured = render(&attributed(), 80, true);
+        assert!(coloured.contains("\u{1b}[") && console::strip_ansi_codes(&coloured) == expected);
+    }
+
+    #[test]
+    fn says_why_nobody_is_accused() {
+        let verdict = Verdict {
+            verdict: Outcome::Inconclusive,
+            stores: vec![score("hris", false, 0.9, 0.85, (3, 3)), score("payroll", false, -0.9, 0.1, (3, 3))],
+            runner_up: Some(RunnerUp { hypothesis: "payroll".into(), log10_lr: -0.9 }),
+            why_not: vec![
+                "the findings are only 10^0.9 times more probable if hris leaked than under a leak of payroll; 10^4 is asked".into(),
+            ],
+            ..Verdict::default()
+        };
+        let expected = "\
+Inconclusive: canaries were seen, and hris
+is only the best guess.
+
+  hris     █████████████▋··  85.0 %
+  payroll  █▋··············  10.0 %
+
+A leak of hris makes the findings 7.9 times
+more probable than the next best, payroll.
+
+Why not:
+  • the findings are only 10^0.9 times more
+    probable if hris leaked than under a
+    leak of payroll; 10^4 is asked
+";
+        assert_eq!(render(&verdict, 43, false), expected);
+    }
+
+    #[test]
+    fn nothing_found_is_one_line() {
+        assert_eq!(render(&Verdict::default(), 80, false), "No canary was found.\n");
+    }
+
+    proptest! {
+        #[test]
+        fn any_names_and_figures_stay_within_the_width(
+            names in prop::collection::vec(".{0,60}", 1..4),
+            why in ".{0,200}",
+            lr in -400.0f64..400.0,
+            posterior in 0.0f64..=1.0,
+            from in -200_000_000_000i64..200_000_000_000,
+            length in 0i64..3_000_000_000,
+            width in 0usize..200,
+        ) {
+            let at = |second| jiff::Timestamp::from_second(second).unwrap();
+            let mut verdict = attributed();
+            verdict.stores = names.iter().map(|name| score(name, lr > 4.0, lr, posterior, (2, 3))).collect();
+            verdict.runner_up = Some(RunnerUp { hypothesis: names[0].clone(), log10_lr: -lr });
+            verdict.excluded = names;
+            verdict.why_not = vec![why];
+            verdict.window = Some(Window { from: at(from), to: at(from + length), confidence: 0.95 });
+            let text = render(&verdict, width, false);
+            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+            for line in text.lines() {
+                prop_assert!(measure_text_width(line) <= width.clamp(super::NARROWEST, super::WIDEST), "{line:?}");
             }
         }
     }
-    lines
 }
