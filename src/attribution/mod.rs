@@ -1,1 +1,16 @@
 //! The inference from sightings and placements to stores, time and certainty: pure arithmetic.
+//! No I/O, no clock, no randomness: everything that counts comes in with the `Problem`.
+
+pub mod bits;
+pub mod copies;
+pub mod coverage;
+pub mod decide;
+pub mod evidence;
+pub mod ghosts;
+pub mod hypergeometric;
+pub mod hypotheses;
+pub mod likelihood;
+pub mod priors;
+pub mod problem;
+pub mod sums;
+pub mod windows;

@@ -1,0 +1,148 @@
+//! The problem in canonical order: canaries numbered, sightings made single, one group for each class.
+
+use crate::{
+    attribution::{
+        bits::Bits,
+        problem::{CanaryFacts, Problem},
+    },
+    domain::sighting::Class,
+};
+use canaries::CanaryId;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one class showed. A class that showed nothing is left out: it may just not have been watched.
+#[derive(Clone, Debug)]
+pub struct ClassEvidence {
+    pub class: Class,
+    /// Canaries that it could have shown, whatever leaked.
+    pub showable: Bits,
+    /// Canaries that it showed.
+    pub seen: Bits,
+}
+
+/// What is known, in an order that does not depend on how the problem was put.
+pub struct Evidence<'a> {
+    /// Every canary, by id.
+    pub canaries: Vec<&'a CanaryFacts>,
+    /// When each was first seen, in any class.
+    pub first_seen: Vec<Option<Timestamp>>,
+    /// Every canary seen, in any class.
+    pub seen: Bits,
+    /// The classes that showed anything.
+    pub classes: Vec<ClassEvidence>,
+    /// Sightings of each canary, repeated ones counted.
+    pub sightings: Vec<u64>,
+    /// Ids seen that the register of canaries does not hold.
+    pub unknown: BTreeSet<CanaryId>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Orders the problem.
+    pub fn of(problem: &'a Problem) -> Self {
+        let by_id: BTreeMap<CanaryId, &CanaryFacts> = problem.canaries.iter().map(|facts| (facts.id, facts)).collect();
+        let canaries: Vec<&CanaryFacts> = by_id.into_values().collect();
+        let size = canaries.len();
+        let mut evidence = Evidence {
+            canaries,
+            first_seen: vec![None; size],
+            seen: Bits::empty(size),
+            classes: Vec::new(),
+            sightings: vec![0; size],
+            unknown: BTreeSet::new(),
+        };
+        // A canary seen in several classes is one sighting: it counts in the first of them (dumps come first), and
+        // leaves the others, for every hypothesis alike.
+        let mut counted: BTreeMap<usize, Class> = BTreeMap::new();
+        for seen in &problem.seen {
+            let Ok(number) = evidence.canaries.binary_search_by_key(&seen.canary, |facts| facts.id) else {
+                evidence.unknown.insert(seen.canary);
+                continue;
+            };
+            evidence.seen.insert(number);
+            evidence.sightings[number] += 1;
+            let first = evidence.first_seen[number].get_or_insert(seen.at);
+            *first = seen.at.min(*first);
+            let class = counted.entry(number).or_insert(seen.class);
+            *class = seen.class.min(*class);
+        }
+        let classes: BTreeSet<Class> = counted.values().copied().collect();
+        evidence.classes = classes.into_iter().map(|class| evidence.class(class, &counted)).collect();
+        evidence
+    }
+
+    fn class(&self, class: Class, counted: &BTreeMap<usize, Class>) -> ClassEvidence {
+        let mut group =
+            ClassEvidence { class, showable: Bits::empty(self.canaries.len()), seen: Bits::empty(self.canaries.len()) };
+        for (number, facts) in self.canaries.iter().enumerate() {
+            match counted.get(&number) {
+                Some(other) if *other != class => {}
+                Some(_) => {
+                    group.showable.insert(number);
+                    group.seen.insert(number);
+                }
+                None if facts.showable.contains(&class) => group.showable.insert(number),
+                None => {}
+            }
+        }
+        group
+    }
+
+    /// Canaries that could be seen in any of the classes that showed something.
+    pub fn showable(&self) -> Bits {
+        self.classes.iter().fold(Bits::empty(self.canaries.len()), |all, group| all.union(&group.showable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Evidence;
+    use crate::{
+        attribution::problem::{CanaryFacts, Problem, Seen},
+        domain::sighting::Class,
+    };
+    use canaries::CanaryId;
+    use jiff::Timestamp;
+
+    fn canary(number: u8, showable: &[Class]) -> CanaryFacts {
+        CanaryFacts {
+            id: CanaryId([number; 10]),
+            home: "hris".into(),
+            generation: 1,
+            stays: Vec::new(),
+            showable: showable.to_vec(),
+        }
+    }
+
+    fn seen(number: u8, class: Class, second: i64) -> Seen {
+        Seen { canary: CanaryId([number; 10]), class, at: Timestamp::from_second(second).unwrap() }
+    }
+
+    #[test]
+    fn repeated_sightings_are_one_and_the_other_classes_forget_them() {
+        let problem = Problem {
+            canaries: vec![
+                canary(3, &[Class::Dump, Class::Mail]),
+                canary(1, &[Class::Dump, Class::Login]),
+                canary(2, &[Class::Dump, Class::Login]),
+            ],
+            seen: vec![
+                seen(1, Class::Login, 50),
+                seen(2, Class::Login, 60),
+                seen(1, Class::Dump, 70),
+                seen(1, Class::Dump, 40),
+                seen(9, Class::Dump, 10),
+            ],
+            ..Problem::default()
+        };
+        let evidence = Evidence::of(&problem);
+        assert_eq!((evidence.seen.count(), evidence.sightings.clone()), (2, vec![3, 1, 0]));
+        assert_eq!(evidence.first_seen[0].unwrap().as_second(), 40);
+        assert_eq!(evidence.unknown.len(), 1);
+        let classes: Vec<_> =
+            evidence.classes.iter().map(|group| (group.class, group.showable.count(), group.seen.count())).collect();
+        // Canary 1 counts in the dump; canary 2 was a login, so the dump is not blamed for lacking it; canary 3 has
+        // no login that could be missing.
+        assert_eq!(classes, vec![(Class::Dump, 2, 1), (Class::Login, 1, 1)]);
+    }
+}

@@ -1,0 +1,68 @@
+//! The question as it is put: what was planted, where it was found to be, and what was seen.
+
+use crate::domain::{sighting::Class, verdict::Material};
+use canaries::CanaryId;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A canary was in a store from one audit to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stay {
+    pub store: String,
+    /// First known to be there.
+    pub from: Timestamp,
+    /// First known to be gone; still there where there is none.
+    pub until: Option<Timestamp>,
+}
+
+/// What attribution needs to know of a canary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanaryFacts {
+    pub id: CanaryId,
+    /// The store it was planted in.
+    pub home: String,
+    /// The generation of that store it belongs to.
+    pub generation: u32,
+    /// Where it was, as audited: its home, and every store that a feed copied it to.
+    pub stays: Vec<Stay>,
+    /// The classes in which it can be seen at all: one without a mail alias is never missing from the mail.
+    pub showable: Vec<Class>,
+}
+
+/// One sighting. Repeated sightings of a canary count once, however many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub canary: CanaryId,
+    pub class: Class,
+    pub at: Timestamp,
+}
+
+/// Real rows that leaked with the canaries, and how many each store holds: they tell how much of a store was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RealRows {
+    /// Rows of the material that are no canary's.
+    pub leaked: u64,
+    /// Rows that each store holds, canaries apart. A store that is not named keeps the open prior.
+    pub held: BTreeMap<String, u64>,
+}
+
+/// Everything the verdict rests on. The order of its lists never changes the verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Problem {
+    /// The candidates.
+    pub stores: Vec<String>,
+    /// The moment of asking, or `--seen-at`: no copy is younger.
+    pub now: Timestamp,
+    /// Every canary that was ever planted.
+    pub canaries: Vec<CanaryFacts>,
+    /// Sightings, each from one canary; rehearsals only among themselves.
+    pub seen: Vec<Seen>,
+    /// How many ghosts were minted.
+    pub ghosts: u64,
+    /// How many distinct ghosts were seen.
+    pub ghosts_seen: u64,
+    /// What was looked at, to be passed on in the verdict.
+    pub material: Option<Material>,
+    /// Real rows in the material, where they could be counted.
+    pub real_rows: Option<RealRows>,
+}

@@ -1,0 +1,184 @@
+//! Leaks of an organisation with feeds, and what is said of them.
+
+use crate::attribution::organisation::{copy, month, organisation, seen};
+use jiff::ToSpan;
+use telltale::{
+    attribution::{decide::attribute, problem::Problem},
+    domain::{
+        sighting::Class,
+        verdict::{Outcome, Verdict},
+    },
+};
+
+fn accused(verdict: &Verdict) -> Vec<&str> {
+    verdict.stores.iter().filter(|score| score.accused).map(|score| score.store.as_str()).collect()
+}
+
+fn attributed_to(problem: &Problem, store: &str) -> Verdict {
+    let verdict = attribute(problem);
+    assert_eq!(verdict.verdict, Outcome::Attributed, "{store}: {verdict:#?}");
+    assert_eq!(accused(&verdict), vec![store], "{verdict:#?}");
+    assert_eq!(verdict.stores[0].store, store);
+    assert!(verdict.why_not.is_empty());
+    assert!(verdict.stores[0].log10_lr.unwrap() >= 4.0 && verdict.stores[0].posterior.unwrap() > 0.99);
+    // That a store whose rows all stand in this one leaked too can never be ruled out.
+    assert!(verdict.stores[1..].iter().all(|score| score.posterior.unwrap() < 0.1), "{verdict:#?}");
+    verdict
+}
+
+#[test]
+fn a_whole_store_is_told_with_its_month() {
+    for store in ["hris", "payroll", "directory"] {
+        for leaked_in in 1..=6 {
+            let mut problem = organisation(10);
+            let taken = month(leaked_in) + 240.hours();
+            problem.seen = seen(&copy(&problem, store, taken, 1.0, 1), Class::Dump, month(7));
+            let verdict = attributed_to(&problem, store);
+            let window = verdict.window.unwrap();
+            assert!(window.from <= taken && taken <= window.to, "{store} {leaked_in}: {window:?}");
+            assert!(window.to.duration_since(window.from).as_hours() <= 31 * 24, "{store} {leaked_in}: {window:?}");
+            assert_eq!(verdict.claim.unwrap().generations, (1..=leaked_in as u32).collect::<Vec<_>>());
+            assert_eq!(verdict.excluded.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_third_of_a_store_is_told_and_the_window_holds_the_truth() {
+    let mut held = 0;
+    let mut tried = 0;
+    for store in ["hris", "payroll", "directory"] {
+        for seed in 0..30 {
+            let mut problem = organisation(20);
+            let taken = month(4) + 300.hours();
+            problem.seen = seen(&copy(&problem, store, taken, 0.3, seed), Class::Dump, month(6));
+            let window = attributed_to(&problem, store).window.unwrap();
+            tried += 1;
+            held += u32::from(window.from <= taken && taken <= window.to);
+        }
+    }
+    assert!(held * 100 >= tried * 95, "{held} of {tried} windows hold the moment of the copy");
+}
+
+#[test]
+fn a_login_a_mail_and_a_short_paste_are_enough_for_a_store_with_canaries_of_its_own() {
+    for store in ["payroll", "directory"] {
+        for seed in 0..20 {
+            let mut problem = organisation(4);
+            let copy = copy(&problem, store, month(6) + 240.hours(), 1.0, seed);
+            problem.seen = seen(&copy[..3], Class::Login, month(6) + 260.hours());
+            problem.seen.extend(seen(&copy[3..6], Class::Mail, month(6) + 270.hours()));
+            problem.seen.extend(seen(&copy[6..20], Class::Dump, month(6) + 300.hours()));
+            attributed_to(&problem, store);
+        }
+    }
+}
+
+#[test]
+fn a_few_logins_of_the_root_alone_do_not_tell_it_from_its_copies() {
+    let mut problem = organisation(10);
+    let copy = copy(&problem, "hris", month(6), 1.0, 5);
+    problem.seen = seen(&copy[..3], Class::Login, month(7));
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Inconclusive);
+    assert_eq!(verdict.stores[0].store, "hris");
+    assert!(verdict.why_not[0].starts_with("the findings are only 10^"), "{:?}", verdict.why_not);
+    assert!(verdict.why_not[0].ends_with("10^4 is asked"), "{:?}", verdict.why_not);
+    assert!(verdict.window.is_none() && accused(&verdict).is_empty());
+    // Fifteen of them do: no copy would show so many of the root's and none of its own.
+    problem.seen = seen(&copy[..16], Class::Login, month(7));
+    attributed_to(&problem, "hris");
+}
+
+#[test]
+fn one_canary_accuses_nobody() {
+    let mut problem = organisation(10);
+    let own = problem.canaries.iter().find(|facts| facts.home == "payroll").unwrap().id;
+    problem.seen = seen(&[own, own, own, own], Class::Login, month(7));
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Inconclusive);
+    assert_eq!((verdict.stores[0].store.as_str(), verdict.stores[0].sightings), ("payroll", 4));
+    assert_eq!(verdict.stores[0].distinct_canaries, 1);
+    assert!(verdict.why_not.iter().any(|why| why.starts_with("only one distinct canary of payroll")));
+}
+
+#[test]
+fn nothing_seen_is_nothing_found() {
+    let verdict = attribute(&organisation(3));
+    assert_eq!(verdict.verdict, Outcome::NothingFound);
+    assert_eq!(verdict.stores.len(), 3);
+    assert!(verdict.stores.iter().all(|score| score.log10_lr.is_none() && score.posterior.is_none()));
+    assert!(verdict.window.is_none() && verdict.runner_up.is_none() && verdict.why_not.is_empty());
+}
+
+#[test]
+fn stores_that_held_the_same_are_named_together() {
+    let mut problem = organisation(10);
+    // A backup of payroll without canaries of its own.
+    problem.stores.push("backup".into());
+    for facts in &mut problem.canaries {
+        if let Some(mut stay) = facts.stays.iter().find(|stay| stay.store == "payroll").cloned() {
+            stay.store = "backup".into();
+            facts.stays.push(stay);
+        }
+    }
+    problem.seen = seen(&copy(&problem, "payroll", month(5), 1.0, 1), Class::Dump, month(7));
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Inconclusive);
+    assert_eq!(
+        (verdict.stores[0].store.as_str(), &verdict.indistinguishable[..]),
+        ("backup", &["payroll".to_owned()][..])
+    );
+    assert_eq!(verdict.why_not, vec!["nothing seen tells backup from payroll: they held the same canaries"]);
+    assert_eq!(verdict.excluded, vec!["hris", "directory"]);
+    assert!(verdict.stores[0].log10_lr.unwrap().abs() < 1e-9);
+}
+
+#[test]
+fn two_stores_that_both_leaked_are_both_accused() {
+    let mut problem = organisation(10);
+    problem.seen = seen(&copy(&problem, "payroll", month(5), 1.0, 1), Class::Dump, month(6));
+    problem.seen.extend(seen(&copy(&problem, "directory", month(5), 1.0, 2), Class::Dump, month(6)));
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Attributed);
+    let mut both = accused(&verdict);
+    both.sort_unstable();
+    assert_eq!(both, vec!["directory", "payroll"], "{verdict:#?}");
+}
+
+#[test]
+fn a_stolen_register_accuses_no_store() {
+    let mut problem = organisation(10);
+    problem.ghosts = 1_000;
+    problem.ghosts_seen = 500;
+    problem.seen =
+        problem.canaries.iter().step_by(2).flat_map(|facts| seen(&[facts.id], Class::Dump, month(7))).collect();
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Inconclusive, "{verdict:#?}");
+    assert_eq!(verdict.runner_up.unwrap().hypothesis, "registry_leaked");
+    assert!(verdict.why_not.iter().any(|why| why.contains("500 of 1000 ghosts")), "{:?}", verdict.why_not);
+}
+
+#[test]
+fn stray_sightings_of_other_stores_do_not_clear_the_guilty_one() {
+    let mut problem = organisation(10);
+    let stray = problem.canaries.iter().find(|facts| facts.home == "directory").unwrap().id;
+    problem.seen = seen(&[stray], Class::Login, month(2));
+    problem.seen.extend(seen(&copy(&problem, "payroll", month(5) + 240.hours(), 1.0, 1), Class::Dump, month(7)));
+    let verdict = attributed_to(&problem, "payroll");
+    assert!(verdict.window.unwrap().from >= month(5), "the stray sighting dates no copy");
+}
+
+#[test]
+fn real_rows_tell_how_much_of_a_store_was_taken() {
+    // Sixty of payroll's canaries, thirty of them fed by hris, leaked with half of its thousand real rows.
+    let mut problem = organisation(10);
+    problem.seen = seen(&copy(&problem, "payroll", month(6) + 240.hours(), 0.5, 3), Class::Dump, month(7));
+    let open = attributed_to(&problem, "payroll").stores[0].log10_lr.unwrap();
+    problem.real_rows = Some(telltale::attribution::problem::RealRows {
+        leaked: 500,
+        held: problem.stores.iter().map(|store| (store.clone(), 1_000)).collect(),
+    });
+    let counted = attributed_to(&problem, "payroll").stores[0].log10_lr.unwrap();
+    assert!(counted > 20.0 && open > 20.0, "{counted} {open}");
+}
