@@ -6,10 +6,12 @@ mod draw;
 pub mod field;
 pub mod identifiers;
 pub mod index;
+pub mod kinds;
 pub mod locale;
 mod login_name;
 pub mod marker;
 mod mint;
+pub mod password;
 pub mod persona;
 pub mod shape;
 

@@ -15,6 +15,7 @@ pub(crate) struct BirthCommune {
 pub(crate) struct Town {
     pub(crate) postcode: &'static str,
     pub(crate) name: &'static str,
+    pub(crate) population: i64,
 }
 
 /// A job with its grade and its band of yearly gross salary.
@@ -88,7 +89,7 @@ static FR_FR: LazyLock<Locale> = LazyLock::new(|| Locale {
         .map(|row| BirthCommune { insee: row[0], name: row[1] })
         .collect(),
     towns: rows(include_str!("../locales/fr_FR/towns.tsv"))
-        .map(|row| Town { postcode: row[1], name: row[2] })
+        .map(|row| Town { postcode: row[1], name: row[2], population: number(row[3]) })
         .collect(),
     given: rows(include_str!("../locales/fr_FR/given_names.tsv"))
         .map(|row| Decade {

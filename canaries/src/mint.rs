@@ -24,7 +24,7 @@ impl Home {
     pub(crate) fn of(key: &[u8; 32], locale: &'static Locale, organisation: &str) -> Self {
         let words = format!(" {} ", organisation.to_lowercase().replace(['\'', ',', '.'], " "));
         let named = |town: &&Town| words.contains(&format!(" {} ", town.name.to_lowercase()));
-        let town = locale.towns.iter().filter(named).max_by_key(|town| town.name.len());
+        let town = locale.towns.iter().filter(named).max_by_key(|town| (town.name.len(), town.population));
         let town = town.unwrap_or_else(|| Draw::new(key, "home", &[organisation.as_bytes()]).pick(&locale.towns));
         let department = &town.postcode[..2];
         Home {

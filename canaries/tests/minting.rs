@@ -152,8 +152,8 @@ fn two_hundred_thousand_personas_hardly_share_a_marker() {
     }
     let shared: Vec<(Field, usize)> =
         seen.iter().map(|(field, values)| (*field, count as usize - values.len())).collect();
-    // One in a thousand: the planter mints those few anew.
-    assert!(shared.iter().all(|(_, shared)| *shared < 200), "{shared:?}");
+    // About one in a thousand: the planter mints those few anew.
+    assert!(shared.iter().all(|(_, shared)| *shared < 300), "{shared:?}");
     eprintln!("collisions in {count} mintings: {shared:?}");
 }
 
@@ -179,4 +179,26 @@ fn nothing_of_a_persona_is_printed_by_accident() {
     let minter = minter(9);
     let persona = minter.persona(&label(0), TODAY);
     assert_eq!(format!("{persona:?} {minter:?}"), "Persona Minter(fr_FR)");
+}
+
+#[test]
+fn every_marker_of_every_kind_is_valid_by_its_own_check_digits() {
+    use canaries::kinds;
+    let minter = minter(10);
+    let everything: BTreeSet<Field> = Field::ALL.iter().copied().collect();
+    for ordinal in 0..2_000 {
+        let persona = minter.persona(&label(ordinal), TODAY);
+        for kind in kinds::ALL {
+            for marker in kind.markers(&persona, &everything, true) {
+                let field = marker.kind.field().expect("a field's marker");
+                assert_eq!(marker.value, persona.get(field));
+                assert!(marker.kind != MarkerKind::Nir || nir::is_valid(&marker.value));
+                assert!(marker.kind != MarkerKind::Iban || iban::is_valid(&marker.value));
+            }
+        }
+    }
+    let persona = minter.persona(&label(0), TODAY);
+    let few = kinds::of(&[Field::Username].into(), true).expect("a credential");
+    let kinds_of_markers = |implied| few.markers(&persona, &[Field::Username].into(), implied).len();
+    assert_eq!((kinds_of_markers(false), kinds_of_markers(true)), (1, 2));
 }
