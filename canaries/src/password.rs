@@ -161,12 +161,12 @@ mod tests {
 
     #[test]
     fn foreign_forms_are_read() {
-        // Made with slappasswd and with PHP's password_hash.
+        // The bcrypt one is the example of PHP's manual.
         assert!(verify(Scheme::Md5, "password", "5F4DCC3B5AA765D61D8327DEB882CF99"));
         assert!(verify(
             Scheme::Bcrypt,
             "rasmuslerdorf",
-            "$2y$07$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq"
+            "$2a$07$usesomesillystringfore2uDLvp1Ii2e./U9C8sBjqp8I90dH6hi"
         ));
     }
 }
