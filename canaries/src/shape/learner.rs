@@ -1,7 +1,7 @@
 //! Learning a shape, value by value, in constant memory. While it reads it holds up to `CODES` distinct values, for
 //! that is how one sees that a column is made of codes; none of them outlives `finish` unless it is a code.
 
-use crate::shape::{CROWD, Numbers, Shape, persons, template::template};
+use crate::shape::{CROWD, GENDERS, Numbers, Shape, persons, template::template};
 use std::collections::{BTreeMap, HashMap};
 
 /// A column with more distinct values is none of codes.
@@ -163,10 +163,12 @@ fn codes(values: HashMap<String, u64>) -> BTreeMap<String, u64> {
     let personal = |value: &str| {
         let digits = value.bytes().filter(u8::is_ascii_digit).count();
         let named = value.split_whitespace().any(persons::is_given) || persons::is_family(value);
-        value.contains('@') || digits > 5 || (named && value.len() > 2)
+        value.contains('@')
+            || digits > 5
+            || (named && value.chars().count() > 4 && !GENDERS.contains(&value.to_lowercase().as_str()))
     };
     let of_people = shared.keys().filter(|value| personal(value)).count();
-    if kept * 10 < all * 9 || of_people * 4 > shared.len() {
+    if kept * 10 < all * 9 || of_people * 3 >= shared.len().max(1) {
         return BTreeMap::new();
     }
     shared

@@ -16,6 +16,12 @@ use std::collections::BTreeMap;
 /// Nothing is kept of a column that fewer rows than this share.
 pub const CROWD: u64 = 10;
 
+/// How columns say man and woman, the woman's words second.
+pub(crate) const GENDERS: &[&str] = &[
+    "m", "h", "homme", "male", "masculin", "m.", "mr", "monsieur", "man", "1", "f", "femme", "female", "feminin",
+    "féminin", "mme", "madame", "w", "woman", "2",
+];
+
 /// The shape of a column.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -3,7 +3,7 @@
 use crate::{
     field::Field,
     password::Scheme,
-    shape::{CROWD, Shape},
+    shape::{CROWD, GENDERS, Shape},
 };
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ const NAMES: &[(Field, &str)] = &[
     ),
 ];
 
-const PASSWORDS: &str = "password passwd pwd pass mdp mot_de_passe userpassword password_hash pwd_hash passwd_hash pass_hash hash nt_hash nthash ntlm sambantpassword ntpassword password_digest encrypted_password hashed_password motdepasse secret";
+const PASSWORDS: &str = "password passwd pwd pass mdp mot_passe userpassword password_hash pwd_hash passwd_hash pass_hash hash nt_hash nthash ntlm sambantpassword ntpassword password_digest encrypted_password hashed_password motdepasse secret";
 
 /// Words around a name that say nothing of the field.
 const AROUND: &[&str] = &[
@@ -231,8 +231,8 @@ fn fit(field: Field, type_name: &str, shape: &Shape) -> Option<f32> {
         Field::Gender => {
             let known =
                 ["m", "f", "h", "homme", "femme", "male", "female", "1", "2", "mme", "mr", "m.", "monsieur", "madame"];
-            let all =
-                !shape.codes.is_empty() && shape.codes.keys().all(|code| known.contains(&code.to_lowercase().as_str()));
+            let all = !shape.codes.is_empty()
+                && shape.codes.keys().all(|code| GENDERS.contains(&code.to_lowercase().as_str()));
             all.then_some(if shape.codes.contains_key("F") || shape.codes.contains_key("Femme") { 0.9 } else { 0.3 })
         }
         Field::BirthDate | Field::HireDate => (dated || dates > 0.5).then_some(0.3),

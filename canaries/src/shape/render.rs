@@ -5,7 +5,7 @@ use crate::{
     identifiers::iban,
     login_name::{Apart, LoginName},
     persona::Persona,
-    shape::{Numbers, Shape},
+    shape::{GENDERS, Numbers, Shape},
 };
 use jiff::civil::Date;
 
@@ -42,12 +42,8 @@ impl Shape {
     }
 
     fn gender(&self, value: &str) -> String {
-        let words: &[&str] = match (value, self.codes.contains_key("2")) {
-            ("F", true) => &["2"],
-            (_, true) => &["1"],
-            ("F", _) => &["f", "femme", "female", "feminin", "féminin", "mme", "madame", "w", "woman"],
-            _ => &["m", "h", "homme", "male", "masculin", "m.", "mr", "monsieur", "man"],
-        };
+        let (male, female) = GENDERS.split_at(10);
+        let words = if value == "F" { female } else { male };
         let known = |code: &&String| words.contains(&code.to_lowercase().as_str());
         self.codes.keys().find(known).cloned().unwrap_or_else(|| value.to_owned())
     }
@@ -145,7 +141,9 @@ impl Shape {
             }
             None => canonical.to_owned(),
         };
-        self.cut(self.cased(name))
+        // Only a narrow column cuts login names off: in a wide one a long name is just long.
+        let narrow = self.longest.is_some_and(|longest| longest <= 8);
+        if narrow { self.cut(self.cased(name)) } else { self.cased(name) }
     }
 
     /// The login name after the column's commonest pattern.
