@@ -35,13 +35,13 @@ impl Credentials {
             }
         };
         let name = self.username.trim();
-        add(MarkerKind::Username, name);
-        if name.contains('@') {
-            add(MarkerKind::WorkEmail, name);
-        }
         // `DOMAIN\name`, as Windows clients send it.
-        if let Some((_, bare)) = name.rsplit_once('\\') {
-            add(MarkerKind::Username, bare);
+        let bare = name.rsplit_once('\\').map(|(_, bare)| bare);
+        for name in [Some(name), bare].into_iter().flatten() {
+            add(MarkerKind::Username, name);
+            if name.contains('@') {
+                add(MarkerKind::WorkEmail, name);
+            }
         }
         if let Some(password) = &self.password {
             add(MarkerKind::Password, password);
@@ -145,6 +145,7 @@ mod tests {
                 (Some(MarkerKind::Username), "ACME\\a.b@example.org".to_owned()),
                 (Some(MarkerKind::WorkEmail), "ACME\\a.b@example.org".to_owned()),
                 (Some(MarkerKind::Username), "a.b@example.org".to_owned()),
+                (Some(MarkerKind::WorkEmail), "a.b@example.org".to_owned()),
                 (Some(MarkerKind::Password), " x ".to_owned()),
             ]
         );

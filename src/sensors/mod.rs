@@ -7,8 +7,9 @@ pub mod pages;
 pub mod portal;
 pub mod request;
 pub mod sensor;
+pub mod smtp;
 
 use sensor::Entry;
 
 /// Every kind of sensor.
-pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY];
+pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY];

@@ -1,1 +1,5 @@
 //! Tests of `sensors` through its public face.
+
+mod beacon;
+mod observer;
+mod portal;
