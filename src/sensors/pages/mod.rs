@@ -114,8 +114,9 @@ mod tests {
 
     #[test]
     fn the_operators_own_page_is_used() {
-        let pages = Pages::render(Some("{{ title }}/{{ failed }}"), "O", Some("T"), Language::En).expect("renders");
-        assert_eq!(pages.failed(&HeaderMap::new()), Bytes::from("T/true"));
+        let pages = Pages::render(Some("{{ title }}{% if failed %}/failed{% endif %}"), "O", Some("T"), Language::En)
+            .expect("renders");
+        assert_eq!(pages.failed(&HeaderMap::new()), Bytes::from("T/failed"));
         assert!(Pages::render(Some("{% if %}"), "O", None, Language::En).is_err());
     }
 }

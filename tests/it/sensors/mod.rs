@@ -1,5 +1,7 @@
 //! Tests of `sensors` through its public face.
 
 mod beacon;
+mod mail_clients;
 mod observer;
 mod portal;
+mod smtp;
