@@ -35,7 +35,8 @@ impl Arrival {
 
     /// For a protocol in which the client speaks first: waits for its first byte.
     pub async fn open_first_byte(self, wait: Duration) -> io::Result<(Rewound, Peer, Permit)> {
-        timeout(wait, self.tcp.readable()).await??;
+        // Not `readable()`, which may be wrong the first time.
+        timeout(wait, self.tcp.peek(&mut [0])).await??;
         self.open(wait).await
     }
 
