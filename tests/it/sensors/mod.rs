@@ -1,1 +1,7 @@
 //! Tests of `sensors` through its public face.
+
+mod beacon;
+mod mail_clients;
+mod observer;
+mod portal;
+mod smtp;

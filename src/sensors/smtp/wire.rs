@@ -1,0 +1,138 @@
+//! One SMTP connection as lines in and replies out, within limits of time and length.
+
+use std::{io, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The longest command line; AUTH has the longest that are legitimate (RFC 4954).
+pub const LINE_LIMIT: usize = 12 * 1024;
+const SKIP_LIMIT: usize = 1024 * 1024;
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The client left, or the network failed.
+    Gone,
+    /// The client was silent for too long.
+    Silent,
+    /// We stop.
+    Stopping,
+    /// A line without end.
+    Endless,
+}
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Broken::Gone
+    }
+}
+
+/// The two directions of a connection. Replies are collected and sent when more input is needed.
+pub struct Wire<Stream> {
+    stream: Stream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    pause: Duration,
+    stop: CancellationToken,
+}
+
+impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
+    /// A connection that has said nothing yet.
+    pub fn new(stream: Stream, pause: Duration, stop: CancellationToken) -> Self {
+        Wire { stream, input: Vec::new(), output: Vec::new(), pause, stop }
+    }
+
+    /// The stream, for TLS; whatever was read beyond the last line is forgotten.
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Whether the client sent more than what was read.
+    pub fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Adds a line to the replies.
+    pub fn say(&mut self, reply: &str) {
+        self.output.extend_from_slice(reply.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends the replies.
+    pub async fn flush(&mut self) -> Result<(), Broken> {
+        if !self.output.is_empty() {
+            let sending = async {
+                self.stream.write_all(&self.output).await?;
+                self.stream.flush().await
+            };
+            timeout(self.pause, sending).await.map_err(|_| Broken::Silent)??;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in good order.
+    pub async fn close(&mut self) {
+        if self.flush().await.is_ok() {
+            let _ = timeout(self.pause, self.stream.shutdown()).await;
+        }
+    }
+
+    async fn fill(&mut self) -> Result<(), Broken> {
+        self.flush().await?;
+        let stop = self.stop.clone();
+        let reading = timeout(self.pause, self.stream.read_buf(&mut self.input));
+        match stop.run_until_cancelled(reading).await {
+            None => Err(Broken::Stopping),
+            Some(Err(_)) => Err(Broken::Silent),
+            Some(Ok(read)) => match read? {
+                0 => Err(Broken::Gone),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The next line with its end, LF alone being one too; none for a line that was too long, which is skipped.
+    pub async fn line(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        // A client that dribbles gets no more time for a command than one that is silent.
+        let pause = self.pause;
+        match timeout(pause, self.line_at_any_pace()).await {
+            Ok(line) => line,
+            Err(_) => Err(Broken::Silent),
+        }
+    }
+
+    async fn line_at_any_pace(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        let mut skipped = 0;
+        let mut searched = 0;
+        loop {
+            if let Some(at) = self.input[searched..].iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.input.drain(..=searched + at).collect();
+                return Ok((skipped == 0 && line.len() <= LINE_LIMIT).then_some(line));
+            }
+            searched = self.input.len();
+            if searched > LINE_LIMIT {
+                skipped += searched;
+                searched = 0;
+                self.input.clear();
+                if skipped > SKIP_LIMIT {
+                    return Err(Broken::Endless);
+                }
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Whatever comes next, at least one byte; `take` answers how much of it to remove.
+    pub async fn some<T>(&mut self, take: impl FnOnce(&[u8]) -> (usize, T)) -> Result<T, Broken> {
+        if self.input.is_empty() {
+            self.fill().await?;
+        }
+        let (taken, answer) = take(&self.input);
+        self.input.drain(..taken);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,45 @@
+//! The server of document links, over real HTTP.
+
+use crate::sensors::observer::{Watching, build, presented};
+use std::sync::atomic::Ordering::SeqCst;
+use telltale::domain::sighting::Class;
+
+#[tokio::test]
+async fn an_opened_link_is_reported() {
+    let beacon = Watching::start("beacon", "listen = '127.0.0.1:0'").await;
+    let answer = reqwest::get(beacon.url("/rh/k3m9x2p7q4/bulletin.pdf?x=1")).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let touches = beacon.recorder.touches();
+    assert_eq!(touches.len(), 1);
+    assert_eq!(touches[0].class, Class::Document);
+    let link = |value: &str| ("document_link".to_owned(), value.to_owned());
+    assert_eq!(presented(&touches[0]), [link("bulletin.pdf"), link("bulletin"), link("k3m9x2p7q4")]);
+    assert!(String::from_utf8_lossy(&touches[0].evidence).starts_with("GET /rh/k3m9x2p7q4/bulletin.pdf?x=1"));
+}
+
+#[tokio::test]
+async fn every_link_is_answered_alike() {
+    let beacon = Watching::start("beacon", "listen = '127.0.0.1:0'").await;
+    let client = reqwest::Client::new();
+    let fetch = async |path: &str| {
+        let answer = client.get(beacon.url(path)).send().await.expect("an answer");
+        let mut headers = answer.headers().clone();
+        headers.remove("date");
+        (answer.status(), format!("{headers:?}"), answer.bytes().await.expect("a body"))
+    };
+    let page = fetch("/k3m9x2p7q4").await;
+    assert_eq!(page, fetch("/zzzzzzzzzz").await);
+    let pixel = fetch("/k3m9x2p7q4/logo.gif").await;
+    assert!(pixel.1.contains("image/gif") && pixel.2.starts_with(b"GIF89a"));
+    assert_eq!(pixel, fetch("/zzzzzzzzzz/logo.png").await);
+    beacon.recorder.failing.store(true, SeqCst);
+    assert_eq!(page, fetch("/k3m9x2p7q4").await);
+    assert_eq!(beacon.recorder.refused("not_durable"), 1);
+    assert_eq!(client.head(beacon.url("/k3m9x2p7q4")).send().await.expect("an answer").status(), 200);
+}
+
+#[tokio::test]
+async fn it_tells_its_public_address() {
+    let beacon = build("beacon", "listen = '127.0.0.1:0'\npublic_url = 'https://docs.example.org/'");
+    assert_eq!(beacon.public_url().as_deref(), Some("https://docs.example.org"));
+}
