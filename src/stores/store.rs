@@ -154,3 +154,46 @@ pub trait Store: Send + Sync {
     /// gone already is no error. Answers the canaries that it found and removed.
     async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError>;
 }
+
+/// Runs work that blocks away from the asynchronous threads.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(StoreError::Retry("the work was stopped before it was done: try again".into())),
+    }
+}
+
+/// Takes what blocking work shows; false when nobody looks any more.
+pub type Show<'a> = dyn FnMut(Stored) -> bool + 'a;
+
+/// Runs work that blocks and shows rows one by one, a bounded number of them ahead of `visit`.
+pub async fn streaming(
+    work: impl FnOnce(&mut Show<'_>) -> Result<(), StoreError> + Send + 'static,
+    visit: &mut (dyn FnMut(Stored) + Send),
+) -> Result<(), StoreError> {
+    const AHEAD: usize = 2;
+    const BATCH: usize = 64;
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<Stored>>(AHEAD);
+    let worker = tokio::spawn(blocking(move || {
+        let mut batch = Vec::with_capacity(BATCH);
+        work(&mut |stored| {
+            // A document may be large: those travel alone.
+            let full = matches!(stored.planting, Planting::Document { .. }) || batch.len() + 1 == BATCH;
+            batch.push(stored);
+            !full || sender.blocking_send(std::mem::take(&mut batch)).is_ok()
+        })?;
+        let _ = sender.blocking_send(batch);
+        Ok(())
+    }));
+    while let Some(batch) = receiver.recv().await {
+        batch.into_iter().for_each(&mut *visit);
+    }
+    match worker.await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(StoreError::Retry("the reading was stopped before it was done: try again".into())),
+    }
+}
