@@ -8,7 +8,7 @@ use crate::domain::{
 use async_trait::async_trait;
 use canaries::{CanaryId, Field};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// One row of `stores::ALL`.
 pub struct Entry {
@@ -196,4 +196,22 @@ pub async fn streaming(
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(StoreError::Retry("the reading was stopped before it was done: try again".into())),
     }
+}
+
+/// At most so many different values are taken for codes.
+pub const CODES: usize = 16;
+
+/// What stands in a column for which nothing is given, if that column holds codes: the most usual of its values (with
+/// how often each stands there). Only a value that stands for a group and not for a person: one of few, in many rows,
+/// short or very common.
+pub fn usual_code(codes: &HashMap<Vec<u8>, u64>) -> Option<Vec<u8>> {
+    let rows: u64 = codes.values().sum();
+    let (value, &count) = codes.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
+    let few = codes.len() <= CODES && rows >= 8 * codes.len() as u64 && count >= 5;
+    let short = codes.keys().all(|value| {
+        value.len() <= 3
+            || (value.len() <= 8 && value.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()))
+    });
+    let common = codes.len() <= 5 && count * 10 >= rows * 3 && !value.contains(&b'@');
+    (few && (short || common)).then(|| value.clone())
 }

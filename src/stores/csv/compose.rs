@@ -1,7 +1,10 @@
 //! Writes a new row as the file's own rows are written: which columns are quoted, what stands where nothing is given.
 //! It counts what it sees and never copies what may be a person's.
 
-use crate::stores::csv::{encoding::Encoding, records::Raw};
+use crate::stores::{
+    csv::{encoding::Encoding, records::Raw},
+    store::{CODES, usual_code},
+};
 use std::collections::{HashMap, HashSet};
 
 /// What is remembered of one column while the rows are read.
@@ -25,7 +28,6 @@ struct Numbers {
     width: usize,
 }
 
-const CODES: usize = 16;
 const REMEMBERED: usize = 1 << 18;
 
 impl Default for ColumnNotes {
@@ -71,7 +73,7 @@ impl ColumnNotes {
         if let Some(next) = self.numbers.as_ref().and_then(|numbers| numbers.next(nth)) {
             return next;
         }
-        self.codes.as_ref().and_then(most_common_code).unwrap_or_default()
+        self.codes.as_ref().and_then(usual_code).unwrap_or_default()
     }
 
     /// The field as this column writes it.
@@ -121,19 +123,6 @@ impl Numbers {
         let runs = self.count >= 5 && self.largest - self.smallest <= 20 * self.count + 100;
         runs.then(|| format!("{:0width$}", self.largest + 1 + nth, width = self.width).into_bytes())
     }
-}
-
-/// A value that stands for a group and not for a person: one of few, in many rows, short or very common.
-fn most_common_code(codes: &HashMap<Vec<u8>, u64>) -> Option<Vec<u8>> {
-    let rows: u64 = codes.values().sum();
-    let (value, &count) = codes.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
-    let few = rows >= 8 * codes.len() as u64 && count >= 5;
-    let short = codes.keys().all(|value| {
-        value.len() <= 3
-            || (value.len() <= 8 && value.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()))
-    });
-    let common = codes.len() <= 5 && count * 10 >= rows * 3 && !value.contains(&b'@');
-    (few && (short || common)).then(|| value.clone())
 }
 
 fn needs_quotes(value: &[u8], delimiter: u8) -> bool {

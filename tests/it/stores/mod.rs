@@ -2,3 +2,4 @@
 
 pub mod contract;
 mod csv;
+mod sqlite;
