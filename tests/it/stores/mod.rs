@@ -2,4 +2,5 @@
 
 pub mod contract;
 mod csv;
+mod folder;
 mod sqlite;
