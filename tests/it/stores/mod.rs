@@ -1,1 +1,6 @@
 //! Tests of `stores` through its public face.
+
+pub mod contract;
+mod csv;
+mod folder;
+mod sqlite;
