@@ -1,1 +1,3 @@
 //! Tests of `stores` through its public face.
+
+pub mod contract;
