@@ -34,7 +34,13 @@ pub async fn answer(
         StoreError::Refused(why) => StoreError::Refused(format!("[stores.guard] query does not run: {why}")),
         other => other,
     };
+    // Within a savepoint the query may look, and change nothing: neither a row nor the transaction itself.
+    transaction.batch_execute("savepoint guard; set local transaction_read_only = on").await.map_err(judge)?;
     let statement = transaction.prepare(&guard.query).await.map_err(judge)?;
+    if statement.columns().is_empty() {
+        let why = "[stores.guard] query answers no column; expected a SELECT, as select count(*) from payable";
+        return Err(table.refused(why.to_owned()));
+    }
     let none: [&str; 0] = [];
     let mut rows = pin!(transaction.query_raw(&statement, none).await.map_err(judge)?);
     let mut digests = Vec::new();
@@ -48,6 +54,7 @@ pub async fn answer(
         }
         digests.push(*digest.finalize().as_bytes());
     }
+    transaction.batch_execute("rollback to savepoint guard; release savepoint guard").await.map_err(judge)?;
     digests.sort_unstable();
     let mut whole = blake3::Hasher::new();
     for digest in &digests {

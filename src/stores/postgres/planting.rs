@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use canaries::CanaryId;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tokio_postgres::{Statement, Transaction, types::ToSql};
 
@@ -114,8 +114,10 @@ async fn insert(
             .chain(filled[0].keys())
             .collect();
         let statement = statement(transaction, table, &columns).await?;
-        let whole = group.iter().zip(&filled);
-        let inserts = whole.map(|((_, row), filled)| one(transaction, table, &statement, &columns, row, filled));
+        let mut inserts = Vec::new();
+        for ((_, row), filled) in group.iter().zip(&filled) {
+            inserts.push(one(transaction, table, &statement, &columns, row, filled).boxed());
+        }
         let found: Vec<Vec<String>> = futures_util::stream::iter(inserts).buffered(AHEAD).try_collect().await?;
         for (index, key) in indices.into_iter().zip(found) {
             keys[index] = key;

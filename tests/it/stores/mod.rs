@@ -1,3 +1,4 @@
 //! Tests of `stores` through its public face.
 
 pub mod contract;
+mod postgres;
