@@ -1,9 +1,10 @@
 //! The systems that hold HR data, and in which canaries are planted. One file and one row a kind.
 
+pub mod ldap;
 pub mod postgres;
 pub mod store;
 
 use store::Entry;
 
 /// Every kind of store.
-pub const ALL: &[Entry] = &[postgres::ENTRY];
+pub const ALL: &[Entry] = &[ldap::ENTRY, postgres::ENTRY];

@@ -1,4 +1,5 @@
 //! Tests of `stores` through its public face.
 
 pub mod contract;
+mod ldap;
 mod postgres;
