@@ -3,9 +3,11 @@
 pub mod csv;
 pub mod folder;
 pub mod sqlite;
+pub mod ldap;
+pub mod postgres;
 pub mod store;
 
 use store::Entry;
 
 /// Every kind of store.
-pub const ALL: &[Entry] = &[csv::ENTRY, folder::ENTRY, sqlite::ENTRY];
+pub const ALL: &[Entry] = &[csv::ENTRY, folder::ENTRY, ldap::ENTRY, postgres::ENTRY, sqlite::ENTRY];

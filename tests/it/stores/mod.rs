@@ -4,3 +4,5 @@ pub mod contract;
 mod csv;
 mod folder;
 mod sqlite;
+mod ldap;
+mod postgres;

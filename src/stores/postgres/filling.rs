@@ -1,0 +1,245 @@
+//! Values for the columns that must not be empty and that nobody gave: taken from keys and codes that many rows share,
+//! made fresh where each row needs its own. A value that belongs to one person is never copied.
+
+use crate::stores::{
+    postgres::{
+        catalog::{Column, ForeignKey, Table},
+        identity::quoted,
+        shown::Text,
+    },
+    store::StoreError,
+};
+use canaries::CanaryId;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::{Row, Transaction};
+
+const ATTEMPTS: u32 = 50;
+
+/// Answers, for each canary, the values of the required columns that `given` does not name.
+pub async fn fill(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    given: &BTreeSet<&String>,
+    rows: &[(CanaryId, &BTreeMap<String, String>)],
+) -> Result<Vec<BTreeMap<String, String>>, StoreError> {
+    let mut filled = vec![BTreeMap::new(); rows.len()];
+    let required = table.columns.iter().filter(|column| column.is_required() && !given.contains(&column.name));
+    let mut needed: BTreeMap<&str, &Column> = required.map(|column| (column.name.as_str(), column)).collect();
+    for key in &table.references {
+        if !key.from_columns.iter().any(|name| needed.contains_key(name.as_str())) {
+            continue;
+        }
+        let allowed = allowed_key(transaction, table, key, &needed).await?;
+        for (name, value) in key.from_columns.iter().zip(allowed) {
+            if needed.remove(name.as_str()).is_some() {
+                filled.iter_mut().for_each(|row| drop(row.insert(name.clone(), value.clone())));
+            }
+        }
+    }
+    for column in needed.into_values() {
+        let values = if column.unique {
+            fresh(transaction, table, column, rows).await?
+        } else {
+            vec![usual(transaction, table, column).await?; rows.len()]
+        };
+        for (row, value) in filled.iter_mut().zip(values) {
+            row.insert(column.name.clone(), value);
+        }
+    }
+    Ok(filled)
+}
+
+/// The key that most rows of the table refer to, else the first of the table referred to.
+async fn allowed_key(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    key: &ForeignKey,
+    needed: &BTreeMap<&str, &Column>,
+) -> Result<Vec<String>, StoreError> {
+    let columns = key.from_columns.join(", ");
+    if let Some(own) =
+        key.from_columns.iter().find(|name| needed.get(name.as_str()).is_some_and(|column| column.unique))
+    {
+        return Err(table.refused(format!(
+            "column {own} needs a row of {} for each canary, which would take a real one; plant where it may be empty",
+            key.to
+        )));
+    }
+    if key.from_columns.iter().any(|name| !needed.contains_key(name.as_str())) {
+        let why = format!("the columns {columns} refer to {} together; give all of them in [stores.constants]", key.to);
+        return Err(table.refused(why));
+    }
+    let quoted_from: Vec<String> = key.from_columns.iter().map(|name| format!("t.{}::text", quoted(name))).collect();
+    let numbers: Vec<String> = (1..=quoted_from.len()).map(|number| number.to_string()).collect();
+    let statement = format!(
+        "select {} from {} as t where t.{} is not null group by {} order by count(*) desc, {} limit 1",
+        quoted_from.join(", "),
+        table.sql,
+        quoted(&key.from_columns[0]),
+        numbers.join(", "),
+        numbers.join(", "),
+    );
+    if let Some(row) = transaction.query_opt(&statement, &[]).await.map_err(|error| table.judge(&error))? {
+        return Ok(texts(&row));
+    }
+    let quoted_to: Vec<String> = key.to_columns.iter().map(|name| format!("t.{}::text", quoted(name))).collect();
+    let statement =
+        format!("select {} from {} as t order by {} limit 1", quoted_to.join(", "), key.to, numbers.join(", "));
+    match transaction.query_opt(&statement, &[]).await.map_err(|error| table.judge(&error))? {
+        Some(row) => Ok(texts(&row)),
+        None => Err(table.refused(format!(
+            "the columns {columns} must refer to a row of {}, which is empty; fill that table first",
+            key.to
+        ))),
+    }
+}
+
+/// A value that a column without uniqueness takes: a code that many rows share, else the type's plainest.
+async fn usual(transaction: &Transaction<'_>, table: &Table, column: &Column) -> Result<String, StoreError> {
+    let judge = |error: tokio_postgres::Error| table.judge(&error);
+    let statement = format!(
+        "select v, n, (sum(n) over ())::bigint from (select t.{0}::text as v, count(*) as n from {1} as t
+           where t.{0} is not null group by 1) as c order by n desc, v limit 1",
+        quoted(&column.name),
+        table.sql
+    );
+    if let Some(row) = transaction.query_opt(&statement, &[]).await.map_err(judge)? {
+        let (same, all): (i64, i64) = (row.get(1), row.get(2));
+        if same >= 3 && same.saturating_mul(20) >= all {
+            return Ok(row.get::<_, Text>(0).0);
+        }
+    }
+    if column.category == 'E' {
+        let labels = format!("select (enum_range(null::{}))[1]::text", column.base_cast);
+        return Ok(transaction.query_one(&labels, &[]).await.map_err(judge)?.get::<_, Text>(0).0);
+    }
+    let plain = match (column.category, column.base.as_str()) {
+        ('S', _) | (_, "bytea") => "",
+        ('N' | 'T', _) => "0",
+        ('B', _) => "false",
+        ('A', _) | (_, "json" | "jsonb") => "{}",
+        ('D', _) => "now",
+        _ => return Err(unfillable(table, column)),
+    };
+    Ok(plain.to_owned())
+}
+
+/// A value of its own for each row, none of which stands in the table.
+async fn fresh(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    column: &Column,
+    rows: &[(CanaryId, &BTreeMap<String, String>)],
+) -> Result<Vec<String>, StoreError> {
+    let judge = |error: tokio_postgres::Error| table.judge(&error);
+    if column.category == 'N' {
+        let statement = format!(
+            "select (coalesce(max(t.{}), 0)::numeric::numeric(40, 0) + n)::text from {} as t, \
+             generate_series(1, $1::bigint) as n group by n order by n",
+            quoted(&column.name),
+            table.sql
+        );
+        let count = rows.len() as i64;
+        let numbers = transaction.query(&statement, &[&count]).await.map_err(judge)?;
+        if numbers.len() == rows.len() {
+            return Ok(numbers.iter().map(|row| row.get::<_, Text>(0).0).collect());
+        }
+        return Ok((1..=rows.len()).map(|number| number.to_string()).collect());
+    }
+    let pattern = match (column.category, column.base.as_str()) {
+        (_, "uuid") => Pattern::Uuid,
+        ('S', _) => Pattern::Mask(mask(transaction, table, column).await?),
+        _ => return Err(unfillable(table, column)),
+    };
+    let mut values = vec![String::new(); rows.len()];
+    let mut open: Vec<usize> = (0..rows.len()).collect();
+    let mut used = BTreeSet::new();
+    for attempt in 0..ATTEMPTS {
+        for index in open.iter().copied() {
+            values[index] = pattern.value(rows[index].0, &column.name, attempt);
+        }
+        let tried: Vec<&str> = open.iter().map(|index| values[*index].as_str()).collect();
+        let statement = format!(
+            "select v from unnest($1::text[]) as u(v) where v in (select t.{}::text from {} as t)",
+            quoted(&column.name),
+            table.sql
+        );
+        let found = transaction.query(&statement, &[&tried]).await.map_err(judge)?;
+        let taken: BTreeSet<String> = found.iter().map(|row| row.get::<_, Text>(0).0).collect();
+        open.retain(|index| taken.contains(&values[*index]) || !used.insert(values[*index].clone()));
+        if open.is_empty() {
+            return Ok(values);
+        }
+    }
+    let name = &column.name;
+    Err(table
+        .refused(format!("no free value of the usual shape is left for column {name}; map it in [stores.columns]")))
+}
+
+enum Pattern {
+    Uuid,
+    /// `EMP-99999a`: 9 stands for any digit, a and A for any letter; what follows is the part that all values share.
+    Mask((String, String)),
+}
+
+impl Pattern {
+    fn value(&self, canary: CanaryId, column: &str, attempt: u32) -> String {
+        let mut seed = blake3::Hasher::new_derive_key("telltale stores postgres fresh value");
+        seed.update(&canary.0).update(&attempt.to_le_bytes()).update(column.as_bytes());
+        let mut bytes = seed.finalize_xof();
+        match self {
+            Pattern::Uuid => {
+                let mut random = [0; 16];
+                bytes.fill(&mut random);
+                uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+            }
+            Pattern::Mask((mask, shared)) => {
+                let kept = shared.chars().count();
+                let free = mask.chars().skip(kept).map(|place| {
+                    let mut byte = [0];
+                    bytes.fill(&mut byte);
+                    match place {
+                        '9' => char::from(b'0' + byte[0] % 10),
+                        'a' => char::from(b'a' + byte[0] % 26),
+                        'A' => char::from(b'A' + byte[0] % 26),
+                        other => other,
+                    }
+                });
+                shared.chars().chain(free).collect()
+            }
+        }
+    }
+}
+
+/// The commonest mask of the column's values, and the letters that all values of that mask begin with.
+async fn mask(transaction: &Transaction<'_>, table: &Table, column: &Column) -> Result<(String, String), StoreError> {
+    let name = quoted(&column.name);
+    let statement = format!(
+        "select translate(regexp_replace(t.{name}::text, '[0-9]', '9', 'g'), 'bcdefghijklmnopqrstuvwxyzBCDEFGHIJKLMNOPQRSTUVWXYZ',
+           'aaaaaaaaaaaaaaaaaaaaaaaaaAAAAAAAAAAAAAAAAAAAAAAAAA'),
+         min(t.{name}::text collate \"C\"), max(t.{name}::text collate \"C\") from {} as t
+         where t.{name} is not null group by 1 order by count(*) desc, 1 limit 1",
+        table.sql
+    );
+    match transaction.query_opt(&statement, &[]).await.map_err(|error| table.judge(&error))? {
+        None => Ok(("a".repeat(column.longest.unwrap_or(12).min(12)), String::new())),
+        Some(row) => {
+            let [mask, least, most] = [0, 1, 2].map(|index| row.get::<_, Text>(index).0);
+            let shared = least.chars().zip(most.chars()).take_while(|(a, b)| a == b && !a.is_ascii_digit());
+            // A table of one row shares everything with itself: that is a person's value, not a prefix.
+            let shared = if least == most { String::new() } else { shared.map(|(a, _)| a).collect() };
+            Ok((mask, shared))
+        }
+    }
+}
+
+fn unfillable(table: &Table, column: &Column) -> StoreError {
+    table.refused(format!(
+        "column {} ({}) must not be empty and nothing tells what to put there; give it in [stores.constants]",
+        column.name, column.type_name
+    ))
+}
+
+fn texts(row: &Row) -> Vec<String> {
+    (0..row.len()).map(|index| row.get::<_, Option<Text>>(index).map(|text| text.0).unwrap_or_default()).collect()
+}
