@@ -11,8 +11,8 @@ use crate::{
         context::{Clock, Context, SensorSlot, SinkSlot, StoreSlot},
         judge, notify, observe,
     },
-    journal::{keyring::Keyring, master::MasterKey, seal::KeyRef, writer::Journal},
-    ledger::ledger::Ledger,
+    journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
+    ledger::state::Ledger,
     sensors::{
         self,
         listener::{
@@ -99,9 +99,9 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder")
     })?;
     let keyring = Arc::new(Keyring::open(folder, &MasterKey::read(master)?)?);
-    let journal = Journal::open(folder, keyring.clone(), &origin(config), clock.clone())?;
+    let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
     let ledger = Ledger::open(folder, &journal)?;
-    let locale = canaries::persona::locale(&config.organisation.locale).context("the locale was checked at loading")?;
+    let locale = canaries::locale(&config.organisation.locale).context("the locale was checked at loading")?;
     let house = House {
         organisation: config.organisation.name.clone(),
         alias_domains: config.organisation.alias_domains.clone(),
@@ -127,6 +127,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         data: folder.clone(),
         evidence: folder.join("evidence"),
         drill,
+        delivering: AtomicBool::new(false),
         due: tokio::sync::Notify::new(),
         sighted: tokio::sync::Notify::new(),
         refusals: Mutex::new(BTreeMap::new()),
@@ -156,7 +157,7 @@ pub fn fill_index(context: &Context) -> anyhow::Result<()> {
         }
     }
     let mut index = context.index.write().expect("no thread panics while it holds the index");
-    context.ledger.index_entries(&mut |canary, entry| {
+    context.ledger.index_entries(|canary, entry| {
         index.insert(entry.fingerprint, Owner::Canary(canary), entry.kind, entry.digest);
     })?;
     context.ready.store(true, Ordering::Release);
@@ -182,7 +183,7 @@ impl App {
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
         context.keyring.ensure(&[KeyRef::File(context.held)])?;
 
-        let reporter = Reporter(Arc::new(observe::Observe(context.clone())));
+        let reporter = Reporter(Arc::new(observe::Observe { drill: context.drill, context: context.clone() }));
         let mut addresses = BTreeMap::new();
         for (name, sensor) in sensors {
             let running = sensor
@@ -209,6 +210,7 @@ impl App {
             tasks.spawn(listener.serve(routes::ingest(context.clone()), Arc::new(|_| ()), stop.clone()));
         }
 
+        context.delivering.store(true, Ordering::Release);
         for place in 0..context.sinks.len() {
             let (context, stop) = (context.clone(), stop.clone());
             tasks.spawn(async move {
@@ -239,7 +241,7 @@ impl Session {
     pub async fn close(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.task.await?;
-        self.context.journal.close().await?;
+        self.context.journal.close().await;
         Ok(())
     }
 }
@@ -256,7 +258,7 @@ impl Running {
         if tokio::time::timeout(Duration::from_secs(20), all).await.is_err() {
             tracing::warn!("some connections did not end within 20 s; they are cut");
         }
-        context.journal.close().await?;
+        context.journal.close().await;
         failed
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     },
     domain::placement::State as PlacementState,
     flow::context::Context,
+    ledger::placements::PlacementRow,
 };
 use axum::{
     extract::{Query, State},
@@ -69,8 +70,8 @@ pub async fn list(
     let placements = context.ledger.placements(filter.store.as_deref()).map_err(Problem::from)?;
     let (lines, answer) = mpsc::channel::<Registered>(64);
     tokio::spawn(async move {
-        for placement in placements {
-            let Ok(contents) = context.ledger.contents(&context.journal, placement.canary) else { continue };
+        for PlacementRow { placement, .. } in placements {
+            let Ok(Some(contents)) = context.ledger.contents(&context.journal, placement.canary) else { continue };
             let registered = Registered {
                 canary: placement.canary,
                 kind: placement.kind,

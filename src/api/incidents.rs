@@ -98,7 +98,7 @@ pub async fn sightings(
         Some(Ok(after)) => after,
         Some(Err(_)) => return Err(Problem::bad_request("cursor: not one that this list gave")),
     };
-    let mut items = context.ledger.sightings(&context.journal, &id)?;
+    let mut items = context.ledger.sightings_in(&context.journal, &id)?;
     items.retain(|sighting| sighting.id > after);
     let more = items.len() > page.size();
     items.truncate(page.size());
@@ -154,7 +154,7 @@ async fn transition(
         sinks,
         by: caller.actor.clone(),
     };
-    context.journal.append(&moved).await.map_err(FlowError::from)?;
+    context.append_one(&moved).await.map_err(FlowError::from)?;
     context.settle()?;
     context.due.notify_waiters();
     Ok(Json(shown(&incident)))

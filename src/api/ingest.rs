@@ -5,8 +5,8 @@ use crate::{
         access::{Caller, Right},
         problem::Problem,
     },
-    flow::{context::Context, observe},
-    sensors::{logins, sensor::NotDurable},
+    flow::{context::Context, error::FlowError, observe},
+    sensors::logins,
 };
 use axum::{
     Json,
@@ -30,9 +30,9 @@ pub async fn post_logins(
     caller.needs(Right::Ingest)?;
     let parsed = logins::parse(&body, &caller.actor, context.now());
     let accepted = parsed.touches.len();
-    let outcomes = join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch))).await;
-    if outcomes.iter().any(|outcome| matches!(outcome, Err(NotDurable))) {
-        return Err(crate::flow::error::FlowError::NotDurable.into());
+    let outcomes = join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch, context.drill))).await;
+    if let Some(error) = outcomes.into_iter().find_map(Result::err) {
+        return Err(FlowError::from(error).into());
     }
     let status = if accepted == 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::ACCEPTED };
     Ok((status, Json(json!({ "accepted": accepted, "refused": parsed.refused }))).into_response())

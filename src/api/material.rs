@@ -6,7 +6,7 @@ use crate::{
         long,
         problem::Problem,
     },
-    domain::{record::Record, verdict::Verdict},
+    domain::verdict::Verdict,
     flow::{
         context::Context,
         error::FlowError,
@@ -130,14 +130,8 @@ pub async fn show(
 ) -> Result<Json<Verdict>, Problem> {
     caller.needs(Right::Investigate)?;
     context.settle()?;
-    let seq = context
-        .ledger
-        .trace(&id)?
-        .ok_or_else(|| Problem::not_found(format!("no recorded trace has the id {id:?}")))?;
-    match context.journal.get(seq).and_then(|entry| entry.record.ok()) {
-        Some(Record::Traced { verdict, .. }) => Ok(Json(verdict)),
-        _ => Err(Problem::not_found(format!("the trace {id:?} was erased"))),
-    }
+    let verdict = context.ledger.verdict(&context.journal, &id)?;
+    verdict.map(Json).ok_or_else(|| Problem::not_found(format!("no recorded trace has the id {id:?}")))
 }
 
 /// Every marker in one file, as NDJSON.

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem details: `application/problem+json`.
 
-use crate::flow::error::FlowError;
+use crate::{flow::error::FlowError, ledger::state::LedgerError};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -47,10 +47,16 @@ impl From<FlowError> for Problem {
         let status = match error {
             FlowError::Unknown(_) => StatusCode::NOT_FOUND,
             FlowError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            FlowError::Unavailable(_) | FlowError::NotDurable => StatusCode::SERVICE_UNAVAILABLE,
+            FlowError::Unavailable(_) | FlowError::NotDurable(_) => StatusCode::SERVICE_UNAVAILABLE,
             FlowError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Problem::new(status, error.to_string())
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        FlowError::from(error).into()
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "system",
     responses((status = 200, description = "Ready"), (status = 503, description = "Not yet, or blind")))]
 pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
-    if !context.journal.is_writable() {
+    if context.journal.stopped() {
         (StatusCode::SERVICE_UNAVAILABLE, "the journal takes no entries\n")
     } else if !context.ready.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "the index is being built\n")

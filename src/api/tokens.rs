@@ -59,11 +59,11 @@ pub async fn revoke(
 ) -> Result<StatusCode, Problem> {
     caller.needs(Right::Administer)?;
     context.settle()?;
-    if !context.ledger.accounts()?.iter().any(|account| account.id == id && !account.revoked) {
+    if !context.ledger.accounts()?.iter().any(|account| account.id == id && account.revoked_at.is_none()) {
         return Err(Problem::not_found(format!("no live token has the id {id:?}: `telltale tokens list` shows them")));
     }
     let revoked = Record::TokenRevoked { id, by: caller.actor };
-    context.journal.append(&revoked).await.map_err(FlowError::from)?;
+    context.append_one(&revoked).await.map_err(FlowError::from)?;
     context.settle()?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -74,9 +74,7 @@ pub async fn issue(context: &Context, role: Role, by: &str) -> Result<(String, S
     let token = format!("tt_{}", data_encoding::BASE64URL_NOPAD.encode(&secret));
     let id = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 6]>());
     let sha256 = Sha256::digest(token.as_bytes()).into();
-    context
-        .journal
-        .append(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() })
+    context.append_one(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() })
         .await?;
     context.settle()?;
     Ok((id, token))

@@ -5,7 +5,7 @@ use crate::{
     app::{self, Session},
     cli::terminal::Terminal,
     config::Config,
-    journal::writer::JournalError,
+    journal::log::JournalError,
 };
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -124,7 +124,7 @@ fn unreached(error: reqwest::Error) -> anyhow::Error {
 }
 
 fn locked(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<JournalError>(), Some(JournalError::Locked(_)))
+    matches!(error.downcast_ref::<JournalError>(), Some(JournalError::Lock(_)))
 }
 
 async fn checked(response: Response) -> anyhow::Result<Response> {

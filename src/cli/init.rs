@@ -44,7 +44,7 @@ pub async fn init(path: &Path, terminal: Terminal) -> anyhow::Result<Outcome> {
     config.sinks.clear();
     let app = app::build(&config, app::wall(), false)?;
     let (_, token) = tokens::issue(&app.context, Role::Admin, "telltale").await?;
-    app.context.journal.close().await?;
+    app.context.journal.close().await;
     terminal.answer(&json!({ "admin_token": token }), || {
         let mut lines = Vec::new();
         if fresh {

@@ -28,7 +28,7 @@ pub async fn run(command: Tokens, client: &Client, terminal: Terminal) -> anyhow
                     .iter()
                     .map(|token| {
                         let text = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
-                        let state = if token["revoked"] == true { "revoked" } else { "live" };
+                        let state = if !token["revoked_at"].is_null() { "revoked" } else { "live" };
                         vec![text("id"), text("role"), state.to_owned()]
                     })
                     .collect();

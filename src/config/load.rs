@@ -58,8 +58,8 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         Some(_) => return Err(reader.error(&["allow_literal_secrets"], "", "expected true or false")),
     };
     let organisation: Organisation = reader.part(&table, "organisation")?;
-    let names = canaries::persona::locale_names();
-    if canaries::persona::locale(&organisation.locale).is_none() {
+    let names = canaries::locale::names();
+    if canaries::locale(&organisation.locale).is_none() {
         return Err(reader.error(
             &["organisation", "locale"],
             "",

@@ -1,9 +1,13 @@
 //! Everything that the steps of the story work on. Built by `app`, and passed to each step.
 
 use crate::{
+    domain::record::Record,
     flow::error::FlowError,
-    journal::{keyring::Keyring, writer::Journal},
-    ledger::ledger::Ledger,
+    journal::{
+        keyring::Keyring,
+        log::{Journal, NotDurable},
+    },
+    ledger::state::Ledger,
     sensors::sensor::Sensor,
     sinks::sink::Sink,
     stores::store::Store,
@@ -13,7 +17,7 @@ use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, RwLock, atomic::{AtomicBool, Ordering}},
 };
 use tokio::sync::Notify;
 
@@ -80,6 +84,8 @@ pub struct Context {
     pub evidence: PathBuf,
     /// Sightings, incidents and alerts are a rehearsal's.
     pub drill: bool,
+    /// Whether delivery goes on in the background.
+    pub delivering: AtomicBool,
     /// Rung when something new is due for delivery.
     pub due: Notify,
     /// Rung when a sighting is to be judged.
@@ -117,9 +123,24 @@ impl Context {
         names.iter().map(|name| self.store(name)).collect()
     }
 
+    /// Makes these records durable, at the time of this house's clock. Answers the number of the first.
+    pub async fn append(&self, records: &[Record]) -> Result<u64, NotDurable> {
+        Ok(self.journal.append_at(records, self.now()).await?.start)
+    }
+
+    /// Makes one record durable; answers its number.
+    pub async fn append_one(&self, record: &Record) -> Result<u64, NotDurable> {
+        self.append(std::slice::from_ref(record)).await
+    }
+
+    /// Whether alerts leave by themselves: under `serve`.
+    pub fn delivers(&self) -> bool {
+        self.delivering.load(Ordering::Acquire)
+    }
+
     /// Brings the ledger up to the journal's head.
     pub fn settle(&self) -> Result<(), FlowError> {
-        Ok(self.ledger.catch_up(&self.journal)?)
+        self.ledger.catch_up(&self.journal).map_err(FlowError::from)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a step of the story did not go through. The faces turn it into a status code or an exit code.
 
-use crate::{sensors::sensor::NotDurable, stores::store::StoreError};
+use crate::{journal::log::NotDurable, ledger::state::LedgerError, stores::store::StoreError};
 
 /// One sentence for people, and the kind of failure for the faces.
 #[derive(Debug, thiserror::Error)]
@@ -15,16 +15,22 @@ pub enum FlowError {
     #[error("{0}")]
     Unavailable(String),
     /// The journal does not take entries: a full disk, a failed sync.
-    #[error("the journal cannot make it durable: is the disk full, or failing? Nothing was changed")]
-    NotDurable,
+    #[error("nothing was changed: {0}")]
+    NotDurable(NotDurable),
     /// Something that should not happen.
     #[error("{0:#}")]
     Internal(#[from] anyhow::Error),
 }
 
 impl From<NotDurable> for FlowError {
-    fn from(_: NotDurable) -> Self {
-        FlowError::NotDurable
+    fn from(error: NotDurable) -> Self {
+        FlowError::NotDurable(error)
+    }
+}
+
+impl From<LedgerError> for FlowError {
+    fn from(error: LedgerError) -> Self {
+        FlowError::Internal(error.into())
     }
 }
 

@@ -56,7 +56,7 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
     for (incident, joined, new) in touched.into_values() {
         records.push(moved(context, incident, joined, new, last, &sinks)?);
     }
-    context.journal.append_all(&records).await?;
+    context.append(&records).await?;
     context.settle()?;
     context.due.notify_waiters();
     Ok(true)
@@ -64,7 +64,8 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
 
 /// The stores in which the canary ever stood.
 fn stores_of(context: &Context, canary: CanaryId) -> Result<BTreeSet<String>, FlowError> {
-    Ok(context.ledger.presences_of(canary)?.into_iter().map(|presence| presence.store).collect())
+    let stores: Vec<&str> = context.stores.iter().map(|slot| slot.name.as_str()).collect();
+    Ok(context.ledger.presences_of(canary, &stores)?.into_iter().map(|presence| presence.store).collect())
 }
 
 /// The newest open incident that shares a store with the sighting's canary.
@@ -84,7 +85,7 @@ fn joins(
         .filter(|(incident, ..)| shares(incident))
         .map(|(incident, ..)| (incident.opened_at, incident.id.clone()))
         .collect();
-    for incident in context.ledger.open_incidents()? {
+    for incident in context.ledger.open_incidents(stores)? {
         if !touched.contains_key(&incident.id) && shares(&incident) {
             candidates.push((incident.opened_at, incident.id));
         }
@@ -139,7 +140,7 @@ fn moved(
 ) -> Result<Record, FlowError> {
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
     let mut all: Vec<Sighting> =
-        if new { Vec::new() } else { context.ledger.sightings(&context.journal, &incident.id)? };
+        if new { Vec::new() } else { context.ledger.sightings_in(&context.journal, &incident.id)? };
     all.extend(joined.iter().cloned());
     incident.attribution = attribution::decide::attribute(&problem::problem(context, evidence(&all))?);
     let changed = before.as_ref().is_none_or(|before| {

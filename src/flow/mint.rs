@@ -214,6 +214,6 @@ pub fn entries(key: &FingerprintKey, markers: &[Marker]) -> Vec<IndexEntry> {
 }
 
 /// The data keys that seal these canaries.
-pub fn keys(canaries: impl Iterator<Item = CanaryId>) -> Vec<crate::journal::seal::KeyRef> {
-    canaries.map(crate::journal::seal::KeyRef::Canary).collect()
+pub fn keys(canaries: impl Iterator<Item = CanaryId>) -> Vec<crate::journal::key_ref::KeyRef> {
+    canaries.map(crate::journal::key_ref::KeyRef::Canary).collect()
 }

@@ -50,7 +50,7 @@ pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowE
 }
 
 async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
-    let Some(alert) = context.ledger.alert(&due.alert)? else { return Ok(()) };
+    let Some(alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
     let began = std::time::Instant::now();
     let outcome = slot.sink.send(&alert).await;
     metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind).record(began.elapsed().as_secs_f64());
@@ -74,9 +74,7 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if outcome != AttemptOutcome::Delivered {
         tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
     }
-    context
-        .journal
-        .append(&Record::Attempted {
+    context.append_one(&Record::Attempted {
             alert: due.alert,
             sink: due.sink,
             attempt: due.attempt,
@@ -111,7 +109,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
     }
     let alert = plain(context, AlertType::SinkTest, "This is a test: Telltale reaches this sink.", true);
     let seq =
-        context.journal.append(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
+        context.append_one(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
     context.settle()?;
     let alert = Alert { id: format!("a-{seq}"), ..alert };
     let mut tested = Vec::new();
@@ -121,9 +119,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
             Ok(receipt) => (true, receipt.status, receipt.response),
             Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),
         };
-        context
-            .journal
-            .append(&Record::Attempted {
+        context.append_one(&Record::Attempted {
                 alert: alert.id.clone(),
                 sink: slot.name.clone(),
                 attempt: 0,

@@ -6,7 +6,7 @@ use crate::{
         sighting::{Class, Presented, Sighting, Touch},
     },
     flow::{context::Context, error::FlowError},
-    journal::seal::KeyRef,
+    journal::{key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
 use async_trait::async_trait;
@@ -25,35 +25,39 @@ use std::{
 pub const EVIDENCE: usize = 64 * 1024;
 
 /// The service's observer: what every sensor reports to.
-pub struct Observe(pub Arc<Context>);
+pub struct Observe {
+    pub context: Arc<Context>,
+    /// What it reports is a rehearsal's.
+    pub drill: bool,
+}
 
 #[async_trait]
 impl Observer for Observe {
     async fn observe(&self, touch: Touch) -> Result<(), NotDurable> {
-        observe(&self.0, touch).await.map(drop)
+        observe(&self.context, touch, self.drill).await.map(drop).map_err(|_| NotDurable)
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
-        self.0.journal.append(&Record::Positioned { sensor: sensor.to_owned(), position }).await.map(drop)
+        self.context.append_one(&Record::Positioned { sensor: sensor.to_owned(), position }).await.map(drop).map_err(|_| NotDurable)
     }
 
     async fn recall(&self, sensor: &str) -> Option<serde_json::Value> {
-        self.0.settle().ok()?;
-        self.0.ledger.position(sensor).ok().flatten()
+        self.context.settle().ok()?;
+        self.context.ledger.position(&self.context.journal, sensor).ok().flatten()
     }
 
     fn refused(&self, sensor: &str, reason: &'static str) {
         metrics::counter!("telltale_refused_total", "sensor" => sensor.to_owned(), "reason" => reason).increment(1);
-        if let Ok(mut refusals) = self.0.refusals.lock() {
+        if let Ok(mut refusals) = self.context.refusals.lock() {
             *refusals.entry((sensor.to_owned(), reason)).or_default() += 1;
         }
     }
 }
 
 /// Makes the touch durable; answers the canaries in it.
-pub async fn observe(context: &Context, touch: Touch) -> Result<Vec<CanaryId>, NotDurable> {
+pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec<CanaryId>, log::NotDurable> {
     if !context.ready.load(Ordering::Acquire) {
-        context.journal.append(&Record::Held { key: context.held, touch }).await?;
+        context.append_one(&Record::Held { key: context.held, touch }).await?;
         return Ok(Vec::new());
     }
     let recognised = {
@@ -69,8 +73,8 @@ pub async fn observe(context: &Context, touch: Touch) -> Result<Vec<CanaryId>, N
         return Ok(Vec::new());
     }
     metrics::counter!("telltale_sightings_total", "sensor" => touch.sensor.clone()).increment(recognised.len() as u64);
-    let records = sightings(context, &touch, &recognised, evidence);
-    context.journal.append_all(&records).await?;
+    let records = sightings(context, &touch, &recognised, evidence, drill);
+    context.append(&records).await?;
     context.sighted.notify_one();
     Ok(recognised.into_keys().collect())
 }
@@ -84,13 +88,14 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
         let mut keys = BTreeSet::from([context.held]);
         let last = held.last().copied();
         for seq in held {
-            if let Some(Ok(Record::Held { key, touch })) = context.journal.get(seq).map(|entry| entry.record) {
+            let entry = context.journal.get(seq).map_err(anyhow::Error::from)?;
+            if let Some(Ok(Record::Held { key, touch })) = entry.map(|entry| entry.record) {
                 keys.insert(key);
-                observe(context, touch).await?;
+                observe(context, touch, context.drill).await?;
             }
         }
         if let Some(up_to) = last {
-            context.journal.append(&Record::Released { up_to }).await?;
+            context.append_one(&Record::Released { up_to }).await?;
         }
         for key in keys.iter().filter(|key| **key != context.held) {
             context.keyring.erase(KeyRef::File(*key)).map_err(anyhow::Error::from)?;
@@ -148,6 +153,7 @@ fn sightings(
     touch: &Touch,
     recognised: &BTreeMap<CanaryId, MarkerKind>,
     evidence: String,
+    drill: bool,
 ) -> Vec<Record> {
     recognised
         .iter()
@@ -163,7 +169,7 @@ fn sightings(
                 canary: *canary,
                 marker_kind: *kind,
                 class: touch.class,
-                drill: context.drill,
+                drill,
             },
             evidence: evidence.clone(),
         })

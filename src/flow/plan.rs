@@ -105,7 +105,7 @@ pub fn live(context: &Context, slot: &StoreSlot) -> Result<u64, FlowError> {
     use crate::domain::placement::State;
     let generation = context.ledger.generation(&slot.name)?;
     let placements = context.ledger.placements(Some(&slot.name))?;
-    let live = placements.iter().filter(|placement| {
+    let live = placements.iter().map(|row| &row.placement).filter(|placement| {
         placement.generation == generation && matches!(placement.state, State::Planted | State::Altered)
     });
     Ok(live.count() as u64)
@@ -118,8 +118,8 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: u64, aim: Aim) -> StorePlan {
     let count = match slot.store.takes() {
         Takes::Documents => DOCUMENTS,
         Takes::Rows => {
-            let leaked = |total: u64| ((total as f64) * aim.leak_fraction).ceil() as u64;
-            let wanted = coverage::smallest(others, leaked(others), 2, aim.confidence).max(FEWEST);
+            // No number is enough where fewer than two rows leak.
+            let wanted = coverage::smallest_beside(others, aim.leak_fraction, 2, aim.confidence).unwrap_or(u64::MAX).max(FEWEST);
             let most = ((others as f64) * LARGEST_SHARE).ceil() as u64;
             if wanted > most.max(FEWEST) {
                 notes.push(format!(
@@ -133,7 +133,7 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: u64, aim: Aim) -> StorePlan {
     };
     let total = others + count;
     let leaked = ((total as f64) * aim.leak_fraction).ceil() as u64;
-    let covered = coverage::at_least(total, count, leaked, 2);
+    let covered = coverage::chance(total, count, leaked, 2);
     if count < 2 || covered < aim.confidence {
         notes.push(format!(
             "a leak of {:.1} % holds two canaries or more with probability {covered:.4} only",

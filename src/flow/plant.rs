@@ -11,7 +11,7 @@ use crate::{
         progress::Progress,
         recover,
     },
-    journal::seal::KeyRef,
+    journal::key_ref::KeyRef,
     stores::store::{NewPlanting, Profile, StoreError},
 };
 use canaries::{CanaryId, index::Owner};
@@ -67,14 +67,7 @@ pub async fn plant_store(
         Some(count) => (count, Vec::new()),
         None => (planned.count, planned.notes),
     };
-    let generation = match context.ledger.generation(&slot.name)? {
-        0 => {
-            context.journal.append(&Record::GenerationOpened { store: slot.name.clone(), generation: 1 }).await?;
-            context.settle()?;
-            1
-        }
-        open => open,
-    };
+    let generation = context.ledger.generation(&slot.name)?;
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
     let missing = count.saturating_sub(live);
     let mut batch: Vec<Minted> = left
@@ -105,7 +98,7 @@ pub async fn plant_store(
                     .zip(locators)
                     .map(|(minted, locator)| Record::Planted { canary: minted.placement.canary, locator })
                     .collect();
-                context.journal.append_all(&records).await?;
+                context.append(&records).await?;
                 planted = batch.len() as u64;
                 batch.clear();
                 break;
@@ -159,7 +152,7 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     let keys: Vec<KeyRef> = mint::keys(fresh.iter().map(|minted| minted.placement.canary));
     context.keyring.ensure(&keys).map_err(anyhow::Error::from)?;
     let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
-    context.journal.append_all(&records).await?;
+    context.append(&records).await?;
     context.settle()?;
     let mut index = context.index.write().expect("no thread panics while it holds the index");
     for minted in fresh {
@@ -172,7 +165,7 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
 
 async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), FlowError> {
     if !canaries.is_empty() {
-        context.journal.append(&Record::Abandoned { canaries }).await?;
+        context.append_one(&Record::Abandoned { canaries }).await?;
         context.settle()?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use crate::{
     attribution::problem::{CanaryFacts, Problem, Seen, Stay},
     domain::{placement::State, sighting::Class, verdict::Material},
     flow::{context::Context, error::FlowError},
+    ledger::placements::PlacementRow,
 };
 use canaries::{CanaryId, MarkerKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,14 +28,16 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
             until: presence.until,
         });
     }
+    let kinds = context.ledger.marker_kinds()?;
+    let none = BTreeSet::new();
     let mut facts = Vec::new();
-    for placement in context.ledger.placements(None)? {
+    for PlacementRow { placement, .. } in context.ledger.placements(None)? {
         if placement.state == State::Planned {
             continue;
         }
         facts.push(CanaryFacts {
             id: placement.canary,
-            showable: showable(&context.ledger.marker_kinds(placement.canary)?),
+            showable: showable(kinds.get(&placement.canary).unwrap_or(&none)),
             home: placement.store,
             generation: placement.generation,
             stays: stays.remove(&placement.canary).unwrap_or_default(),

@@ -10,6 +10,7 @@ use crate::{
         error::FlowError,
         mapping::Mapping,
     },
+    ledger::placements::PlacementRow,
     stores::store::Stored,
 };
 use canaries::CanaryId;
@@ -24,9 +25,9 @@ pub struct Unplanted {
 /// Journals as planted what the store turns out to hold, and answers what it does not hold.
 pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Unplanted>, FlowError> {
     let mut planned = Vec::new();
-    for placement in context.ledger.placements(Some(&slot.name))? {
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
         if placement.state == State::Planned {
-            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
             planned.push(Unplanted { placement, contents });
         }
     }
@@ -47,7 +48,7 @@ pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> 
     slot.store.read(&columns, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
     let records: Vec<Record> =
         found.iter().map(|(canary, locator)| Record::Planted { canary: *canary, locator: locator.clone() }).collect();
-    context.journal.append_all(&records).await?;
+    context.append(&records).await?;
     context.settle()?;
     planned.retain(|unplanted| !found.contains_key(&unplanted.placement.canary));
     Ok(planned)

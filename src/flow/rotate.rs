@@ -22,7 +22,7 @@ pub async fn rotate(
     for slot in context.chosen(names)? {
         context.settle()?;
         let generation = context.ledger.generation(&slot.name)? + 1;
-        context.journal.append(&Record::GenerationOpened { store: slot.name.clone(), generation }).await?;
+        context.append_one(&Record::GenerationOpened { store: slot.name.clone(), generation }).await?;
         outcome.push(plant::plant_store(context, slot, count, progress).await?);
     }
     Ok(outcome)

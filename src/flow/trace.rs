@@ -108,7 +108,7 @@ impl Trace {
                 sha256: kept.sha256,
                 bytes: kept.bytes,
             };
-            tokio::runtime::Handle::current().block_on(context.journal.append(&record))?;
+            tokio::runtime::Handle::current().block_on(context.append_one(&record))?;
         }
         Ok(())
     }
@@ -182,7 +182,7 @@ impl Trace {
                 .map(|sighting| Record::Sighted { sighting, evidence: String::new() })
                 .collect();
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
-            context.journal.append_all(&records).await?;
+            context.append(&records).await?;
             context.settle()?;
             context.sighted.notify_one();
         }

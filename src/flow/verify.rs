@@ -15,6 +15,7 @@ use crate::{
         progress::Progress,
         recover,
     },
+    ledger::placements::PlacementRow,
     stores::store::Stored,
 };
 use canaries::{
@@ -61,9 +62,9 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     recover::recover(context, slot, &mapping).await?;
 
     let mut own: BTreeMap<CanaryId, Planting> = BTreeMap::new();
-    for placement in context.ledger.placements(Some(&slot.name))? {
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
         if !matches!(placement.state, State::Planned | State::Withdrawn) {
-            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
             own.insert(placement.canary, contents.planting);
         }
     }
@@ -83,9 +84,7 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     let present = seen.keys().chain(copied.iter()).copied().collect();
     let altered: Vec<Alteration> = seen.into_values().flatten().collect();
     let copied: Vec<CanaryId> = copied.into_iter().collect();
-    context
-        .journal
-        .append(&Record::Verified {
+    context.append_one(&Record::Verified {
             store: slot.name.clone(),
             present,
             missing: missing.clone(),

@@ -6,6 +6,7 @@ use crate::{
         record::Record,
     },
     flow::{context::Context, error::FlowError, plant, progress::Progress, recover},
+    ledger::placements::PlacementRow,
     stores::store::Placed,
 };
 use serde::{Deserialize, Serialize};
@@ -32,15 +33,15 @@ pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) 
         let never: Vec<_> =
             recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
         if !never.is_empty() {
-            context.journal.append(&Record::Abandoned { canaries: never }).await?;
+            context.append_one(&Record::Abandoned { canaries: never }).await?;
             context.settle()?;
         }
         let mut placed = Vec::new();
-        for placement in context.ledger.placements(Some(&slot.name))? {
+        for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
             if matches!(placement.state, State::Withdrawn | State::Planned) {
                 continue;
             }
-            let contents = context.ledger.contents(&context.journal, placement.canary)?;
+            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
             let columns = mapping.marker_columns();
             placed.push(Placed {
                 canary: placement.canary,
@@ -56,7 +57,7 @@ pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) 
             slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
         if !placed.is_empty() {
             let canaries = placed.iter().map(|placed| placed.canary).collect();
-            context.journal.append(&Record::Withdrawn { store: slot.name.clone(), canaries }).await?;
+            context.append_one(&Record::Withdrawn { store: slot.name.clone(), canaries }).await?;
             context.settle()?;
         }
         progress.at(format!("withdrawing from {}", slot.name), removed.len() as u64, Some(placed.len() as u64));

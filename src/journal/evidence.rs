@@ -1,9 +1,6 @@
 //! Leaked material on disk: sealed chunk by chunk while it is read, and kept only if a canary was seen in it.
 
-use crate::journal::{
-    keyring::Keyring,
-    seal::KeyRef,
-};
+use crate::journal::{key_ref::KeyRef, keyring::Keyring};
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},

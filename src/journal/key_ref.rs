@@ -21,7 +21,10 @@ impl KeyRef {
         match record {
             Record::Planned { placement, .. } => KeyRef::Canary(placement.canary),
             Record::Planted { canary, .. } => KeyRef::Canary(*canary),
+            // A ghost is nobody's: no key is made for it.
+            Record::Sighted { sighting, .. } if sighting.canary.ghost().is_some() => KeyRef::House,
             Record::Sighted { sighting, .. } => KeyRef::Canary(sighting.canary),
+            Record::Held { key, .. } => KeyRef::File(*key),
             _ => KeyRef::House,
         }
     }

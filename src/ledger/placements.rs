@@ -17,7 +17,7 @@ use crate::{
 use canaries::{CanaryId, MarkerKind, index::Digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A placement, and where the journal holds its secret part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -255,6 +255,30 @@ impl Ledger {
                 until,
             }));
             Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    /// When a canary was in each of these stores, as audited.
+    pub fn presences_of(&self, canary: CanaryId, stores: &[&str]) -> Result<Vec<Presence>, LedgerError> {
+        let mut found = Vec::new();
+        for store in stores {
+            let spans: Vec<Span> = self.one(&presence_key(store, canary))?.unwrap_or_default();
+            found.extend(spans.into_iter().map(|Span { from, until }| Presence {
+                canary,
+                store: (*store).to_owned(),
+                from,
+                until,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The kinds of marker that each canary bears.
+    pub fn marker_kinds(&self) -> Result<BTreeMap<CanaryId, BTreeSet<MarkerKind>>, LedgerError> {
+        let mut found: BTreeMap<CanaryId, BTreeSet<MarkerKind>> = BTreeMap::new();
+        self.index_entries(|canary, entry| {
+            found.entry(canary).or_default().insert(entry.kind);
         })?;
         Ok(found)
     }

@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        outbox, placements,
+        held, outbox, placements,
         row::{Key, Table},
         sightings, traces,
         view::View,
@@ -56,6 +56,8 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Withdrawn { store, canaries } => placements::withdrawn(view, at, store, canaries),
         Record::GenerationOpened { store, generation } => view.put(Key::of(Table::Generation).text(store), generation),
         Record::Sighted { sighting, .. } => sightings::sighted(view, sighting),
+        Record::Held { .. } => held::held(view, seq),
+        Record::Released { up_to } => held::released(view, *up_to),
         Record::Strangers { tallies, .. } => strangers(view, tallies),
         Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {
             moved(view, incident, *judged, joined)?;

@@ -34,6 +34,7 @@ pub(crate) enum Table {
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
+    Held = b'E',
 }
 
 /// A key under construction.

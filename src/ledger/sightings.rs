@@ -79,6 +79,24 @@ impl Ledger {
         })
     }
 
+    /// The sightings that no incident has taken in yet, oldest first, at most `limit`.
+    pub fn unjudged(&self, journal: &Journal, limit: usize) -> Result<Vec<Sighting>, LedgerError> {
+        let mut found = Vec::new();
+        for row in self.sightings(self.judged()? + 1, limit)? {
+            found.extend(self.sighting(journal, row.seq)?);
+        }
+        Ok(found)
+    }
+
+    /// An incident's sightings as they were journaled, oldest first; those whose key was erased are left out.
+    pub fn sightings_in(&self, journal: &Journal, incident: &str) -> Result<Vec<Sighting>, LedgerError> {
+        let mut found = Vec::new();
+        for seq in self.sightings_of(incident)? {
+            found.extend(self.sighting(journal, seq)?);
+        }
+        Ok(found)
+    }
+
     /// First, last and number of a canary's sightings.
     pub fn touched(&self, canary: CanaryId) -> Result<Option<Touched>, LedgerError> {
         self.one(&Key::of(Table::Touched).bytes(&canary.0))

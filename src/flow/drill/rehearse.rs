@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         incident::Incident,
-        record::Actor,
+        record::{Actor, AttemptOutcome, Record},
         section::Section,
         verdict::{Outcome, Verdict},
     },
@@ -23,6 +23,7 @@ use crate::{
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -86,14 +87,8 @@ async fn play(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Rehearsal, FlowError> {
-    context
-        .append(&[crate::domain::record::Record::Acted {
-            by: by.clone(),
-            action: "drill".to_owned(),
-            detail: leak.store.clone(),
-        }])
-        .await?;
-    let from = context.journal.head();
+    let began = Record::Acted { by: by.clone(), action: "drill".to_owned(), detail: leak.store.clone() };
+    let from = context.append_one(&began).await?;
     let (site, site_address) = PasteSite::open(stop.clone()).await?;
     let doors = Doors::open(context, site_address, stop).await?;
     let began = Instant::now();
@@ -115,20 +110,21 @@ async fn play(
                 notify::deliver_due(context, slot).await?;
             }
         }
-        let (_, counts, incidents) = seen(context, from)?;
-        if first.is_none() && incidents.iter().any(|incident| told(context, incident).is_ok_and(|told| told.iter().any(|told| told.received))) {
+        let seen = seen(context, from)?;
+        if first.is_none() && !seen.told.is_empty() {
             first = Some(began.elapsed());
         }
         // Over when the paste was read, all is judged, and every sink was tried once.
         let tried = context.ledger.due(context.now())?.is_empty();
-        quiet = if !judged && tried && (counts.paste > 0 || doors.polled(context).await) { quiet + 1 } else { 0 };
+        quiet = if !judged && tried && (seen.counts.paste > 0 || polled(context)) { quiet + 1 } else { 0 };
         if quiet > 5 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
-    let (_, counts, incidents) = seen(context, from)?;
-    let incident = incidents.into_iter().max_by_key(|incident| incident.sightings);
+    let mut seen = seen(context, from)?;
+    let incident = seen.incidents.into_values().max_by_key(|incident| incident.sightings);
+    let told = incident.as_ref().and_then(|incident| seen.told.remove(&incident.id)).unwrap_or_default();
     let verdict = incident.as_ref().map(|incident| incident.attribution.clone()).unwrap_or_default();
     let accused: Vec<&str> =
         verdict.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
@@ -136,11 +132,12 @@ async fn play(
         leaked: leak.store.clone(),
         attributed_correctly: verdict.verdict == Outcome::Attributed && accused == [leak.store.as_str()],
         planted: context.ledger.placements(None)?.len() as u64,
-        sightings: counts,
-        alerts: match &incident {
-            Some(incident) => told(context, incident)?,
-            None => Vec::new(),
-        },
+        sightings: seen.counts,
+        alerts: context
+            .sinks
+            .iter()
+            .map(|slot| Told { sink: slot.name.clone(), received: told.contains(&slot.name) })
+            .collect(),
         time_to_first_alert_ms: first.map(|first| first.as_millis() as u64),
         tried: [logins, mails, links],
         incident: incident.map(|incident| incident.id),
@@ -190,11 +187,11 @@ impl Doors {
         .await?;
         Ok(Doors { portal, smtp, beacon })
     }
+}
 
-    /// Whether the paste site was read at all.
-    async fn polled(&self, context: &Context) -> bool {
-        matches!(context.ledger.position(&context.journal, PASTE), Ok(Some(position)) if position.to_string().contains("dump.txt"))
-    }
+/// Whether the paste site was read at all.
+fn polled(context: &Context) -> bool {
+    matches!(context.ledger.position(&context.journal, PASTE), Ok(Some(position)) if position.to_string().contains("dump.txt"))
 }
 
 fn sensor(name: &str, kind: &str, keys: Vec<(&str, toml::Value)>) -> anyhow::Result<Box<dyn Sensor>> {
@@ -204,39 +201,41 @@ fn sensor(name: &str, kind: &str, keys: Vec<(&str, toml::Value)>) -> anyhow::Res
     Ok((entry.build)(&section)?)
 }
 
-type Seen = (u64, Counts, Vec<Incident>);
+/// What came of a rehearsal so far.
+#[derive(Default)]
+struct Seen {
+    counts: Counts,
+    incidents: BTreeMap<String, Incident>,
+    /// Sinks that got an alert, per incident.
+    told: BTreeMap<String, BTreeSet<String>>,
+}
 
-/// This rehearsal's sightings and incidents.
+/// Everything since the rehearsal began, from the journal itself.
 fn seen(context: &Context, from: u64) -> Result<Seen, FlowError> {
-    context.settle()?;
-    let mut counts = Counts::default();
-    let mut all = 0;
-    let mut ids = std::collections::BTreeSet::new();
-    for row in context.ledger.sightings(from, usize::MAX)? {
-        ids.extend(row.incident.clone());
-        let Some(sighting) = context.ledger.sighting(&context.journal, row.seq)? else { continue };
-        all += 1;
-        match sighting.sensor.as_str() {
-            PORTAL => counts.portal += 1,
-            SMTP => counts.mail += 1,
-            PASTE => counts.paste += 1,
-            BEACON => counts.beacon += 1,
+    let mut seen = Seen::default();
+    let mut alerts: BTreeMap<String, String> = BTreeMap::new();
+    for entry in context.journal.read(from) {
+        match entry.map_err(anyhow::Error::from)?.record {
+            Ok(Record::Sighted { sighting, .. }) => match sighting.sensor.as_str() {
+                PORTAL => seen.counts.portal += 1,
+                SMTP => seen.counts.mail += 1,
+                PASTE => seen.counts.paste += 1,
+                BEACON => seen.counts.beacon += 1,
+                _ => {}
+            },
+            Ok(Record::IncidentMoved { incident, alert, .. }) if incident.drill => {
+                if let Some(alert) = alert {
+                    alerts.insert(alert.id, incident.id.clone());
+                }
+                seen.incidents.insert(incident.id.clone(), incident);
+            }
+            Ok(Record::Attempted { alert, sink, outcome: AttemptOutcome::Delivered, .. }) => {
+                if let Some(incident) = alerts.get(&alert) {
+                    seen.told.entry(incident.clone()).or_default().insert(sink);
+                }
+            }
             _ => {}
         }
     }
-    let mut incidents = Vec::new();
-    for id in ids {
-        incidents.extend(context.ledger.incident(&id)?.filter(|incident| incident.drill));
-    }
-    Ok((all, counts, incidents))
-}
-
-/// Which sinks got an alert about this incident.
-fn told(context: &Context, incident: &Incident) -> Result<Vec<Told>, FlowError> {
-    let delivered = context.ledger.delivered(&incident.id)?;
-    Ok(context
-        .sinks
-        .iter()
-        .map(|slot| Told { sink: slot.name.clone(), received: delivered.contains(&slot.name) })
-        .collect())
+    Ok(seen)
 }
