@@ -2,6 +2,7 @@
 //! them again. No I/O, no clock, no ambient randomness: seeds, dates and names come in as arguments.
 
 pub mod canary;
+pub mod documents;
 mod draw;
 pub mod field;
 pub mod identifiers;

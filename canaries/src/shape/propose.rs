@@ -229,8 +229,6 @@ fn fit(field: Field, type_name: &str, shape: &Shape) -> Option<f32> {
         Field::FamilyName => weak(word)
             .map(|_| if shape.family_names > shape.given_names { shape.part(shape.family_names) } else { 0.2 }),
         Field::Gender => {
-            let known =
-                ["m", "f", "h", "homme", "femme", "male", "female", "1", "2", "mme", "mr", "m.", "monsieur", "madame"];
             let all = !shape.codes.is_empty()
                 && shape.codes.keys().all(|code| GENDERS.contains(&code.to_lowercase().as_str()));
             all.then_some(if shape.codes.contains_key("F") || shape.codes.contains_key("Femme") { 0.9 } else { 0.3 })
