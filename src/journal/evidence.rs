@@ -1,0 +1,151 @@
+//! Leaked files that were taken in: sealed in pieces, each file under a key of its own, in the evidence folder. A file
+//! is written once, whole or not at all, and opens only while its key is there. Its name says nothing.
+
+use crate::journal::{
+    disk,
+    key_ref::KeyRef,
+    keyring::{Keyring, KeyringError},
+    seal::{self, DataKey},
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+const MAGIC: [u8; 8] = *b"TTEVID\x01\0";
+const PIECE: usize = 64 << 10;
+
+/// The evidence folder of a data folder.
+#[derive(Clone)]
+pub struct Evidence {
+    folder: PathBuf,
+    keyring: Arc<Keyring>,
+}
+
+/// A file that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its name in the folder and in `MaterialTaken`: 32 hexadecimal characters.
+    pub file: String,
+    /// SHA-256 of what was taken in, hexadecimal.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// Why a file was not taken in, or not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error("the key of evidence file {0} was erased, or it is no file of ours")]
+    Erased(String),
+    #[error("evidence file {0} is not as it was written: restore it from a backup")]
+    Damaged(String),
+    #[error("cannot read or write evidence file {file}: {error}")]
+    Io { file: String, error: io::Error },
+}
+
+impl Evidence {
+    /// The evidence of a data folder.
+    pub fn new(data: &Path, keyring: Arc<Keyring>) -> Evidence {
+        Evidence { folder: data.join("evidence"), keyring }
+    }
+
+    /// Takes a file in; durable when this returns. Blocks; memory does not grow with the file.
+    pub fn take(&self, mut source: impl Read) -> Result<Taken, EvidenceError> {
+        let name: [u8; 16] = rand::random();
+        let file = HEXLOWER.encode(&name);
+        let io = |error| EvidenceError::Io { file: file.clone(), error };
+        self.keyring.ensure(&[KeyRef::File(name)])?;
+        let key = self.keyring.key(KeyRef::File(name)).ok_or_else(|| EvidenceError::Erased(file.clone()))?;
+        fs::create_dir_all(&self.folder).map_err(io)?;
+        let (path, part) = (self.folder.join(&file), self.folder.join(format!("{file}.part")));
+        let written = write(&part, &key, &mut source);
+        let (sha256, bytes) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                let _ = fs::remove_file(&part);
+                return Err(io(error));
+            }
+        };
+        fs::rename(&part, &path).and_then(|()| disk::sync_folder_of(&path)).map_err(io)?;
+        Ok(Taken { file, sha256, bytes })
+    }
+
+    /// Gives a file back, piece by piece; an altered, dropped or cut piece is an error and never passed on.
+    pub fn give(&self, file: &str, mut sink: impl Write) -> Result<u64, EvidenceError> {
+        let erased = || EvidenceError::Erased(file.to_owned());
+        let damaged = || EvidenceError::Damaged(file.to_owned());
+        let io = |error| EvidenceError::Io { file: file.to_owned(), error };
+        let name = HEXLOWER.decode(file.as_bytes()).ok().and_then(|name| name.try_into().ok()).ok_or_else(erased)?;
+        let key = self.keyring.key(KeyRef::File(name)).ok_or_else(erased)?;
+        let mut source = BufReader::new(File::open(self.folder.join(file)).map_err(io)?);
+        let mut magic = [0; 8];
+        source.read_exact(&mut magic).map_err(|_| damaged())?;
+        if magic != MAGIC {
+            return Err(damaged());
+        }
+        let (mut number, mut total) = (0, 0);
+        loop {
+            let mut piece = Vec::new();
+            let most = (1 + 24 + PIECE + seal::OVERHEAD) as u64;
+            source.by_ref().take(most).read_to_end(&mut piece).map_err(io)?;
+            let last = *piece.first().ok_or_else(damaged)? == 1;
+            let nonce = piece.get(1..25).and_then(|nonce| nonce.try_into().ok()).ok_or_else(damaged)?;
+            let text = seal::open(&key, nonce, &place(number, last), &piece[25..]).map_err(|_| damaged())?;
+            sink.write_all(&text).map_err(io)?;
+            total += text.len() as u64;
+            number += 1;
+            if last {
+                let behind = source.read(&mut [0]).map_err(io)?;
+                return if behind == 0 { Ok(total) } else { Err(damaged()) };
+            }
+        }
+    }
+}
+
+/// Pieces of up to 64 KiB: last or not, nonce, sealed text.
+fn write(path: &Path, key: &DataKey, source: &mut impl Read) -> io::Result<(String, u64)> {
+    let file = File::options().create_new(true).write(true).mode(0o600).open(path)?;
+    let mut out = BufWriter::new(&file);
+    out.write_all(&MAGIC)?;
+    let (mut digest, mut total, mut number) = (Sha256::new(), 0, 0u64);
+    let mut piece = read_piece(source)?;
+    loop {
+        let next = if piece.len() == PIECE { read_piece(source)? } else { zeroize::Zeroizing::new(Vec::new()) };
+        let last = next.is_empty();
+        let nonce: seal::Nonce = rand::random();
+        digest.update(&piece);
+        total += piece.len() as u64;
+        out.write_all(&[last.into()])?;
+        out.write_all(&nonce)?;
+        out.write_all(&seal::seal(key, &nonce, &place(number, last), &piece))?;
+        if last {
+            break;
+        }
+        piece = next;
+        number += 1;
+    }
+    out.flush()?;
+    drop(out);
+    file.sync_all()?;
+    Ok((HEXLOWER.encode(&digest.finalize()), total))
+}
+
+fn read_piece(source: &mut impl Read) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
+    let mut piece = zeroize::Zeroizing::new(Vec::with_capacity(PIECE));
+    source.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece)
+}
+
+fn place(number: u64, last: bool) -> [u8; 9] {
+    let mut place = [0; 9];
+    place[..8].copy_from_slice(&number.to_le_bytes());
+    place[8] = last.into();
+    place
+}
