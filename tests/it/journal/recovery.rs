@@ -154,7 +154,7 @@ async fn segments_follow_one_another() {
     let small = || Journal::open_on(folder.path(), keyring.clone(), ORIGIN, Arc::new(Files), 64 << 10).unwrap();
     let journal = small();
     for _ in 0..9 {
-        journal.append(&acted("x".repeat(9 << 10))).await.unwrap();
+        journal.append(&acted("x".repeat(8500))).await.unwrap();
     }
     let before: Vec<_> = journal.read(1).map(|entry| entry.unwrap().leaf).collect();
     assert_eq!(segment::list(folder.path()).unwrap().len(), 2);
