@@ -82,6 +82,12 @@ impl Totals {
         let known = sources.contains_key(source) || sources.len() < SOURCES;
         *sources.entry(if known { source.to_owned() } else { String::new() }).or_default() += count;
     }
+
+    fn merge(&mut self, other: &Totals) {
+        for (sensor, sources) in &other.0 {
+            sources.iter().for_each(|(source, count)| self.add(sensor, source, *count));
+        }
+    }
 }
 
 fn minute_start(minute: i64) -> Timestamp {
@@ -167,18 +173,17 @@ impl Counts {
         let newest = touches.iter().map(|touch| touch.minute).max().unwrap_or(0);
         let minute = if self.is_empty() { newest } else { self.minute };
         let mut delta = Totals::default();
-        let mut totals = self.totals.clone();
         let mut padding = 0;
         for touch in touches {
             let source = touch.source.map(|source| source.to_string()).unwrap_or_default();
             delta.add(&touch.sensor, &source, 1);
-            totals.add(&touch.sensor, &source, 1);
             padding += touch.size;
         }
         let padding = padding.min(LONGEST_PADDING);
         match &mut self.disk {
             Some(disk) if self.length < FULL => {
-                let bytes = write(&self.house, self.epoch, self.base, false, Body { minute, totals: delta }, padding);
+                let bytes =
+                    write(&self.house, self.epoch, self.base, false, Body { minute, totals: delta.clone() }, padding);
                 if let Err(error) = disk.append(&bytes).and_then(|()| disk.sync()) {
                     disk.cut(self.length)?;
                     return Err(error);
@@ -186,7 +191,9 @@ impl Counts {
                 self.length += bytes.len() as u64;
             }
             _ => {
-                let body = Body { minute, totals: totals.clone() };
+                let mut totals = self.totals.clone();
+                totals.merge(&delta);
+                let body = Body { minute, totals };
                 let bytes = write(&self.house, self.epoch + 1, self.base, true, body, padding);
                 let half = 1 - self.half;
                 let mut disk = self.disks.open(&path(&self.data, half), 0)?;
@@ -199,7 +206,7 @@ impl Counts {
             }
         }
         self.minute = minute;
-        self.totals = totals;
+        self.totals.merge(&delta);
         Ok(())
     }
 }
@@ -259,9 +266,7 @@ impl Half {
             match &mut half {
                 None if start => half = Some(Half { epoch, base, minute: body.minute, totals: body.totals }),
                 Some(half) if !start && epoch == half.epoch => {
-                    for (sensor, sources) in body.totals.0 {
-                        sources.iter().for_each(|(source, count)| half.totals.add(&sensor, source, *count));
-                    }
+                    half.totals.merge(&body.totals);
                 }
                 _ => break,
             }

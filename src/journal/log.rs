@@ -102,15 +102,16 @@ struct Inner {
 impl Journal {
     /// Opens the journal of a data folder, or begins it: takes the folder's lock, checks every frame, cuts a torn end off.
     pub fn open(data: &Path, keyring: Arc<Keyring>, origin: &str) -> Result<Journal, JournalError> {
-        Journal::open_on(data, keyring, origin, Arc::new(Files))
+        Journal::open_on(data, keyring, origin, Arc::new(Files), segment::FULL)
     }
 
-    /// As `open`, on other disks.
+    /// As `open`, on other disks, and with segments of `full` bytes.
     pub fn open_on(
         data: &Path,
         keyring: Arc<Keyring>,
         origin: &str,
         disks: Arc<dyn Disks>,
+        full: u64,
     ) -> Result<Journal, JournalError> {
         let lock = FolderLock::take(data)?;
         let folder = segment::folder(data);
@@ -153,6 +154,7 @@ impl Journal {
             disks,
             disk: last,
             length: found.length,
+            full,
             segment,
             previous: found.previous,
             tree: found.tree,

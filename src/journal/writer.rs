@@ -67,6 +67,8 @@ pub(crate) struct Writer {
     pub disks: Arc<dyn Disks>,
     pub disk: Box<dyn Disk>,
     pub length: u64,
+    /// Length at which a segment is left for a new one.
+    pub full: u64,
     pub segment: usize,
     pub previous: Hash,
     pub tree: Tree,
@@ -191,7 +193,7 @@ impl Writer {
         if items.is_empty() {
             return Ok(first);
         }
-        if self.length >= segment::FULL {
+        if self.length >= self.full {
             self.next_segment()?;
         }
         let (mut bytes, mut positions) = (Vec::new(), Vec::with_capacity(items.len()));

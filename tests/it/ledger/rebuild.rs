@@ -1,0 +1,141 @@
+//! Whatever happens to the ledger's files, it comes back equal.
+
+use crate::{
+    journal::records::{acted, new_keyring, open, planned},
+    ledger::records::everything,
+};
+use canaries::CanaryId;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use telltale::{journal::log::Journal, ledger::state::Ledger};
+use tokio_util::sync::CancellationToken;
+
+fn build(data: &Path) -> PathBuf {
+    let builds = fs::read_dir(data.join("ledger")).unwrap().map(|entry| entry.unwrap().path());
+    builds.max_by_key(|path| path.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap()).unwrap()
+}
+
+/// Opens and catches up; the store of the ledger before must be closed.
+fn again(data: &Path, journal: &Journal) -> Ledger {
+    let ledger = Ledger::open(data, journal).unwrap();
+    ledger.catch_up(journal).unwrap();
+    ledger
+}
+
+#[tokio::test]
+async fn damaged_emptied_and_half_written_stores_come_back_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (journal, ledger) = everything(data).await;
+    let digest = ledger.digest().unwrap();
+    ledger.sync().unwrap();
+    drop(ledger);
+    let reopened = Ledger::open(data, &journal).unwrap();
+    assert_eq!(reopened.head(), journal.head(), "an undamaged ledger is not rebuilt");
+    assert_eq!(reopened.digest().unwrap(), digest);
+    drop(reopened);
+
+    fs::write(build(data).join("snap.00000000000FFFFF.generating"), b"half a snapshot").unwrap();
+    let ledger = Ledger::open(data, &journal).unwrap();
+    assert_eq!((ledger.head(), ledger.digest().unwrap()), (journal.head(), digest), "a half snapshot is no harm");
+    drop(ledger);
+
+    for step in 0..12 {
+        let database = build(data).join("db");
+        let mut bytes = fs::read(&database).unwrap();
+        let start = bytes.len() * step / 12;
+        let end = (start + 5000).min(bytes.len());
+        bytes[start..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        fs::write(&database, &bytes).unwrap();
+        let ledger = again(data, &journal);
+        // What sled did not see at once is found by the rows' checksums.
+        let whole = match ledger.digest() {
+            Ok(found) if found == digest => ledger,
+            _ => {
+                ledger.rebuild(&journal).unwrap();
+                ledger
+            }
+        };
+        assert_eq!(whole.digest().unwrap(), digest, "damaged at {start}");
+        whole.sync().unwrap();
+    }
+
+    fs::remove_dir_all(build(data)).unwrap();
+    assert_eq!(again(data, &journal).digest().unwrap(), digest, "removed");
+    let now = build(data);
+    fs::remove_dir_all(&now).unwrap();
+    fs::create_dir(&now).unwrap();
+    assert_eq!(again(data, &journal).digest().unwrap(), digest, "emptied");
+    let now = build(data);
+    for file in fs::read_dir(&now).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
+        }
+    }
+    assert_eq!(again(data, &journal).digest().unwrap(), digest, "cut short");
+}
+
+#[tokio::test]
+async fn a_ledger_of_another_journal_is_not_believed() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_, ledger) = everything(folder.path()).await;
+    ledger.sync().unwrap();
+    let foreign = build(folder.path());
+    drop(ledger);
+    let journal = open(other.path(), &new_keyring(other.path()));
+    for number in 0..40 {
+        journal.append(&acted(format!("{number}"))).await.unwrap();
+    }
+    fs::create_dir_all(other.path().join("ledger")).unwrap();
+    fs::rename(foreign, other.path().join("ledger/1")).unwrap();
+    let ledger = Ledger::open(other.path(), &journal).unwrap();
+    assert_eq!(ledger.head(), 0);
+    ledger.catch_up(&journal).unwrap();
+    assert!(ledger.placements(None).unwrap().is_empty());
+    assert_eq!(ledger.head(), 40);
+}
+
+#[tokio::test]
+async fn one_by_one_and_in_batches_give_the_same_rows() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (journal, ledger) = everything(folder.path()).await;
+    let single = Ledger::open(other.path(), &journal).unwrap();
+    for entry in journal.read(1) {
+        let entry = entry.unwrap();
+        single.apply(&entry).unwrap();
+        single.apply(&entry).unwrap();
+    }
+    assert_eq!(single.digest().unwrap(), ledger.digest().unwrap());
+}
+
+#[tokio::test]
+async fn it_follows_behind_the_journal_and_holds_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = new_keyring(folder.path());
+    let journal = open(folder.path(), &keyring);
+    let ledger = Ledger::open(folder.path(), &journal).unwrap();
+    let stop = CancellationToken::new();
+    let following = ledger.follow(journal.clone(), stop.clone());
+    let mut last = 0;
+    for number in 0..200u32 {
+        let id = CanaryId([number as u8; 10]);
+        keyring.ensure(&[telltale::journal::key_ref::KeyRef::Canary(id)]).unwrap();
+        last = journal.append(&planned(id, "payroll")).await.unwrap();
+    }
+    tokio::time::timeout(Duration::from_secs(20), ledger.reached(last)).await.expect("it catches up");
+    assert_eq!(ledger.placements(Some("payroll")).unwrap().len(), 200);
+    stop.cancel();
+    following.await.unwrap();
+    for file in fs::read_dir(build(folder.path())).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let bytes = fs::read(&path).unwrap();
+            let secret = b"secret.marker";
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret), "a marker in {}", path.display());
+        }
+    }
+}
