@@ -23,9 +23,12 @@ impl Source {
         Some(inside.split('/').filter(|part| *part != "mod").collect())
     }
 
-    /// The code before the tests that stand beside it.
-    pub fn without_tests(&self) -> &str {
-        self.code.split("#[cfg(test)]\nmod ").next().unwrap_or(&self.code)
+    /// Whether this place is in the tests that stand beside the code.
+    pub fn in_tests(&self, offset: usize) -> bool {
+        self.code.match_indices("#[cfg(test)]\nmod ").any(|(start, _)| {
+            let end = self.code[start..].find("\n}").map_or(self.code.len(), |length| start + length);
+            (start..end).contains(&offset)
+        })
     }
 
     /// What is wrong, and the file and line where.
