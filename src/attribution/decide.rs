@@ -114,6 +114,12 @@ fn oddities(problem: &Problem, evidence: &Evidence<'_>) -> Vec<String> {
     if !evidence.unknown.is_empty() {
         told.push(format!("{} of the canaries seen are in no register", evidence.unknown.len()));
     }
+    if !evidence.before_planting.is_empty() {
+        told.push(format!(
+            "{} of the canaries were seen before they were planted, by the reporter's clock: those times were set aside",
+            evidence.before_planting.len()
+        ));
+    }
     told
 }
 

@@ -35,6 +35,8 @@ pub struct Evidence<'a> {
     pub sightings: Vec<u64>,
     /// Ids seen that the register of canaries does not hold.
     pub unknown: BTreeSet<CanaryId>,
+    /// Canaries with a sighting dated before they were planted.
+    pub before_planting: BTreeSet<CanaryId>,
 }
 
 impl<'a> Evidence<'a> {
@@ -50,6 +52,7 @@ impl<'a> Evidence<'a> {
             classes: Vec::new(),
             sightings: vec![0; size],
             unknown: BTreeSet::new(),
+            before_planting: BTreeSet::new(),
         };
         // A canary seen in several classes is one sighting: it counts in the first of them (dumps come first), and
         // leaves the others, for every hypothesis alike.
@@ -61,8 +64,16 @@ impl<'a> Evidence<'a> {
             };
             evidence.seen.insert(number);
             evidence.sightings[number] += 1;
-            let first = evidence.first_seen[number].get_or_insert(seen.at);
-            *first = seen.at.min(*first);
+            // A clock that tells of a sighting before the planting is wrong: the sighting counts, its time does not.
+            let planted = evidence.canaries[number].stays.iter().map(|stay| stay.from).min();
+            let at = if planted.is_some_and(|planted| seen.at < planted) {
+                evidence.before_planting.insert(seen.canary);
+                problem.now
+            } else {
+                seen.at
+            };
+            let first = evidence.first_seen[number].get_or_insert(at);
+            *first = at.min(*first);
             let class = counted.entry(number).or_insert(seen.class);
             *class = seen.class.min(*class);
         }

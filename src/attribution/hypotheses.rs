@@ -26,7 +26,7 @@ const PAIRED_EPOCHS: usize = 2;
 const LN_PAIRS_PRIOR: f64 = -std::f64::consts::LN_10;
 
 /// One class, with its likelihoods under each kind of story.
-pub struct Channel {
+pub struct Watched {
     pub evidence: ClassEvidence,
     /// A single store, in the candidates' order.
     pub single: Vec<Likelihood>,
@@ -40,7 +40,7 @@ pub struct Channel {
 }
 
 /// The classes as the problem has them, with the priors of the rates that fit.
-pub fn channels(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candidate], phi: f64) -> Vec<Channel> {
+pub fn channels(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candidate], phi: f64) -> Vec<Watched> {
     let build = |(number, group): (usize, &ClassEvidence)| {
         let canaries = group.showable.count();
         let open = Prior::log_uniform(LEAST_RATE, canaries);
@@ -57,7 +57,7 @@ pub fn channels(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candid
         let all = canaries + problem.ghosts;
         // A sample of the whole register may be far thinner than one of a store.
         let thin = LEAST_RATE.min(0.5 / all.max(1) as f64);
-        Channel {
+        Watched {
             evidence: group.clone(),
             single,
             mixed: Likelihood::new(&open, phi),
@@ -102,7 +102,7 @@ pub struct Scores {
 }
 
 /// Scores every story.
-pub fn score(candidates: &[Candidate], channels: &[Channel]) -> Scores {
+pub fn score(candidates: &[Candidate], channels: &[Watched]) -> Scores {
     let nowhere = Bits::empty(0);
     let epochs: Vec<Vec<f64>> = candidates
         .iter()
@@ -113,7 +113,7 @@ pub fn score(candidates: &[Candidate], channels: &[Channel]) -> Scores {
         })
         .collect();
     let nothing = channels.iter().map(|c| c.ln(&c.mixed, &nowhere)).sum();
-    let register = channels.iter().map(Channel::ln_register).sum();
+    let register = channels.iter().map(Watched::ln_register).sum();
     let mut stories = vec![(Hypothesis::NothingLeaked, nothing), (Hypothesis::RegisterLeaked, register)];
     // A store that never held a canary could have leaked unseen: then all that was seen is noise.
     let singles: Vec<f64> = epochs.iter().map(|lns| if lns.is_empty() { nothing } else { ln_sum_exp(lns) }).collect();
@@ -124,7 +124,7 @@ pub fn score(candidates: &[Candidate], channels: &[Channel]) -> Scores {
 
 fn pairs(
     candidates: &[Candidate],
-    channels: &[Channel],
+    channels: &[Watched],
     epochs: &[Vec<f64>],
     singles: &[f64],
 ) -> Vec<(Hypothesis, f64)> {
@@ -157,7 +157,7 @@ fn pairs(
     found
 }
 
-impl Channel {
+impl Watched {
     fn ln(&self, likelihood: &Likelihood, holds: &Bits) -> f64 {
         let seen_in = self.evidence.seen.count_shared(holds);
         likelihood.ln(Counts {

@@ -5,6 +5,7 @@ pub mod bits;
 pub mod copies;
 pub mod coverage;
 pub mod decide;
+pub mod design_audit;
 pub mod evidence;
 pub mod ghosts;
 pub mod hypergeometric;

@@ -47,9 +47,12 @@ pub fn grouped(number: u64) -> String {
 pub fn taken(window: &Window) -> String {
     let utc = |moment: Timestamp| moment.to_zoned_datetime(TimeZone::UTC);
     let (from, mut to) = (utc(window.from), utc(window.to));
-    if window.to.duration_since(window.from).as_hours() < 48 {
-        let until = if from.date() == to.date() { to.strftime("%H:%M") } else { to.strftime("%-d %B %Y %H:%M") };
-        return format!("between {} and {until} UTC", from.strftime("%-d %B %Y %H:%M"));
+    let length = window.to.duration_since(window.from);
+    if length.as_hours() < 48 {
+        let clock = if length.as_mins() < 10 { "%H:%M:%S" } else { "%H:%M" };
+        let dated = format!("%-d %B %Y {clock}");
+        let until = if from.date() == to.date() { to.strftime(clock) } else { to.strftime(&dated) };
+        return format!("between {} and {until} UTC", from.strftime(&dated));
     }
     to = utc(last_moment(window));
     let opening = match (from.year() == to.year(), from.month() == to.month()) {
@@ -151,6 +154,10 @@ mod tests {
         assert_eq!(told("2026-05-03T07:00:00Z", "2026-06-12T09:30:00Z"), "between 3 May and 12 June 2026");
         assert_eq!(told("2025-12-03T07:00:00Z", "2026-01-12T09:30:00Z"), "between 3 December 2025 and 12 January 2026");
         assert_eq!(told("2026-05-03T07:00:00Z", "2026-05-03T09:30:00Z"), "between 3 May 2026 07:00 and 09:30 UTC");
+        assert_eq!(
+            told("2026-05-03T07:00:00Z", "2026-05-03T07:00:09Z"),
+            "between 3 May 2026 07:00:00 and 07:00:09 UTC"
+        );
         assert_eq!(
             told("2026-05-03T17:00:00Z", "2026-05-04T09:30:00Z"),
             "between 3 May 2026 17:00 and 4 May 2026 09:30 UTC"

@@ -8,3 +8,4 @@ mod sensors;
 mod sinks;
 mod stores;
 mod support;
+mod tidy;

@@ -8,7 +8,7 @@ use telltale::{
         copies::{Candidate, candidates},
         evidence::Evidence,
         ghosts::OwnCanaries,
-        hypotheses::{Channel, Hypothesis, Scores, channels, score},
+        hypotheses::{Hypothesis, Scores, Watched, channels, score},
         likelihood::{Counts, Likelihood},
         priors::Prior,
         problem::{CanaryFacts, Problem, Seen, Stay},
@@ -56,7 +56,7 @@ fn rates(phi: f64) -> Likelihood {
 }
 
 /// The stories' scores without the ghosts' share, which is the same for all but the register.
-fn scores(seen: &[u8], phi: f64) -> (Scores, Vec<Candidate>, Vec<Channel>) {
+fn scores(seen: &[u8], phi: f64) -> (Scores, Vec<Candidate>, Vec<Watched>) {
     let mut problem = problem(seen);
     problem.ghosts = 0;
     let evidence = Evidence::of(&problem);

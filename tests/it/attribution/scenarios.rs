@@ -182,3 +182,17 @@ fn real_rows_tell_how_much_of_a_store_was_taken() {
     let counted = attributed_to(&problem, "payroll").stores[0].log10_lr.unwrap();
     assert!(counted > 20.0 && open > 20.0, "{counted} {open}");
 }
+
+#[test]
+fn a_wrong_clock_changes_neither_the_store_nor_the_window() {
+    let mut problem = organisation(10);
+    let copy = copy(&problem, "payroll", month(5) + 240.hours(), 1.0, 1);
+    problem.seen = seen(&copy, Class::Dump, month(6));
+    let right = attributed_to(&problem, "payroll");
+    problem.seen.extend(seen(&copy[..5], Class::Login, month(1) - 24.hours()));
+    let wrong = attributed_to(&problem, "payroll");
+    assert_eq!((wrong.window, wrong.stores[0].log10_lr), (right.window, right.stores[0].log10_lr));
+    // Alone, they still tell the store.
+    problem.seen = seen(&copy, Class::Login, month(1) - 24.hours());
+    attributed_to(&problem, "payroll");
+}
