@@ -113,7 +113,7 @@ impl Place {
             // Whether it may be written is found out by taking the writer's lock, and giving it back.
             connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
             let names = table.names();
-            let mut learners = vec![Learner::default(); names.len()];
+            let mut learners: Vec<Learner> = names.iter().map(|_| Learner::default()).collect();
             let select = format!("SELECT {} FROM {}", columns_of(&names), table::quoted(&table.name));
             let mut statement = connection.prepare(&select)?;
             let mut rows = statement.query([])?;
