@@ -3,4 +3,5 @@
 pub mod contract;
 mod csv;
 mod folder;
+mod kills;
 mod sqlite;
