@@ -68,8 +68,10 @@ fn content(path: PathBuf) -> String {
     let mut all: Vec<String> = fs::read_dir(path)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| format!("{}: {}", path.display(), fs::read_to_string(&path).unwrap()))
+        .map(|path| match path.is_file() {
+            true => format!("{}: {}", path.display(), fs::read_to_string(&path).unwrap()),
+            false => format!("{}/", path.display()),
+        })
         .collect();
     all.sort_unstable();
     all.join("\n")
