@@ -6,6 +6,7 @@ mod fill;
 mod key;
 mod likeness;
 mod plant;
+mod shown;
 mod table;
 mod touched;
 mod withdraw;
@@ -207,6 +208,11 @@ impl Store for Sqlite {
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
         let (place, columns) = (self.place.clone(), columns.to_vec());
         streaming(move |show| place.read(&columns, show), visit).await
+    }
+
+    async fn as_shown(&self, plantings: &[Planting]) -> Result<Vec<Planting>, StoreError> {
+        let (place, plantings) = (self.place.clone(), plantings.to_vec());
+        blocking(move || place.as_shown(&plantings)).await
     }
 
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod contract;
 mod csv;
+mod csv_any;
 mod folder;
 mod kills;
 mod sqlite;
