@@ -24,6 +24,8 @@ pub struct Format {
     /// Bytes of the byte-order mark.
     pub mark: u64,
     pub delimiter: u8,
+    /// The column names that the operator's configuration speaks of.
+    pub known: Vec<String>,
 }
 
 const SAMPLE: usize = 64 << 10;
@@ -37,6 +39,7 @@ impl Format {
         length: u64,
         encoding: Option<Encoding>,
         delimiter: Option<u8>,
+        known: Vec<String>,
     ) -> Result<Format, StoreError> {
         let unreadable = |error| unreadable(path, &error);
         file.rewind().map_err(unreadable)?;
@@ -52,7 +55,7 @@ impl Format {
             }
             (named, _) => named.unwrap_or(found),
         };
-        let mut format = Format { encoding, mark, delimiter: delimiter.unwrap_or(b',') };
+        let mut format = Format { encoding, mark, delimiter: delimiter.unwrap_or(b','), known };
         if delimiter.is_none() {
             format.delimiter = format.sniff(file, path, length)?;
         }
@@ -115,7 +118,8 @@ impl Format {
         let names: Vec<String> =
             raw.cells.iter().map(|cell| self.encoding.decode(&raw.value(cell)).trim().to_owned()).collect();
         // A file without a header begins with a person: nothing of that line may be shown.
-        if names.iter().any(|name| is_value(name)) {
+        let is_known = !self.known.is_empty() && self.known.iter().all(|name| names.contains(name));
+        if !is_known && names.iter().any(|name| is_value(name)) {
             return Err(refuse("this looks like a row of values, not like a header"));
         }
         let mut seen = BTreeSet::new();

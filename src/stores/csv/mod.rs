@@ -103,7 +103,15 @@ struct Place {
 
 impl Place {
     fn format(&self, file: &mut File, length: u64) -> Result<Format, StoreError> {
-        Format::of(file, &self.path, length, self.encoding, self.delimiter)
+        let known = self.named().cloned().collect();
+        Format::of(file, &self.path, length, self.encoding, self.delimiter, known)
+    }
+
+    /// The columns that the configuration names.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let Columns { password_hash, fields } = &self.config.columns;
+        let password = password_hash.iter().map(|password| &password.column);
+        fields.values().chain(self.config.constants.keys()).chain(password)
     }
 
     fn open(&self) -> Result<(File, u64, Format), StoreError> {
@@ -136,8 +144,7 @@ impl Place {
             Ok(true)
         })?;
         learners.resize_with(walk.header.len(), Default::default);
-        let named = self.config.columns.fields.values().chain(self.config.constants.keys());
-        for name in named.chain(self.config.columns.password_hash.iter().map(|password| &password.column)) {
+        for name in self.named() {
             walk.column(name, &self.path)?;
         }
         let columns = walk

@@ -19,7 +19,7 @@ use std::{
 
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// For how long after the change the old file is watched for lines of a writer who had it open.
-const WATCH: Duration = Duration::from_millis(250);
+const WATCH: Duration = Duration::from_millis(100);
 
 /// What is to change, by the number of the record in the file, from 0, the header and empty lines counted.
 #[derive(Default)]

@@ -3,7 +3,11 @@
 use crate::{
     domain::placement::Planting,
     stores::{
-        folder::{Place, look, neighbours::Likeness, stage::Stage},
+        folder::{
+            Place, look,
+            neighbours::Likeness,
+            stage::{Made, Stage},
+        },
         store::{NewPlanting, StoreError},
     },
 };
@@ -58,22 +62,20 @@ impl Place {
             let file = stage.write(name, bytes).map_err(failed)?;
             likeness.give(&file, new.canary).map_err(failed)?;
         }
-        let made: Vec<String> = folders.keys().cloned().collect();
-        let outcome = stage.appear(made.clone(), |name, folder| {
+        // A folder of ours bears a mark in its age, by which a withdrawal knows that it was made for canaries.
+        let made = folders
+            .iter()
+            .map(|(name, canary)| {
+                let ages = self.likeness(&self.standing_folder(name))?.modified;
+                let age = ages.map_or_else(SystemTime::now, |(_, last)| last);
+                Ok(Made { name: name.clone(), modified: marked(age, *canary, name) })
+            })
+            .collect::<io::Result<_>>()
+            .map_err(failed)?;
+        let outcome = stage.appear(made, |name, folder| {
             let outer = self.standing_folder(name);
             Likeness::of_folder(&outer)?.give(folder, folders[name])
         });
-        // A folder of ours bears a mark in its age, by which a withdrawal knows that it was made for canaries.
-        if outcome.is_ok() {
-            for (name, canary) in folders.iter().rev() {
-                let times = File::open(self.root.join(name)).and_then(|folder| {
-                    let inside =
-                        self.likeness(&self.root.join(name))?.modified.map_or_else(SystemTime::now, |ages| ages.1);
-                    folder.set_times(FileTimes::new().set_modified(marked(inside, *canary, name)))
-                });
-                times.map_err(failed)?;
-            }
-        }
         kept.restore();
         outcome.map_err(|(error, number)| match number {
             Some(number) => StoreError::Taken(vec![documents[number].0.canary]),

@@ -3,16 +3,26 @@
 //! stands; or not all, and those that had are taken back.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, FileTimes, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Its name: hidden, as what editors and synchronising programs leave for a moment.
 pub const NAME: &str = ".~sync";
 /// The list of what is to appear; renamed into place once it is complete.
 const LIST: &str = "list";
+
+/// A folder that is made for new files.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+pub struct Made {
+    /// Its name within the store's folder.
+    pub name: String,
+    /// The age that it gets once all its files are there.
+    pub modified: SystemTime,
+}
 
 /// New files, written and not yet seen.
 pub struct Stage {
@@ -25,7 +35,7 @@ pub struct Stage {
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct List {
     /// Folders that are made, outermost first.
-    folders: Vec<String>,
+    folders: Vec<Made>,
     /// Files, in the order of their staged names `0`, `1` …
     files: Vec<String>,
 }
@@ -50,7 +60,7 @@ impl Stage {
     /// Lets everything appear, or nothing: then the name that somebody else has taken meanwhile, if that is why.
     pub fn appear(
         mut self,
-        folders: Vec<String>,
+        folders: Vec<Made>,
         dress: impl Fn(&str, &File) -> io::Result<()>,
     ) -> Result<(), (io::Error, Option<usize>)> {
         self.list.folders = folders;
@@ -69,7 +79,7 @@ impl Stage {
         let written = self.folder.join("list.new");
         fs::write(&written, list).and_then(|()| File::open(&written)?.sync_all()).map_err(plain)?;
         fs::rename(&written, self.folder.join(LIST)).and_then(|()| sync(&self.folder)).map_err(plain)?;
-        for name in &self.list.folders {
+        for Made { name, .. } in &self.list.folders {
             let path = self.root.join(name);
             fs::create_dir(&path).and_then(|()| dress(name, &File::open(&path)?)).map_err(plain)?;
         }
@@ -132,11 +142,16 @@ pub fn clear(root: &Path) -> io::Result<()> {
             for name in appeared {
                 fs::remove_file(root.join(name))?;
             }
-            for name in list.folders.iter().rev() {
+            for made in list.folders.iter().rev() {
                 // One in which somebody has put something stays.
-                let _ = fs::remove_dir(root.join(name));
+                let _ = fs::remove_dir(root.join(&made.name));
             }
             sync(root)?;
+        } else {
+            for made in &list.folders {
+                let folder = File::open(root.join(&made.name))?;
+                folder.set_times(FileTimes::new().set_modified(made.modified))?;
+            }
         }
         // First the list: without it, no name can be mistaken for one that had not appeared.
         fs::remove_file(folder.join(LIST))?;

@@ -6,6 +6,7 @@ mod fill;
 mod key;
 mod likeness;
 mod plant;
+mod shown;
 mod table;
 mod touched;
 mod withdraw;
@@ -113,7 +114,7 @@ impl Place {
             // Whether it may be written is found out by taking the writer's lock, and giving it back.
             connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
             let names = table.names();
-            let mut learners = vec![Learner::default(); names.len()];
+            let mut learners: Vec<Learner> = names.iter().map(|_| Learner::default()).collect();
             let select = format!("SELECT {} FROM {}", columns_of(&names), table::quoted(&table.name));
             let mut statement = connection.prepare(&select)?;
             let mut rows = statement.query([])?;
@@ -207,6 +208,11 @@ impl Store for Sqlite {
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
         let (place, columns) = (self.place.clone(), columns.to_vec());
         streaming(move |show| place.read(&columns, show), visit).await
+    }
+
+    async fn as_shown(&self, plantings: &[Planting]) -> Result<Vec<Planting>, StoreError> {
+        let (place, plantings) = (self.place.clone(), plantings.to_vec());
+        blocking(move || place.as_shown(&plantings)).await
     }
 
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {

@@ -242,6 +242,10 @@ async fn broken_files_are_refused_with_their_line() {
         assert!(message.contains(line) && message.contains(word), "{text:?}: {message}");
         assert!(message.contains("broken.csv") && !message.contains("marie@"), "{message}");
     }
+    fs::write(&path, "mail,2024,2025\na,b,c\n").unwrap();
+    assert!(store(&path, "").profile().await.is_err());
+    let known = store(&path, "[columns]\nwork_email = \"mail\"\n").profile().await.unwrap();
+    assert_eq!(known.columns.len(), 3, "a header that the configuration knows is one, whatever it looks like");
     fs::write(&path, b"n\0o\0m\0,\0m\0a\0i\0l\0\n\0\x00\xd8a\0\n\0").unwrap();
     assert!(refused(&path, "").await.contains("half a character"));
 }

@@ -206,7 +206,7 @@ async fn a_planting_cut_short_by_a_crash_is_settled() {
         let stage = house.root().join(".~sync");
         fs::create_dir(&stage).unwrap();
         fs::create_dir(house.root().join("made")).unwrap();
-        fs::write(stage.join("list"), r#"{"folders":["made"],"files":["made/a.pdf","1.pdf"]}"#).unwrap();
+        fs::write(stage.join("list"), r#"{"folders":[{"name":"made","modified":{"secs_since_epoch":1600000000,"nanos_since_epoch":5}}],"files":["made/a.pdf","1.pdf"]}"#).unwrap();
         for (number, name) in ["made/a.pdf", "1.pdf"].iter().enumerate() {
             fs::write(stage.join(number.to_string()), "bytes").unwrap();
             if number < appeared {
@@ -219,6 +219,9 @@ async fn a_planting_cut_short_by_a_crash_is_settled() {
         assert!(!stage.exists());
         if appeared < 2 {
             assert_eq!(before, house.listing());
+        } else {
+            let age = house.root().join("made").metadata().unwrap().modified().unwrap();
+            assert_eq!(age, SystemTime::UNIX_EPOCH + Duration::new(1_600_000_000, 5), "known as made for canaries");
         }
     }
     let house = House::new();

@@ -2,7 +2,9 @@
 
 pub mod contract;
 mod csv;
+mod csv_any;
 mod folder;
+mod kills;
 mod sqlite;
 mod ldap;
 mod postgres;

@@ -117,7 +117,7 @@ impl StoreUnderTest for House {
 
     async fn dump(&mut self) -> String {
         let dump =
-            Command::new("sqlite3").arg(self.path()).arg(".dump").output().expect("sqlite3 is installed by tests/run");
+            Command::new("sqlite3").arg(self.path()).arg(".dump").output().expect("the program sqlite3, which tests/run installs");
         assert!(dump.status.success() && dump.stderr.is_empty(), "{}", String::from_utf8_lossy(&dump.stderr));
         let text = String::from_utf8(dump.stdout).unwrap();
         // Sequence positions are the one thing that nobody can put back.
@@ -389,4 +389,24 @@ async fn broken_text_is_read_and_stays() {
     assert_eq!(row["name"], "D\u{fffd}");
     store.profile().await.unwrap();
     store.plant(&[house.planting(1)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn says_beforehand_how_values_will_be_shown() {
+    let mut house = House::new(
+        "CREATE TABLE employees (name VARCHAR(9), mail, salary REAL, status TEXT, number INTEGER, part DECIMAL(5,2));",
+    );
+    let store = house.fresh().await;
+    let mut new = house.planting(1);
+    if let Planting::Row(row) = &mut new.planting {
+        row.extend(
+            [("salary", "2500.50"), ("number", "007"), ("part", "1.50"), ("name", "012")]
+                .map(|(column, value)| (column.to_owned(), value.to_owned())),
+        );
+    }
+    let shown = store.as_shown(std::slice::from_ref(&new.planting)).await.unwrap();
+    let Planting::Row(row) = &shown[0] else { panic!("not a row") };
+    assert_eq!(["salary", "number", "part", "name"].map(|column| row[column].as_str()), ["2500.5", "7", "1.5", "012"]);
+    let locators = store.plant(&[new]).await.unwrap();
+    assert!(contract::holds(&read(&*store, &[]).await[&locators[0]], &shown[0]));
 }
