@@ -145,6 +145,13 @@ pub trait Store: Send + Sync {
     /// streaming: memory does not grow with the store.
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError>;
 
+    /// What `read` will answer for these once they are planted, where the store's types rewrite values: `12.5` in a
+    /// column of two decimals becomes `12.50`. To be asked before the intent is journaled, so that `verify` compares like
+    /// with like. A value that does not fit is an error.
+    async fn as_shown(&self, plantings: &[Planting]) -> Result<Vec<Planting>, StoreError> {
+        Ok(plantings.to_vec())
+    }
+
     /// Plants all of these or none, and answers their locators in order. In one transaction, where the store has
     /// such: checks that no value of a marker column stands in its rows (`Taken`), runs the guard query before and
     /// after, fills the columns that are neither given nor nullable from the constraints it finds.

@@ -5,7 +5,7 @@ use crate::stores::{
     postgres::{
         catalog::{Column, ForeignKey, Table},
         identity::quoted,
-        shown::Text,
+        shown::text,
     },
     store::StoreError,
 };
@@ -106,12 +106,12 @@ async fn usual(transaction: &Transaction<'_>, table: &Table, column: &Column) ->
     if let Some(row) = transaction.query_opt(&statement, &[]).await.map_err(judge)? {
         let (same, all): (i64, i64) = (row.get(1), row.get(2));
         if same >= 3 && same.saturating_mul(20) >= all {
-            return Ok(row.get::<_, Text>(0).0);
+            return Ok(text(&row, 0));
         }
     }
     if column.category == 'E' {
         let labels = format!("select (enum_range(null::{}))[1]::text", column.base_cast);
-        return Ok(transaction.query_one(&labels, &[]).await.map_err(judge)?.get::<_, Text>(0).0);
+        return Ok(text(&transaction.query_one(&labels, &[]).await.map_err(judge)?, 0));
     }
     let plain = match (column.category, column.base.as_str()) {
         ('S', _) | (_, "bytea") => "",
@@ -142,7 +142,7 @@ async fn fresh(
         let count = rows.len() as i64;
         let numbers = transaction.query(&statement, &[&count]).await.map_err(judge)?;
         if numbers.len() == rows.len() {
-            return Ok(numbers.iter().map(|row| row.get::<_, Text>(0).0).collect());
+            return Ok(numbers.iter().map(|row| text(row, 0)).collect());
         }
         return Ok((1..=rows.len()).map(|number| number.to_string()).collect());
     }
@@ -160,12 +160,12 @@ async fn fresh(
         }
         let tried: Vec<&str> = open.iter().map(|index| values[*index].as_str()).collect();
         let statement = format!(
-            "select v from unnest($1::text[]) as u(v) where v in (select t.{}::text from {} as t)",
-            quoted(&column.name),
-            table.sql
+            "select distinct u.v from unnest($1::text[]) as u(v) join {} as t on t.{}::text = u.v",
+            table.sql,
+            quoted(&column.name)
         );
         let found = transaction.query(&statement, &[&tried]).await.map_err(judge)?;
-        let taken: BTreeSet<String> = found.iter().map(|row| row.get::<_, Text>(0).0).collect();
+        let taken: BTreeSet<String> = found.iter().map(|row| text(row, 0)).collect();
         open.retain(|index| taken.contains(&values[*index]) || !used.insert(values[*index].clone()));
         if open.is_empty() {
             return Ok(values);
@@ -224,7 +224,7 @@ async fn mask(transaction: &Transaction<'_>, table: &Table, column: &Column) -> 
     match transaction.query_opt(&statement, &[]).await.map_err(|error| table.judge(&error))? {
         None => Ok(("a".repeat(column.longest.unwrap_or(12).min(12)), String::new())),
         Some(row) => {
-            let [mask, least, most] = [0, 1, 2].map(|index| row.get::<_, Text>(index).0);
+            let [mask, least, most] = [0, 1, 2].map(|index| text(&row, index));
             let shared = least.chars().zip(most.chars()).take_while(|(a, b)| a == b && !a.is_ascii_digit());
             // A table of one row shares everything with itself: that is a person's value, not a prefix.
             let shared = if least == most { String::new() } else { shared.map(|(a, _)| a).collect() };
@@ -241,5 +241,5 @@ fn unfillable(table: &Table, column: &Column) -> StoreError {
 }
 
 fn texts(row: &Row) -> Vec<String> {
-    (0..row.len()).map(|index| row.get::<_, Option<Text>>(index).map(|text| text.0).unwrap_or_default()).collect()
+    (0..row.len()).map(|index| text(row, index)).collect()
 }

@@ -6,7 +6,7 @@ use crate::stores::{
     postgres::{new, peer, refusal},
 };
 use std::time::{Duration, Instant};
-use telltale::stores::store::{NewPlanting, StoreError};
+use telltale::stores::store::{NewPlanting, Placed, StoreError};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 fn canaries(count: u32) -> Vec<NewPlanting> {
@@ -144,6 +144,30 @@ async fn a_connection_cut_in_the_middle_leaves_nothing() {
     drop(store);
     relay.await.expect("relayed");
     assert_eq!(branch.count().await, 0, "what was added before the cut is taken back on a new connection");
+}
+
+#[tokio::test]
+async fn what_a_killed_planting_left_is_shown_and_can_be_withdrawn() {
+    let mut branch = Branch::new().await;
+    branch.person("someone", 1).await;
+    let before = branch.slapcat(COUNTERS);
+    let (store, plantings) = (branch.store(""), canaries(2000));
+    let mut killed = Box::pin(store.plant(&plantings));
+    while branch.count().await < 20 {
+        assert!(tokio::time::timeout(Duration::from_millis(5), &mut killed).await.is_err(), "still planting");
+    }
+    drop(killed);
+    let found = contract::read(&*store, &[]).await;
+    assert!((20..2001).contains(&found.len()), "{} entries", found.len());
+    let left: Vec<Placed> = found
+        .iter()
+        .flat_map(|(locator, row)| {
+            let ours = plantings.iter().find(|one| contract::holds(row, &one.planting))?;
+            contract::placed(std::slice::from_ref(ours), std::slice::from_ref(locator)).pop()
+        })
+        .collect();
+    assert_eq!(store.withdraw(&left).await.expect("withdrawn").len(), found.len() - 1);
+    assert_eq!(before, branch.slapcat(COUNTERS));
 }
 
 #[tokio::test]
