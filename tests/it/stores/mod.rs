@@ -3,3 +3,4 @@
 pub mod contract;
 mod ldap;
 mod postgres;
+mod rows;

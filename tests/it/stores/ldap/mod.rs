@@ -4,7 +4,7 @@ mod trouble;
 
 use crate::stores::{
     contract::{self, StoreUnderTest, canary},
-    postgres::{new, peer},
+    rows::{new, peer, refusal},
 };
 use async_trait::async_trait;
 use ldap3::{Ldap, LdapConnAsync, Mod, Scope, dn_escape};
@@ -262,9 +262,9 @@ async fn what_is_needed_and_not_mapped_is_derived_or_named() {
     assert!(found[&locators[0]] == expected, "an attribute is read under the name that was asked for");
     assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn"), [canary(1)]);
 
-    let why = crate::stores::postgres::refusal(store.plant(&[new(1, &[("gn", "Léa")], &[])]).await);
+    let why = refusal(store.plant(&[new(1, &[("gn", "Léa")], &[])]).await);
     assert!(why.contains("sn") && why.contains("[stores.columns]") && !why.contains("Léa"), "{why}");
-    let why = crate::stores::postgres::refusal(branch.store("").plant(&[new(1, &[("sn", "x")], &[])]).await);
+    let why = refusal(branch.store("").plant(&[new(1, &[("sn", "x")], &[])]).await);
     assert!(why.contains("uid") && why.contains("rdn"), "{why}");
     assert_eq!(branch.count().await, 0);
 }

@@ -2,7 +2,8 @@
 
 use crate::stores::{
     contract,
-    postgres::{Database, new, refusal},
+    postgres::Database,
+    rows::{new, refusal},
 };
 use telltale::{
     domain::placement::Planting,

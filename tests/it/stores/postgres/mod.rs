@@ -3,7 +3,10 @@
 mod constraints;
 mod trouble;
 
-use crate::stores::contract::{self, StoreUnderTest, canary};
+use crate::stores::{
+    contract::{self, StoreUnderTest, canary},
+    rows::{new, peer},
+};
 use async_trait::async_trait;
 use std::{
     collections::BTreeMap,
@@ -14,16 +17,10 @@ use telltale::{
     domain::{placement::Planting, section::Section},
     stores::{
         self,
-        store::{NewPlanting, Placed, Store, StoreError},
+        store::{NewPlanting, Placed, Store},
     },
 };
 use tokio_postgres::{Client, NoTls};
-
-/// What a test needs of the peer; fails where it does not run.
-pub fn peer(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with tests/run, which starts the peers"))
-}
 
 /// A database made for one test.
 pub struct Database {
@@ -99,24 +96,6 @@ pub fn store(url: &str, table: &str, keys: &str) -> Box<dyn Store> {
     let section = Section { name: "payroll".into(), keys: section, folder: ".".into() };
     let entry = stores::ALL.iter().find(|entry| entry.kind == "postgres").expect("postgres is listed");
     (entry.build)(&section).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// A planting of these columns.
-pub fn new(number: u32, values: &[(&str, &str)], markers: &[&str]) -> NewPlanting {
-    NewPlanting {
-        canary: canary(number),
-        planting: Planting::Row(values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()),
-        marker_columns: markers.iter().map(|name| name.to_string()).collect(),
-    }
-}
-
-/// The message of a refusal.
-pub fn refusal<T>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Refused(message)) => message,
-        Err(other) => panic!("refused, not {other:?}"),
-        Ok(_) => panic!("refused, not done"),
-    }
 }
 
 const SCHEMA: &str = "drop schema if exists hr cascade; create schema hr;

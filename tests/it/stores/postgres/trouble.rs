@@ -2,22 +2,18 @@
 
 use crate::stores::{
     contract,
-    postgres::{Database, new, peer, refusal, store},
+    postgres::{Database, store},
+    rows::{new, peer, refusal, retry},
 };
 use std::time::{Duration, Instant};
-use telltale::stores::store::StoreError;
+use telltale::{
+    domain::section::Section,
+    stores::{self, store::StoreError},
+};
 use tokio::io::AsyncWriteExt;
 
 const TABLE: &str = "create table staff (id serial primary key, email text not null unique, name text);
     insert into staff (email, name) select 'p' || n || '@example.org', 'x' from generate_series(1, 30) n";
-
-fn retry<T>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Retry(message)) => message,
-        Err(other) => panic!("to be tried again, not {other:?}"),
-        Ok(_) => panic!("to be tried again, not done"),
-    }
-}
 
 #[tokio::test]
 async fn an_unreachable_or_silent_server_is_to_be_tried_again() {
@@ -203,5 +199,28 @@ async fn a_guard_that_does_not_run_is_named() {
         let why = refusal(database.store("staff", &keys).plant(&planting).await);
         assert!(why.contains("[stores.guard]"), "{query}: {why}");
         assert_eq!(database.number("select count(*) from staff").await, 30, "{query}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_before_anything_is_reached() {
+    let cases = [
+        ("tabel = \"x\"", "tabel", "table"),
+        ("columns = { nickname = \"x\" }", "columns", "nickname"),
+        ("constants = { status = 3 }", "constants", "string"),
+        ("guard = { sql = \"x\" }", "guard", "query"),
+        ("url = \"postgres://hr:word@h/d\"", "url", "secret"),
+        ("url = \"mysql://h/d\"", "url", "postgres://"),
+        ("table = \"a.b.c\"", "table", "hr.employees"),
+    ];
+    for (keys, key, named) in cases {
+        let mut all: toml::Table = keys.parse().expect("TOML");
+        all.entry("table").or_insert("staff".into());
+        all.entry("url").or_insert("postgres://h/d".into());
+        let section = Section { name: "payroll".into(), keys: all, folder: ".".into() };
+        let entry = stores::ALL.iter().find(|entry| entry.kind == "postgres").expect("postgres is listed");
+        let error = (entry.build)(&section).err().unwrap_or_else(|| panic!("{keys} is refused"));
+        assert!(error.key.contains(key) && error.message.contains(named), "{keys}: {error}");
+        assert!(!error.message.contains("word@"), "{error}");
     }
 }
