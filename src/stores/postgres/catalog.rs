@@ -83,6 +83,9 @@ pub struct Table {
     rows_are_secured: bool,
 }
 
+/// Generated columns came with 12.
+const OLDEST: i32 = 120_000;
+
 const COLUMNS: &str = "select a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1),
       b.typname::text, t.typcategory::text, a.attnotnull or t.typnotnull, a.atthasdef or t.typdefault is not null
       or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
@@ -132,6 +135,12 @@ impl Table {
     pub async fn load(store: &Postgres, transaction: &Transaction<'_>) -> Result<Table, StoreError> {
         let host = store.endpoint.host.clone();
         let judge = |error: tokio_postgres::Error| refusal::judge(&error, &host, None);
+        let version = "select current_setting('server_version_num')::int";
+        if transaction.query_one(version, &[]).await.map_err(judge)?.get::<_, i32>(0) < OLDEST {
+            return Err(StoreError::Refused(format!(
+                "{host}: the server is older than PostgreSQL 12, the oldest known"
+            )));
+        }
         let oid = find(&store.table, transaction, &host).await?;
         let oid: &(dyn tokio_postgres::types::ToSql + Sync) = &oid;
         let rows = transaction.query(COLUMNS, &[oid]).await.map_err(judge)?;

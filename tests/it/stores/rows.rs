@@ -1,6 +1,10 @@
 //! What the tests of stores behind real servers share: the peer's address, rows to plant, the errors they expect.
 
 use crate::stores::contract::canary;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 use telltale::{
     domain::placement::Planting,
     stores::store::{NewPlanting, StoreError},
@@ -10,6 +14,13 @@ use telltale::{
 pub fn peer(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run the tests with tests/run, which starts the peers"))
+}
+
+/// A name that no other test, run or process has.
+pub fn unique_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
+    format!("it{now:x}x{}x{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A planting of these columns.

@@ -4,14 +4,13 @@ mod trouble;
 
 use crate::stores::{
     contract::{self, StoreUnderTest, canary},
-    rows::{new, peer, refusal},
+    rows::{new, peer, refusal, unique_name},
 };
 use async_trait::async_trait;
 use ldap3::{Ldap, LdapConnAsync, Mod, Scope, dn_escape};
 use std::{
     collections::{BTreeMap, HashSet},
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
 };
 use telltale::{
     domain::{placement::Planting, section::Section},
@@ -30,14 +29,12 @@ pub struct Branch {
 impl Branch {
     /// Makes an empty one.
     pub async fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (connection, mut ldap) =
             LdapConnAsync::new(&peer("TELLTALE_TEST_LDAP_URL")).await.expect("the peer answers");
         tokio::spawn(connection.drive());
         let bound = ldap.simple_bind(&peer("TELLTALE_TEST_LDAP_BIND"), &peer("TELLTALE_TEST_LDAP_PASSWORD")).await;
         bound.and_then(|bound| bound.success()).expect("the bind");
-        let base = format!("ou=it{}x{number},{}", std::process::id(), peer("TELLTALE_TEST_LDAP_BASE"));
+        let base = format!("ou={},{}", unique_name(), peer("TELLTALE_TEST_LDAP_BASE"));
         let mut branch = Branch { base, ldap };
         branch.make().await;
         branch

@@ -5,14 +5,10 @@ mod trouble;
 
 use crate::stores::{
     contract::{self, StoreUnderTest, canary},
-    rows::{new, peer},
+    rows::{new, peer, unique_name},
 };
 use async_trait::async_trait;
-use std::{
-    collections::BTreeMap,
-    process::Command,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{collections::BTreeMap, process::Command};
 use telltale::{
     domain::{placement::Planting, section::Section},
     stores::{
@@ -36,9 +32,8 @@ impl Database {
 
     /// Makes an empty one that keeps text in this encoding.
     pub async fn encoded(encoding: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let admin = peer("TELLTALE_TEST_POSTGRES_URL");
-        let name = format!("it_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = unique_name();
         let made = format!("create database {name} encoding '{encoding}' locale 'C' template template0");
         connect(&admin).await.batch_execute(&made).await.expect("create database");
         let url = admin.replace("/postgres?", &format!("/{name}?"));
