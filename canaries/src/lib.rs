@@ -2,11 +2,21 @@
 //! them again. No I/O, no clock, no ambient randomness: seeds, dates and names come in as arguments.
 
 pub mod canary;
+mod draw;
 pub mod field;
+pub mod identifiers;
 pub mod index;
+pub mod kinds;
+pub mod locale;
+mod login_name;
 pub mod marker;
+mod mint;
+pub mod password;
+pub mod persona;
 pub mod shape;
 
 pub use canary::CanaryId;
 pub use field::Field;
+pub use locale::{Locale, locale};
 pub use marker::{Marker, MarkerKind};
+pub use persona::{House, Label, MINT_VERSION, Minter, Persona};

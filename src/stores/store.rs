@@ -8,7 +8,7 @@ use crate::domain::{
 use async_trait::async_trait;
 use canaries::{CanaryId, Field};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// One row of `stores::ALL`.
 pub struct Entry {
@@ -160,4 +160,65 @@ pub trait Store: Send + Sync {
     /// Takes out exactly these, whoever else wrote meanwhile, and leaves everything else byte for byte. One that is
     /// gone already is no error. Answers the canaries that it found and removed.
     async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError>;
+}
+
+/// Runs work that blocks away from the asynchronous threads.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(StoreError::Retry("the work was stopped before it was done: try again".into())),
+    }
+}
+
+/// Takes what blocking work shows; false when nobody looks any more.
+pub type Show<'a> = dyn FnMut(Stored) -> bool + 'a;
+
+/// Runs work that blocks and shows rows one by one, a bounded number of them ahead of `visit`.
+pub async fn streaming(
+    work: impl FnOnce(&mut Show<'_>) -> Result<(), StoreError> + Send + 'static,
+    visit: &mut (dyn FnMut(Stored) + Send),
+) -> Result<(), StoreError> {
+    const AHEAD: usize = 2;
+    const BATCH: usize = 64;
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<Stored>>(AHEAD);
+    let worker = tokio::spawn(blocking(move || {
+        let mut batch = Vec::with_capacity(BATCH);
+        work(&mut |stored| {
+            // A document may be large: those travel alone.
+            let full = matches!(stored.planting, Planting::Document { .. }) || batch.len() + 1 == BATCH;
+            batch.push(stored);
+            !full || sender.blocking_send(std::mem::take(&mut batch)).is_ok()
+        })?;
+        let _ = sender.blocking_send(batch);
+        Ok(())
+    }));
+    while let Some(batch) = receiver.recv().await {
+        batch.into_iter().for_each(&mut *visit);
+    }
+    match worker.await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(StoreError::Retry("the reading was stopped before it was done: try again".into())),
+    }
+}
+
+/// At most so many different values are taken for codes.
+pub const CODES: usize = 16;
+
+/// What stands in a column for which nothing is given, if that column holds codes: the most usual of its values (with
+/// how often each stands there). Only a value that stands for a group and not for a person: one of few, in many rows,
+/// short or very common.
+pub fn usual_code(codes: &HashMap<Vec<u8>, u64>) -> Option<Vec<u8>> {
+    let rows: u64 = codes.values().sum();
+    let (value, &count) = codes.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
+    let few = codes.len() <= CODES && rows >= 8 * codes.len() as u64 && count >= 5;
+    let short = codes.keys().all(|value| {
+        value.len() <= 3
+            || (value.len() <= 8 && value.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()))
+    });
+    let common = codes.len() <= 5 && count * 10 >= rows * 3 && !value.contains(&b'@');
+    (few && (short || common)).then(|| value.clone())
 }

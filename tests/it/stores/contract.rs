@@ -164,7 +164,10 @@ async fn profile_counts(house: &mut dyn StoreUnderTest) {
             let Planting::Row(row) = row else { panic!("a store of rows shows a document") };
             assert!(row.keys().all(|column| names.contains(column)), "read shows only columns that profile knows");
         }
-        assert!(profile.columns.iter().all(|column| column.shape.count > 0), "profile looks at every column");
+        assert!(
+            profile.columns.iter().all(|column| column.shape.count + column.shape.empty > 0),
+            "profile looks at every column"
+        );
     }
     same(&before, &house.dump().await, "profile and read change nothing");
 }

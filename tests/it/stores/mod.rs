@@ -1,6 +1,11 @@
 //! Tests of `stores` through its public face.
 
 pub mod contract;
+mod csv;
+mod csv_any;
+mod folder;
+mod kills;
 mod ldap;
 mod postgres;
 mod rows;
+mod sqlite;
