@@ -6,7 +6,7 @@ use crate::{
         ldap::{
             Directory,
             connection::Session,
-            entry::{Shown, Values, all_of, marked},
+            entry::{Shown, Values, all_of, is_password, marked},
             refusal,
         },
         store::{Placed, StoreError},
@@ -60,7 +60,7 @@ async fn find(session: &mut Session, placed: &Placed, row: &Values) -> Result<Op
         let dn = entry.dn.clone();
         let shown = Shown::new(entry, &session.schema);
         let holds = |(column, value): &(&String, &String)| {
-            shown.values(&session.schema, column).contains(value) || super::entry::is_password(&session.schema, column)
+            shown.values(&session.schema, column).contains(value) || is_password(&session.schema, column)
         };
         if !markers.iter().all(holds) {
             return drifted(session, "the entry no longer holds the markers");

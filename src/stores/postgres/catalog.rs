@@ -6,6 +6,7 @@ use crate::stores::{
         Postgres,
         identity::{Identity, TableName, quoted},
         refusal,
+        shown::{text, texts},
     },
     store::StoreError,
 };
@@ -82,6 +83,9 @@ pub struct Table {
     rows_are_secured: bool,
 }
 
+/// Generated columns came with 12.
+const OLDEST: i32 = 120_000;
+
 const COLUMNS: &str = "select a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1),
       b.typname::text, t.typcategory::text, a.attnotnull or t.typnotnull, a.atthasdef or t.typdefault is not null
       or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
@@ -131,6 +135,12 @@ impl Table {
     pub async fn load(store: &Postgres, transaction: &Transaction<'_>) -> Result<Table, StoreError> {
         let host = store.endpoint.host.clone();
         let judge = |error: tokio_postgres::Error| refusal::judge(&error, &host, None);
+        let version = "select current_setting('server_version_num')::int";
+        if transaction.query_one(version, &[]).await.map_err(judge)?.get::<_, i32>(0) < OLDEST {
+            return Err(StoreError::Refused(format!(
+                "{host}: the server is older than PostgreSQL 12, the oldest known"
+            )));
+        }
         let oid = find(&store.table, transaction, &host).await?;
         let oid: &(dyn tokio_postgres::types::ToSql + Sync) = &oid;
         let rows = transaction.query(COLUMNS, &[oid]).await.map_err(judge)?;
@@ -145,13 +155,13 @@ impl Table {
         let referred_by = rows.iter().filter(|row| row.get(2)).map(foreign_key).collect();
         let sequences = transaction.query(SEQUENCES, &[oid]).await.map_err(judge)?;
         let mut table = Table {
-            sql: rights.get(5),
+            sql: text(&rights, 5),
             identity: identity(store, &columns, &keys),
             columns,
             constraints,
             references,
             referred_by,
-            sequences: sequences.iter().map(|row| row.get(0)).collect(),
+            sequences: sequences.iter().map(|row| text(row, 0)).collect(),
             lacking: Vec::new(),
             rows_are_secured: rights.get(4),
             host,
@@ -161,15 +171,15 @@ impl Table {
     }
 
     fn take_rights(&mut self, rights: &Row, sequences: &[Row]) {
-        let user = quoted(rights.get(0));
+        let user = quoted(&text(rights, 0));
         for (column, right) in [(1, "SELECT"), (2, "INSERT"), (3, "DELETE")] {
             if !rights.get::<_, bool>(column) {
                 self.lacking.push((right.to_owned(), format!("GRANT {right} ON {} TO {user}", self.sql)));
             }
         }
         // An identity column draws from its sequence by itself; a serial column needs the right to.
-        for row in sequences.iter().filter(|row| row.get::<_, &str>(1) == "a" && !row.get::<_, bool>(2)) {
-            let sequence: String = row.get(0);
+        for row in sequences.iter().filter(|row| text(row, 1) == "a" && !row.get::<_, bool>(2)) {
+            let sequence = text(row, 0);
             self.lacking.push(("INSERT".to_owned(), format!("GRANT USAGE ON SEQUENCE {sequence} TO {user}")));
         }
     }
@@ -232,7 +242,7 @@ async fn find(name: &TableName, transaction: &Transaction<'_>, host: &str) -> Re
         }
     }
     let rows = transaction.query(TABLES, &[]).await.map_err(judge)?;
-    let known: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let known: Vec<String> = rows.iter().map(|row| text(row, 0)).collect();
     let known = if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) };
     Err(StoreError::Refused(format!(
         "{host}: there is no table {}; correct `table`, as schema.table; {known}",
@@ -242,11 +252,11 @@ async fn find(name: &TableName, transaction: &Transaction<'_>, host: &str) -> Re
 
 fn column(row: &Row) -> Column {
     Column {
-        name: row.get(0),
-        type_name: row.get(1),
-        base_cast: row.get(2),
-        base: row.get(3),
-        category: row.get::<_, &str>(4).chars().next().unwrap_or('U'),
+        name: text(row, 0),
+        type_name: text(row, 1),
+        base_cast: text(row, 2),
+        base: text(row, 3),
+        category: text(row, 4).chars().next().unwrap_or('U'),
         not_null: row.get(5),
         has_default: row.get(6),
         computed: row.get(7),
@@ -256,11 +266,17 @@ fn column(row: &Row) -> Column {
 }
 
 fn constraint(row: &Row, name: usize, columns: usize, definition: usize) -> Constraint {
-    Constraint { name: row.get(name), columns: row.get(columns), definition: row.get(definition) }
+    Constraint { name: text(row, name), columns: texts(row, columns), definition: text(row, definition) }
 }
 
 fn foreign_key(row: &Row) -> ForeignKey {
-    ForeignKey { name: row.get(0), from: row.get(3), to: row.get(4), from_columns: row.get(5), to_columns: row.get(6) }
+    ForeignKey {
+        name: text(row, 0),
+        from: text(row, 3),
+        to: text(row, 4),
+        from_columns: texts(row, 5),
+        to_columns: texts(row, 6),
+    }
 }
 
 /// The primary key, else the shortest other key without nulls, else the columns that hold markers, else a digest.
@@ -269,7 +285,7 @@ fn identity(store: &Postgres, columns: &[Column], keys: &[Row]) -> Identity {
         names.iter().all(|name| columns.iter().any(|column| column.name == *name && column.not_null))
     };
     for key in keys.iter().filter(|key| key.get(4)) {
-        let names: Vec<String> = key.get(3);
+        let names = texts(key, 3);
         if !names.is_empty() && without_null(&names) {
             return Identity::Columns(names);
         }

@@ -5,7 +5,7 @@ use crate::stores::{
     postgres::{
         catalog::{Column, ForeignKey, Table},
         identity::quoted,
-        shown::Text,
+        shown::text,
     },
     store::StoreError,
 };
@@ -106,12 +106,12 @@ async fn usual(transaction: &Transaction<'_>, table: &Table, column: &Column) ->
     if let Some(row) = transaction.query_opt(&statement, &[]).await.map_err(judge)? {
         let (same, all): (i64, i64) = (row.get(1), row.get(2));
         if same >= 3 && same.saturating_mul(20) >= all {
-            return Ok(row.get::<_, Text>(0).0);
+            return Ok(text(&row, 0));
         }
     }
     if column.category == 'E' {
         let labels = format!("select (enum_range(null::{}))[1]::text", column.base_cast);
-        return Ok(transaction.query_one(&labels, &[]).await.map_err(judge)?.get::<_, Text>(0).0);
+        return Ok(text(&transaction.query_one(&labels, &[]).await.map_err(judge)?, 0));
     }
     let plain = match (column.category, column.base.as_str()) {
         ('S', _) | (_, "bytea") => "",
@@ -142,7 +142,7 @@ async fn fresh(
         let count = rows.len() as i64;
         let numbers = transaction.query(&statement, &[&count]).await.map_err(judge)?;
         if numbers.len() == rows.len() {
-            return Ok(numbers.iter().map(|row| row.get::<_, Text>(0).0).collect());
+            return Ok(numbers.iter().map(|row| text(row, 0)).collect());
         }
         return Ok((1..=rows.len()).map(|number| number.to_string()).collect());
     }
@@ -160,12 +160,12 @@ async fn fresh(
         }
         let tried: Vec<&str> = open.iter().map(|index| values[*index].as_str()).collect();
         let statement = format!(
-            "select v from unnest($1::text[]) as u(v) where v in (select t.{}::text from {} as t)",
-            quoted(&column.name),
-            table.sql
+            "select distinct u.v from unnest($1::text[]) as u(v) join {} as t on t.{}::text = u.v",
+            table.sql,
+            quoted(&column.name)
         );
         let found = transaction.query(&statement, &[&tried]).await.map_err(judge)?;
-        let taken: BTreeSet<String> = found.iter().map(|row| row.get::<_, Text>(0).0).collect();
+        let taken: BTreeSet<String> = found.iter().map(|row| text(row, 0)).collect();
         open.retain(|index| taken.contains(&values[*index]) || !used.insert(values[*index].clone()));
         if open.is_empty() {
             return Ok(values);
@@ -178,8 +178,15 @@ async fn fresh(
 
 enum Pattern {
     Uuid,
-    /// `EMP-99999a`: 9 stands for any digit, a and A for any letter; what follows is the part that all values share.
-    Mask((String, String)),
+    Mask(Mask),
+}
+
+/// `EMP-99999a`: 9 stands for any digit, a and A for any letter.
+struct Mask {
+    mask: String,
+    /// The least and the greatest value of this mask, for what all values begin with.
+    least: Vec<char>,
+    most: Vec<char>,
 }
 
 impl Pattern {
@@ -193,26 +200,42 @@ impl Pattern {
                 bytes.fill(&mut random);
                 uuid::Builder::from_random_bytes(random).into_uuid().to_string()
             }
-            Pattern::Mask((mask, shared)) => {
-                let kept = shared.chars().count();
-                let free = mask.chars().skip(kept).map(|place| {
-                    let mut byte = [0];
-                    bytes.fill(&mut byte);
-                    match place {
-                        '9' => char::from(b'0' + byte[0] % 10),
-                        'a' => char::from(b'a' + byte[0] % 26),
-                        'A' => char::from(b'A' + byte[0] % 26),
-                        other => other,
-                    }
-                });
-                shared.chars().chain(free).collect()
-            }
+            Pattern::Mask(mask) => mask.value(attempt, || {
+                let mut byte = [0];
+                bytes.fill(&mut byte);
+                byte[0]
+            }),
         }
     }
 }
 
-/// The commonest mask of the column's values, and the letters that all values of that mask begin with.
-async fn mask(transaction: &Transaction<'_>, table: &Table, column: &Column) -> Result<(String, String), StoreError> {
+impl Mask {
+    /// A value between those that exist, and further from them the more attempts there were.
+    fn value(&self, attempt: u32, mut byte: impl FnMut() -> u8) -> String {
+        let further = (attempt / 2) as usize;
+        let pairs = || self.least.iter().zip(&self.most);
+        // A table of one row shares everything with itself: that is a person's value, not a beginning.
+        let several = self.least != self.most;
+        let shared = if several { pairs().take_while(|(a, b)| a == b).count() } else { 0 };
+        let letters = pairs().take(shared).take_while(|(a, _)| !a.is_ascii_digit()).count();
+        let kept = shared.saturating_sub(further).max(letters);
+        let places = self.mask.chars().enumerate().map(|(index, place)| match place {
+            _ if index < kept => self.least[index],
+            '9' if several && index == shared && further == 0 => {
+                let (least, most) = (self.least[index] as u8, self.most[index] as u8);
+                char::from(least + byte() % (most - least + 1))
+            }
+            '9' => char::from(b'0' + byte() % 10),
+            'a' => char::from(b'a' + byte() % 26),
+            'A' => char::from(b'A' + byte() % 26),
+            other => other,
+        });
+        places.collect()
+    }
+}
+
+/// The commonest mask of the column's values.
+async fn mask(transaction: &Transaction<'_>, table: &Table, column: &Column) -> Result<Mask, StoreError> {
     let name = quoted(&column.name);
     let statement = format!(
         "select translate(regexp_replace(t.{name}::text, '[0-9]', '9', 'g'), 'bcdefghijklmnopqrstuvwxyzBCDEFGHIJKLMNOPQRSTUVWXYZ',
@@ -222,14 +245,15 @@ async fn mask(transaction: &Transaction<'_>, table: &Table, column: &Column) -> 
         table.sql
     );
     match transaction.query_opt(&statement, &[]).await.map_err(|error| table.judge(&error))? {
-        None => Ok(("a".repeat(column.longest.unwrap_or(12).min(12)), String::new())),
-        Some(row) => {
-            let [mask, least, most] = [0, 1, 2].map(|index| row.get::<_, Text>(index).0);
-            let shared = least.chars().zip(most.chars()).take_while(|(a, b)| a == b && !a.is_ascii_digit());
-            // A table of one row shares everything with itself: that is a person's value, not a prefix.
-            let shared = if least == most { String::new() } else { shared.map(|(a, _)| a).collect() };
-            Ok((mask, shared))
+        None => {
+            let mask = "a".repeat(column.longest.unwrap_or(12).min(12));
+            Ok(Mask { mask, least: Vec::new(), most: Vec::new() })
         }
+        Some(row) => Ok(Mask {
+            mask: text(&row, 0),
+            least: text(&row, 1).chars().collect(),
+            most: text(&row, 2).chars().collect(),
+        }),
     }
 }
 
@@ -241,5 +265,41 @@ fn unfillable(table: &Table, column: &Column) -> StoreError {
 }
 
 fn texts(row: &Row) -> Vec<String> {
-    (0..row.len()).map(|index| row.get::<_, Option<Text>>(index).map(|text| text.0).unwrap_or_default()).collect()
+    (0..row.len()).map(|index| text(row, index)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mask(mask: &str, least: &str, most: &str) -> Mask {
+        Mask { mask: mask.to_owned(), least: least.chars().collect(), most: most.chars().collect() }
+    }
+
+    #[test]
+    fn a_fresh_value_lies_among_those_that_exist() {
+        let found = mask("AA99999", "AG00010", "AG00470").value(0, || 255);
+        assert!(found.starts_with("AG00") && found[4..5] <= *"4", "{found}");
+        assert!(
+            mask("AA99999", "AG00010", "AG00470").value(40, || 7).starts_with("AG7"),
+            "further away, the letters stay"
+        );
+        assert_eq!(
+            mask("AA99", "AG17", "AG17").value(0, || 1),
+            "BB11",
+            "nothing is taken from a single person's value"
+        );
+        assert_eq!(mask("aaa", "", "").value(0, || 0), "aaa");
+    }
+
+    proptest! {
+        #[test]
+        fn a_fresh_value_keeps_the_mask(a in "[A-Z]{2}-[0-9]{6}é", b in "[A-Z]{2}-[0-9]{6}é", attempt in 0u32..50, byte: u8) {
+            let (least, most) = if a < b { (a, b) } else { (b, a) };
+            let found = mask("AA-999999é", &least, &most).value(attempt, || byte);
+            let places: String = found.chars().map(|c| match c { '0'..='9' => '9', 'A'..='Z' => 'A', c => c }).collect();
+            prop_assert_eq!(places, "AA-999999é");
+        }
+    }
 }

@@ -67,7 +67,7 @@ impl Identity {
     pub fn expressions(&self) -> Vec<String> {
         match self {
             Identity::Columns(columns) => columns.iter().map(|column| format!("t.{}::text", quoted(column))).collect(),
-            Identity::Digest => vec!["encode(sha256(convert_to(t::text, 'UTF8')), 'hex')".to_owned()],
+            Identity::Digest => vec!["encode(sha256(convert_to(t::text, getdatabaseencoding())), 'hex')".to_owned()],
         }
     }
 

@@ -14,6 +14,7 @@ mod withdrawal;
 
 use crate::{
     domain::{
+        placement::Planting,
         secret::Address,
         section::{Section, SectionError},
     },
@@ -84,6 +85,10 @@ impl Store for Postgres {
 
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
         reading::read(self, columns, visit).await
+    }
+
+    async fn as_shown(&self, plantings: &[Planting]) -> Result<Vec<Planting>, StoreError> {
+        planting::as_shown(self, plantings).await
     }
 
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {

@@ -34,8 +34,7 @@ pub async fn plant(store: &Postgres, plantings: &[NewPlanting]) -> Result<Vec<St
     let transaction = store.endpoint.begin(&mut client, false).await?;
     let table = Table::load(store, &transaction).await?;
     table.demand(&["SELECT", "INSERT"])?;
-    let rows = plantings.iter().map(row).collect::<Option<Vec<&Values>>>();
-    let rows = rows.ok_or_else(|| table.refused("a table takes rows, not documents".to_owned()))?;
+    let rows = rows_of(&table, plantings.iter().map(|new| &new.planting))?;
     let given = shown::by_column(&table, rows.iter().copied())?;
     let expected = shown::shown(&transaction, &table, &given).await?;
     check_free(&transaction, &table, plantings, &expected).await?;
@@ -53,11 +52,28 @@ pub async fn plant(store: &Postgres, plantings: &[NewPlanting]) -> Result<Vec<St
     Ok(keys.iter().map(|key| table.identity.locator(key)).collect())
 }
 
-fn row(planting: &NewPlanting) -> Option<&Values> {
-    match &planting.planting {
+/// See `Store::as_shown`.
+pub async fn as_shown(store: &Postgres, plantings: &[Planting]) -> Result<Vec<Planting>, StoreError> {
+    let mut client = store.endpoint.connect().await?;
+    let transaction = store.endpoint.begin(&mut client, true).await?;
+    let table = Table::load(store, &transaction).await?;
+    let rows = rows_of(&table, plantings.iter())?;
+    let given = shown::by_column(&table, rows.iter().copied())?;
+    let shown = shown::shown(&transaction, &table, &given).await?;
+    let row = |index: usize| {
+        let values = shown.iter().filter_map(|(name, values)| Some((name.clone(), values[index].clone()?)));
+        Planting::Row(values.collect())
+    };
+    Ok((0..plantings.len()).map(row).collect())
+}
+
+fn rows_of<'p>(table: &Table, plantings: impl Iterator<Item = &'p Planting>) -> Result<Vec<&'p Values>, StoreError> {
+    let row = |planting: &'p Planting| match planting {
         Planting::Row(values) => Some(values),
         Planting::Document { .. } => None,
-    }
+    };
+    let rows = plantings.map(row).collect::<Option<Vec<&Values>>>();
+    rows.ok_or_else(|| table.refused("a table takes rows, not documents".to_owned()))
 }
 
 /// No marker may stand in the table already, in whatever case, nor twice among the new ones.
@@ -77,8 +93,8 @@ async fn check_free(
             marked.iter().zip(&markers).filter(|(_, marker)| !seen.insert(marker.to_lowercase())).map(|(i, _)| *i),
         );
         let statement = format!(
-            "select i from unnest($1::text[]) with ordinality as u(v, i) where lower(v) in
-               (select lower(t.{0}::text) from {1} as t where t.{0} is not null)",
+            "select distinct u.i from unnest($1::text[]) with ordinality as u(v, i)
+               join {1} as t on lower(t.{0}::text) = lower(u.v)",
             quoted(name),
             table.sql
         );
@@ -167,7 +183,7 @@ async fn one(
     };
     let mut key = Vec::new();
     for index in 0..answer.len() {
-        key.push(answer.get::<_, Option<Text>>(index).map(|text| text.0).unwrap_or_default());
+        key.push(shown::text(&answer, index));
     }
     Ok(key)
 }

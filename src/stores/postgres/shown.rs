@@ -7,7 +7,7 @@ use crate::stores::{
 };
 use std::{collections::BTreeMap, error::Error};
 use tokio_postgres::{
-    Transaction,
+    Row, Transaction,
     types::{FromSql, Type},
 };
 
@@ -22,6 +22,16 @@ impl<'a> FromSql<'a> for Text {
     fn accepts(_: &Type) -> bool {
         true
     }
+}
+
+/// A text of a row, empty where it is null.
+pub fn text(row: &Row, index: usize) -> String {
+    row.get::<_, Option<Text>>(index).map(|text| text.0).unwrap_or_default()
+}
+
+/// An array of texts of a row.
+pub fn texts(row: &Row, index: usize) -> Vec<String> {
+    row.get::<_, Vec<Text>>(index).into_iter().map(|text| text.0).collect()
 }
 
 /// The values of each column, one a row in the order of the rows; none where a row does not give it.

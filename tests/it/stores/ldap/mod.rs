@@ -4,15 +4,13 @@ mod trouble;
 
 use crate::stores::{
     contract::{self, StoreUnderTest, canary},
-    postgres::{new, peer},
+    rows::{new, peer, refusal, unique_name},
 };
 use async_trait::async_trait;
 use ldap3::{Ldap, LdapConnAsync, Mod, Scope, dn_escape};
 use std::{
     collections::{BTreeMap, HashSet},
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Instant,
 };
 use telltale::{
     domain::{placement::Planting, section::Section},
@@ -31,14 +29,12 @@ pub struct Branch {
 impl Branch {
     /// Makes an empty one.
     pub async fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (connection, mut ldap) =
             LdapConnAsync::new(&peer("TELLTALE_TEST_LDAP_URL")).await.expect("the peer answers");
         tokio::spawn(connection.drive());
         let bound = ldap.simple_bind(&peer("TELLTALE_TEST_LDAP_BIND"), &peer("TELLTALE_TEST_LDAP_PASSWORD")).await;
         bound.and_then(|bound| bound.success()).expect("the bind");
-        let base = format!("ou=it{}x{number},{}", std::process::id(), peer("TELLTALE_TEST_LDAP_BASE"));
+        let base = format!("ou={},{}", unique_name(), peer("TELLTALE_TEST_LDAP_BASE"));
         let mut branch = Branch { base, ldap };
         branch.make().await;
         branch
@@ -212,14 +208,10 @@ async fn two_thousand_entries_are_one_planting_and_leave_the_ldif_as_it_was() {
     let store = house.fresh().await;
     let before = house.branch.slapcat(COUNTERS);
     let plantings: Vec<NewPlanting> = (0..2000).map(|number| house.planting(number)).collect();
-    let start = Instant::now();
     let locators = store.plant(&plantings).await.expect("planted");
-    let planted = start.elapsed();
     let found = contract::read(&*store, &["mail".to_owned()]).await;
     assert_eq!(found.len(), 2025, "more than one page");
-    let start = Instant::now();
     let removed = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
-    eprintln!("2000 entries: planted in {planted:?}, withdrawn in {:?}", start.elapsed());
     assert_eq!(removed.len(), 2000);
     assert_eq!(before, house.branch.slapcat(COUNTERS), "entryUUID and createTimestamp too");
 }
@@ -267,9 +259,9 @@ async fn what_is_needed_and_not_mapped_is_derived_or_named() {
     assert!(found[&locators[0]] == expected, "an attribute is read under the name that was asked for");
     assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn"), [canary(1)]);
 
-    let why = crate::stores::postgres::refusal(store.plant(&[new(1, &[("gn", "Léa")], &[])]).await);
+    let why = refusal(store.plant(&[new(1, &[("gn", "Léa")], &[])]).await);
     assert!(why.contains("sn") && why.contains("[stores.columns]") && !why.contains("Léa"), "{why}");
-    let why = crate::stores::postgres::refusal(branch.store("").plant(&[new(1, &[("sn", "x")], &[])]).await);
+    let why = refusal(branch.store("").plant(&[new(1, &[("sn", "x")], &[])]).await);
     assert!(why.contains("uid") && why.contains("rdn"), "{why}");
     assert_eq!(branch.count().await, 0);
 }

@@ -3,10 +3,16 @@
 use crate::stores::{
     contract,
     ldap::{Branch, COUNTERS},
-    postgres::{new, peer, refusal},
+    rows::{new, peer, refusal, retry},
 };
 use std::time::{Duration, Instant};
-use telltale::stores::store::{NewPlanting, StoreError};
+use telltale::{
+    domain::section::Section,
+    stores::{
+        self,
+        store::{NewPlanting, Placed, StoreError},
+    },
+};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 fn canaries(count: u32) -> Vec<NewPlanting> {
@@ -15,14 +21,6 @@ fn canaries(count: u32) -> Vec<NewPlanting> {
         new(number, &[("uid", &uid), ("sn", "Martin"), ("mail", &mail)], &["uid", "mail"])
     };
     (0..count).map(one).collect()
-}
-
-fn retry<T>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Retry(message)) => message,
-        Err(other) => panic!("to be tried again, not {other:?}"),
-        Ok(_) => panic!("to be tried again, not done"),
-    }
 }
 
 #[tokio::test]
@@ -147,6 +145,30 @@ async fn a_connection_cut_in_the_middle_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_killed_planting_left_is_shown_and_can_be_withdrawn() {
+    let mut branch = Branch::new().await;
+    branch.person("someone", 1).await;
+    let before = branch.slapcat(COUNTERS);
+    let (store, plantings) = (branch.store(""), canaries(2000));
+    let mut killed = Box::pin(store.plant(&plantings));
+    while branch.count().await < 20 {
+        assert!(tokio::time::timeout(Duration::from_millis(5), &mut killed).await.is_err(), "still planting");
+    }
+    drop(killed);
+    let found = contract::read(&*store, &[]).await;
+    assert!((20..2001).contains(&found.len()), "{} entries", found.len());
+    let left: Vec<Placed> = found
+        .iter()
+        .flat_map(|(locator, row)| {
+            let ours = plantings.iter().find(|one| contract::holds(row, &one.planting))?;
+            contract::placed(std::slice::from_ref(ours), std::slice::from_ref(locator)).pop()
+        })
+        .collect();
+    assert_eq!(store.withdraw(&left).await.expect("withdrawn").len(), found.len() - 1);
+    assert_eq!(before, branch.slapcat(COUNTERS));
+}
+
+#[tokio::test]
 async fn other_writers_meanwhile_neither_disturb_nor_are_disturbed() {
     let mut branch = Branch::new().await;
     let store = branch.store("guard = { query = \"(employeeType=paid)\" }");
@@ -187,4 +209,27 @@ async fn withdrawing_takes_nothing_that_is_not_ours() {
     branch.delete(&format!("ou=below,{}", locators[2])).await;
     assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 3);
     assert_eq!(branch.count().await, 0);
+}
+
+#[test]
+fn a_wrong_key_is_named_before_anything_is_reached() {
+    let cases = [
+        ("filters = \"x\"", "filters", "filter"),
+        ("url = \"http://h\"", "url", "ldaps://"),
+        ("url = \"ldaps://h\"\nstarttls = true", "starttls", "ldaps://"),
+        ("filter = \"(uid=\"", "filter", "(objectClass=person)"),
+        ("guard = { query = \"select 1\" }", "guard.query", "LDAP filter"),
+        ("object_classes = []", "object_classes", "inetOrgPerson"),
+        ("bind = \"cn=admin\"", "password", "bind"),
+        ("bind = \"cn=admin\"\npassword = \"word\"", "password", "secret"),
+    ];
+    for (keys, key, named) in cases {
+        let mut all: toml::Table = keys.parse().expect("TOML");
+        all.entry("url").or_insert("ldap://h".into());
+        all.entry("base").or_insert("dc=example".into());
+        let section = Section { name: "directory".into(), keys: all, folder: ".".into() };
+        let entry = stores::ALL.iter().find(|entry| entry.kind == "ldap").expect("ldap is listed");
+        let error = (entry.build)(&section).err().unwrap_or_else(|| panic!("{keys} is refused"));
+        assert!(error.to_string().contains(key) && error.message.contains(named), "{keys}: {error}");
+    }
 }

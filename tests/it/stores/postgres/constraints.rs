@@ -2,9 +2,16 @@
 
 use crate::stores::{
     contract,
-    postgres::{Database, new, refusal},
+    postgres::Database,
+    rows::{new, refusal},
 };
-use telltale::stores::store::{NewPlanting, StoreError};
+use telltale::{
+    domain::placement::Planting,
+    stores::store::{NewPlanting, StoreError},
+};
+
+/// A table, what is planted there beside the marker, and what the refusal names.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
 
 fn canaries(count: u32) -> Vec<NewPlanting> {
     (1..=count).map(|number| new(number, &[("email", &format!("c{number}@a.example.org"))], &["email"])).collect()
@@ -84,7 +91,7 @@ async fn a_constraint_that_cannot_be_met_is_named_and_no_value_is() {
                 execute function keep()",
         )
         .await;
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    let cases: &[Case] = &[
         ("a", &[("pay", "12")], &["a_pay_check", "pay > 1500", "[stores.constants]"]),
         ("b", &[("post", "maire")], &["b_post_fkey", "post"]),
         ("c", &[("first", "Jeanne"), ("last", "Petit")], &["c_first_last_key", "first, last"]),
@@ -160,5 +167,55 @@ async fn a_value_is_compared_as_its_column_shows_it() {
     }
     let planting = [new(2, &[("email", "c@a.example.org"), ("pay", "12.5"), ("iban", "FR77 ")], &["email", "iban"])];
     let locators = store.plant(&planting).await.expect("planted");
+    let shown = store.as_shown(&[planting[0].planting.clone()]).await.expect("shown");
+    assert!(contract::read(&*store, &[]).await.values().any(|found| contract::holds(found, &shown[0])));
+    let Planting::Row(shown) = &shown[0] else { panic!("a row") };
+    assert_eq!((shown["pay"].as_str(), shown["iban"].as_str(), shown.len()), ("12.50", "FR77", 3));
     assert_eq!(store.withdraw(&contract::placed(&planting, &locators)).await.expect("withdrawn").len(), 1);
+}
+
+#[tokio::test]
+async fn views_partitions_and_whole_pages_are_tables_like_others() {
+    let database = Database::new().await;
+    database
+        .run("create table year (email text not null, born int not null, primary key (email, born)) partition by range (born);
+              create table old partition of year for values from (1900) to (1980);
+              create table new partition of year for values from (1980) to (2010);
+              insert into year select 'p' || n || '@example.org', 1950 + n % 50 from generate_series(1, 3000) n;
+              create view young as select * from year where born >= 1990 with check option")
+        .await;
+    let before = database.dump();
+    for table in ["year", "young"] {
+        let store = database.store(table, "columns = { work_email = \"email\" }");
+        let rows = database.number(&format!("select count(*) from {table}")).await as u64;
+        assert_eq!(store.profile().await.expect("profiled").rows, rows);
+        assert_eq!(contract::read(&*store, &[]).await.len() as u64, rows);
+        let row = |number, born| [new(number, &[("email", "c@a.example.org"), ("born", born)], &["email"])];
+        let locators = store.plant(&row(1, "1995")).await.expect("planted");
+        let placed = contract::placed(&row(1, "1995"), &locators);
+        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 1);
+        refusal(store.plant(&row(2, "2020")).await);
+    }
+    assert_eq!(before, database.dump());
+}
+
+#[tokio::test]
+async fn a_database_in_another_encoding_is_read_and_kept() {
+    for (encoding, bytes) in [("LATIN1", "'Zo' || chr(235)"), ("SQL_ASCII", "convert_from('\\x5a6feb', 'SQL_ASCII')")] {
+        let database = Database::encoded(encoding).await;
+        database.run("create table staff (email text, name text)").await;
+        database.run(&format!("insert into staff values ('p@example.org', {bytes}), ('q@example.org', 'x')")).await;
+        let store = database.store("staff", "");
+        assert_eq!(contract::read(&*store, &[]).await.len(), 2);
+        let plantings = [new(1, &[("email", "c@a.example.org"), ("name", "Zo\u{e9}")], &["email"])];
+        let locators = store.plant(&plantings).await.expect("planted");
+        let placed = contract::placed(&plantings, &locators);
+        assert!(contract::holds(&contract::read(&*store, &[]).await[&locators[0]], &plantings[0].planting));
+        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 1);
+        if encoding == "LATIN1" {
+            let why =
+                refusal(store.plant(&[new(2, &[("email", "d@a.example.org"), ("name", "王")], &["email"])]).await);
+            assert!(why.contains("name") && !why.contains('王'), "{why}");
+        }
+    }
 }

@@ -3,27 +3,20 @@
 mod constraints;
 mod trouble;
 
-use crate::stores::contract::{self, StoreUnderTest, canary};
-use async_trait::async_trait;
-use std::{
-    collections::BTreeMap,
-    process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+use crate::stores::{
+    contract::{self, StoreUnderTest, canary},
+    rows::{new, peer, unique_name},
 };
+use async_trait::async_trait;
+use std::{collections::BTreeMap, process::Command};
 use telltale::{
     domain::{placement::Planting, section::Section},
     stores::{
         self,
-        store::{NewPlanting, Placed, Store, StoreError},
+        store::{NewPlanting, Placed, Store},
     },
 };
 use tokio_postgres::{Client, NoTls};
-
-/// What a test needs of the peer; fails where it does not run.
-pub fn peer(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with tests/run, which starts the peers"))
-}
 
 /// A database made for one test.
 pub struct Database {
@@ -34,10 +27,15 @@ pub struct Database {
 impl Database {
     /// Makes an empty one.
     pub async fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        Self::encoded("UTF8").await
+    }
+
+    /// Makes an empty one that keeps text in this encoding.
+    pub async fn encoded(encoding: &str) -> Self {
         let admin = peer("TELLTALE_TEST_POSTGRES_URL");
-        let name = format!("it_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        connect(&admin).await.batch_execute(&format!("create database {name}")).await.expect("create database");
+        let name = unique_name();
+        let made = format!("create database {name} encoding '{encoding}' locale 'C' template template0");
+        connect(&admin).await.batch_execute(&made).await.expect("create database");
         let url = admin.replace("/postgres?", &format!("/{name}?"));
         Database { client: connect(&url).await, url }
     }
@@ -93,24 +91,6 @@ pub fn store(url: &str, table: &str, keys: &str) -> Box<dyn Store> {
     let section = Section { name: "payroll".into(), keys: section, folder: ".".into() };
     let entry = stores::ALL.iter().find(|entry| entry.kind == "postgres").expect("postgres is listed");
     (entry.build)(&section).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// A planting of these columns.
-pub fn new(number: u32, values: &[(&str, &str)], markers: &[&str]) -> NewPlanting {
-    NewPlanting {
-        canary: canary(number),
-        planting: Planting::Row(values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()),
-        marker_columns: markers.iter().map(|name| name.to_string()).collect(),
-    }
-}
-
-/// The message of a refusal.
-pub fn refusal<T>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Refused(message)) => message,
-        Err(other) => panic!("refused, not {other:?}"),
-        Ok(_) => panic!("refused, not done"),
-    }
 }
 
 const SCHEMA: &str = "drop schema if exists hr cascade; create schema hr;
@@ -231,13 +211,9 @@ async fn two_thousand_rows_are_one_planting() {
     let store = house.fresh().await;
     let before = house.dump().await;
     let plantings: Vec<NewPlanting> = (0..2000).map(|number| house.planting(number)).collect();
-    let start = std::time::Instant::now();
     let locators = store.plant(&plantings).await.expect("planted");
-    let planted = start.elapsed();
     assert_eq!(house.database.number("select count(*) from hr.employees").await, 2040);
-    let start = std::time::Instant::now();
     let removed = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
-    eprintln!("2000 rows: planted in {planted:?}, withdrawn in {:?}", start.elapsed());
     assert_eq!(removed.len(), 2000);
     assert_eq!(before, house.dump().await);
 }

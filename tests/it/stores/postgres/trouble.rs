@@ -2,22 +2,21 @@
 
 use crate::stores::{
     contract,
-    postgres::{Database, new, peer, refusal, store},
+    postgres::{Database, store},
+    rows::{new, peer, refusal, retry, unique_name},
 };
 use std::time::{Duration, Instant};
-use telltale::stores::store::StoreError;
+use telltale::{
+    domain::section::Section,
+    stores::{
+        self,
+        store::{Store, StoreError},
+    },
+};
 use tokio::io::AsyncWriteExt;
 
 const TABLE: &str = "create table staff (id serial primary key, email text not null unique, name text);
     insert into staff (email, name) select 'p' || n || '@example.org', 'x' from generate_series(1, 30) n";
-
-fn retry<T>(outcome: Result<T, StoreError>) -> String {
-    match outcome {
-        Err(StoreError::Retry(message)) => message,
-        Err(other) => panic!("to be tried again, not {other:?}"),
-        Ok(_) => panic!("to be tried again, not done"),
-    }
-}
 
 #[tokio::test]
 async fn an_unreachable_or_silent_server_is_to_be_tried_again() {
@@ -61,14 +60,17 @@ async fn a_wrong_password_database_table_or_column_is_named() {
     assert!(database.store("STAFF", "").profile().await.is_ok(), "a name is folded as SQL folds it");
 }
 
+fn store_of(database: &Database, user: &str, table: &str) -> Box<dyn Store> {
+    store(&database.as_user(user, "word"), table, "")
+}
+
 #[tokio::test]
 async fn a_missing_right_is_named_with_the_grant_that_mends_it() {
     let database = Database::new().await;
-    let user =
-        format!("hr_{}", database.url.split("/it_").nth(1).and_then(|rest| rest.split('?').next()).expect("a name"));
+    let user = format!("hr_{}", unique_name());
     database.run(TABLE).await;
     database.run(&format!("create role {user} login password 'word'; grant select on staff to {user}")).await;
-    let store = store(&database.as_user(&user, "word"), "staff", "");
+    let store = store_of(&database, &user, "staff");
     let why = refusal(store.profile().await);
     for grant in ["GRANT INSERT ON staff", "GRANT DELETE ON staff", "GRANT USAGE ON SEQUENCE staff_id_seq"] {
         assert!(why.contains(grant), "{why}");
@@ -80,6 +82,17 @@ async fn a_missing_right_is_named_with_the_grant_that_mends_it() {
     let placed = contract::placed(&planting, &locators);
     let why = refusal(store.withdraw(&placed).await);
     assert!(why.contains("GRANT DELETE") && !why.contains("INSERT"), "{why}");
+
+    database
+        .run(&format!(
+            "create table teams (id int primary key); insert into teams values (1);
+             create table members (email text primary key, team int not null references teams);
+             grant select, insert, delete on members to {user}"
+        ))
+        .await;
+    let members = store_of(&database, &user, "members");
+    let why = refusal(members.plant(&planting).await);
+    assert!(why.contains("permission denied for table teams"), "{why}");
 
     database.run(&format!("grant delete on staff to {user}; alter table staff enable row level security")).await;
     let other = [new(2, &[("email", "d@a.example.org")], &["email"])];
@@ -161,6 +174,31 @@ async fn other_writers_meanwhile_neither_disturb_nor_are_disturbed() {
 }
 
 #[tokio::test]
+async fn a_row_that_somebody_else_is_writing_is_to_be_tried_again() {
+    let database = Database::new().await;
+    database.run(TABLE).await;
+    let store = database.store("staff", "");
+    let planting = [new(1, &[("email", "c@a.example.org")], &["email"])];
+    let placed = contract::placed(&planting, &store.plant(&planting).await.expect("planted"));
+    database.run("begin; update staff set name = 'y' where email = 'c@a.example.org'").await;
+    let busy = tokio::spawn(async move { (store.withdraw(&placed).await, store, placed) });
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let start = Instant::now();
+    while database.number(waiting).await == 0 {
+        assert!(start.elapsed() < Duration::from_secs(15), "the withdrawal waits for the lock");
+        // Within a transaction the view stands still.
+        database.run("select pg_stat_clear_snapshot()").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    database.run("commit").await;
+    let (outcome, store, placed) = busy.await.expect("no panic");
+    assert!(retry(outcome).contains("40001"));
+    assert_eq!(database.number("select count(*) from staff").await, 31, "nothing was taken out");
+    assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 1);
+}
+
+#[tokio::test]
 async fn withdrawing_takes_nothing_that_is_not_ours() {
     let database = Database::new().await;
     database.run(TABLE).await;
@@ -203,5 +241,28 @@ async fn a_guard_that_does_not_run_is_named() {
         let why = refusal(database.store("staff", &keys).plant(&planting).await);
         assert!(why.contains("[stores.guard]"), "{query}: {why}");
         assert_eq!(database.number("select count(*) from staff").await, 30, "{query}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_before_anything_is_reached() {
+    let cases = [
+        ("tabel = \"x\"", "tabel", "table"),
+        ("columns = { nickname = \"x\" }", "columns", "nickname"),
+        ("constants = { status = 3 }", "constants", "string"),
+        ("guard = { sql = \"x\" }", "guard", "query"),
+        ("url = \"postgres://hr:word@h/d\"", "url", "secret"),
+        ("url = \"mysql://h/d\"", "url", "postgres://"),
+        ("table = \"a.b.c\"", "table", "hr.employees"),
+    ];
+    for (keys, key, named) in cases {
+        let mut all: toml::Table = keys.parse().expect("TOML");
+        all.entry("table").or_insert("staff".into());
+        all.entry("url").or_insert("postgres://h/d".into());
+        let section = Section { name: "payroll".into(), keys: all, folder: ".".into() };
+        let entry = stores::ALL.iter().find(|entry| entry.kind == "postgres").expect("postgres is listed");
+        let error = (entry.build)(&section).err().unwrap_or_else(|| panic!("{keys} is refused"));
+        assert!(error.key.contains(key) && error.message.contains(named), "{keys}: {error}");
+        assert!(!error.message.contains("word@"), "{error}");
     }
 }
