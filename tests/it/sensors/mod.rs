@@ -3,5 +3,6 @@
 mod beacon;
 mod mail_clients;
 mod observer;
+mod paste;
 mod portal;
 mod smtp;
