@@ -3,6 +3,7 @@
 pub mod beacon;
 pub mod credentials;
 pub mod listener;
+pub mod logins;
 pub mod pages;
 pub mod paste;
 pub mod portal;
