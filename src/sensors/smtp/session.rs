@@ -18,7 +18,7 @@ use crate::{
         },
     },
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Error, Request};
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 const RECIPIENTS: usize = 100;
 const ERRORS: usize = 20;
+const REPORTS: usize = 10;
 // How many times the greatest mail a client may send before it is cut off instead of answered at the end.
 const PATIENCE: usize = 20;
 const DATA_TIME: Duration = Duration::from_secs(10 * 60);
@@ -338,7 +339,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             )
             .into_bytes(),
         };
-        if self.observe(vec![touch]).await {
+        if self.observe(std::iter::once(touch)).await {
             self.wrong("535 5.7.8 authentication failed");
         } else {
             self.wire.say("451 4.3.0 cannot authenticate now, try again later");
@@ -352,9 +353,10 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         Ok(String::from_utf8_lossy(&line).trim().to_owned())
     }
 
-    async fn observe(&self, touches: Vec<Touch>) -> bool {
-        let reports = join_all(touches.into_iter().map(|touch| self.reporter.observe(touch))).await;
-        let durable = reports.iter().all(Result::is_ok);
+    async fn observe(&self, touches: impl Iterator<Item = Touch> + Send) -> bool {
+        // Each holds a copy of the evidence: a few at a time.
+        let reports = stream::iter(touches).map(|touch| self.reporter.observe(touch)).buffer_unordered(REPORTS);
+        let durable = reports.all(|report| std::future::ready(report.is_ok())).await;
         if !durable {
             self.refuse("not_durable");
         }

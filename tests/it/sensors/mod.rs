@@ -1,6 +1,7 @@
 //! Tests of `sensors` through its public face.
 
 mod beacon;
+mod listener;
 mod mail_clients;
 mod observer;
 mod paste;
