@@ -7,3 +7,4 @@ mod observer;
 mod paste;
 mod portal;
 mod smtp;
+mod smtp_noise;
