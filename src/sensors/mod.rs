@@ -3,7 +3,9 @@
 pub mod beacon;
 pub mod credentials;
 pub mod listener;
+pub mod logins;
 pub mod pages;
+pub mod paste;
 pub mod portal;
 pub mod request;
 pub mod sensor;
@@ -12,4 +14,4 @@ pub mod smtp;
 use sensor::Entry;
 
 /// Every kind of sensor.
-pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY];
+pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY, paste::ENTRY];

@@ -22,27 +22,30 @@ pub struct Envelope {
 impl Envelope {
     /// One touch a recipient. `text` is what stands in the mail, `raw` what was received. The text goes with the first
     /// only: what stands in one mail was seen once, however many it was sent to.
-    pub fn touches(&self, sensor: &str, peer: Peer, mut text: Vec<u8>, raw: &[u8]) -> Vec<Touch> {
+    pub fn touches<'mail>(
+        &'mail self,
+        sensor: &'mail str,
+        peer: Peer,
+        mut text: Vec<u8>,
+        raw: &'mail [u8],
+    ) -> impl Iterator<Item = Touch> + Send + 'mail {
         let sender = self.sender.as_deref().unwrap_or_default();
-        self.recipients
-            .iter()
-            .map(|recipient| {
-                let mut evidence = format!("MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\n\r\n").into_bytes();
-                let room = EVIDENCE_LIMIT.saturating_sub(evidence.len());
-                evidence.extend_from_slice(&raw[..raw.len().min(room)]);
-                Touch {
-                    sensor: sensor.to_owned(),
-                    reporter: peer.socket.ip().to_string(),
-                    class: Class::Mail,
-                    at: Timestamp::now(),
-                    source_ip: Some(peer.source),
-                    service: "smtp".into(),
-                    presented: vec![Presented { hint: Some(MarkerKind::WorkEmail), value: bounded(recipient) }],
-                    text: std::mem::take(&mut text),
-                    evidence,
-                }
-            })
-            .collect()
+        self.recipients.iter().map(move |recipient| {
+            let mut evidence = format!("MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\n\r\n").into_bytes();
+            let room = EVIDENCE_LIMIT.saturating_sub(evidence.len());
+            evidence.extend_from_slice(&raw[..raw.len().min(room)]);
+            Touch {
+                sensor: sensor.to_owned(),
+                reporter: peer.socket.ip().to_string(),
+                class: Class::Mail,
+                at: Timestamp::now(),
+                source_ip: Some(peer.source),
+                service: "smtp".into(),
+                presented: vec![Presented { hint: Some(MarkerKind::WorkEmail), value: bounded(recipient) }],
+                text: std::mem::take(&mut text),
+                evidence,
+            }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod data;
 pub mod envelope;
+pub mod kept;
 pub mod session;
 pub mod text;
 pub mod wire;

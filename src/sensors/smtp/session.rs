@@ -6,31 +6,32 @@ use crate::{
     sensors::{
         credentials::{self, Credentials},
         listener::Peer,
+        request::EVIDENCE_LIMIT,
         sensor::Reporter,
         smtp::{
-            CHUNK, Rules,
+            Rules,
             data::DataReader,
             envelope::{Envelope, is_ours},
+            kept::Kept,
             text,
             wire::{Broken, Wire},
         },
     },
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Error, Request};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 const RECIPIENTS: usize = 100;
 const ERRORS: usize = 20;
-// Raw bytes of one mail that are kept to be read; encodings make text longer, so this is more than the text's limit.
-const KEPT: usize = 2 * 1024 * 1024;
+const REPORTS: usize = 10;
 // How many times the greatest mail a client may send before it is cut off instead of answered at the end.
 const PATIENCE: usize = 20;
 const DATA_TIME: Duration = Duration::from_secs(10 * 60);
@@ -245,16 +246,15 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
     async fn data(&mut self) -> Result<Next, Broken> {
         self.wire.say("354 end data with <CR><LF>.<CR><LF>");
         let mut reader = DataReader::default();
-        let mut kept = Kept { bytes: Vec::new(), chunks: Vec::new(), full: false };
+        let mut kept = Kept::new(self.memory.clone());
         let mut size = 0;
         let patience = self.rules.max_size.saturating_mul(PATIENCE);
         let started = tokio::time::Instant::now();
         loop {
-            let memory = &self.memory;
             let (read, ended) = self
                 .wire
                 .some(|bytes| {
-                    let end = reader.read(bytes, |byte| kept.keep(byte, memory));
+                    let end = reader.read(bytes, |byte| kept.keep(byte));
                     (end.unwrap_or(bytes.len()), (end.unwrap_or(bytes.len()), end.is_some()))
                 })
                 .await?;
@@ -274,12 +274,15 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             self.report_unsent().await;
             return Ok(Next::Go);
         }
-        if kept.full {
+        if kept.is_short() {
             self.refuse("body_not_kept");
         }
         let envelope = std::mem::take(&mut self.envelope);
-        let evidence = kept.bytes[..kept.bytes.len().min(CHUNK)].to_vec();
-        let text = text::decode(std::mem::take(&mut kept.bytes)).await;
+        let evidence = kept.first(EVIDENCE_LIMIT);
+        let text = text::decode(kept.take()).await.unwrap_or_else(|| {
+            self.refuse("unreadable_mail");
+            evidence.clone()
+        });
         let touches = envelope.touches(&self.rules.sensor, self.peer, text, &evidence);
         let durable = self.observe(touches).await;
         self.wire.say(if durable { "250 2.0.0 queued" } else { "451 4.3.0 cannot take mail now, try again later" });
@@ -336,7 +339,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             )
             .into_bytes(),
         };
-        if self.observe(vec![touch]).await {
+        if self.observe(std::iter::once(touch)).await {
             self.wrong("535 5.7.8 authentication failed");
         } else {
             self.wire.say("451 4.3.0 cannot authenticate now, try again later");
@@ -350,9 +353,10 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         Ok(String::from_utf8_lossy(&line).trim().to_owned())
     }
 
-    async fn observe(&self, touches: Vec<Touch>) -> bool {
-        let reports = join_all(touches.into_iter().map(|touch| self.reporter.observe(touch))).await;
-        let durable = reports.iter().all(Result::is_ok);
+    async fn observe(&self, touches: impl Iterator<Item = Touch> + Send) -> bool {
+        // Each holds a copy of the evidence: a few at a time.
+        let reports = stream::iter(touches).map(|touch| self.reporter.observe(touch)).buffer_unordered(REPORTS);
+        let durable = reports.all(|report| std::future::ready(report.is_ok())).await;
         if !durable {
             self.refuse("not_durable");
         }
@@ -374,32 +378,5 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
 
     fn refuse(&self, reason: &'static str) {
         self.reporter.refused(&self.rules.sensor, reason);
-    }
-}
-
-struct Kept {
-    bytes: Vec<u8>,
-    chunks: Vec<OwnedSemaphorePermit>,
-    full: bool,
-}
-
-impl Kept {
-    fn keep(&mut self, byte: u8, memory: &Arc<Semaphore>) {
-        if self.full || self.bytes.len() >= KEPT {
-            return;
-        }
-        if self.bytes.len() == self.chunks.len() * CHUNK {
-            match memory.clone().try_acquire_owned() {
-                Ok(chunk) => {
-                    self.chunks.push(chunk);
-                    self.bytes.reserve_exact(CHUNK);
-                }
-                Err(_) => {
-                    self.full = true;
-                    return;
-                }
-            }
-        }
-        self.bytes.push(byte);
     }
 }

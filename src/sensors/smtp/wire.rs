@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// The longest command line; AUTH has the longest that are legitimate (RFC 4954).
 pub const LINE_LIMIT: usize = 12 * 1024;
 const SKIP_LIMIT: usize = 1024 * 1024;
+// Room for one read: little while a client may be idle, more while a mail flows.
+const COMMANDS: usize = 4 * 1024;
+const MAIL: usize = 32 * 1024;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +84,9 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         }
     }
 
-    async fn fill(&mut self) -> Result<(), Broken> {
+    async fn fill(&mut self, room: usize) -> Result<(), Broken> {
         self.flush().await?;
+        self.input.reserve(room);
         let stop = self.stop.clone();
         let reading = timeout(self.pause, self.stream.read_buf(&mut self.input));
         match stop.run_until_cancelled(reading).await {
@@ -122,17 +126,20 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
                     return Err(Broken::Endless);
                 }
             }
-            self.fill().await?;
+            self.fill(COMMANDS).await?;
         }
     }
 
     /// Whatever comes next, at least one byte; `take` answers how much of it to remove.
     pub async fn some<T>(&mut self, take: impl FnOnce(&[u8]) -> (usize, T)) -> Result<T, Broken> {
         if self.input.is_empty() {
-            self.fill().await?;
+            self.fill(MAIL).await?;
         }
         let (taken, answer) = take(&self.input);
         self.input.drain(..taken);
+        if self.input.is_empty() {
+            self.input.shrink_to(MAIL);
+        }
         Ok(answer)
     }
 }

@@ -1,7 +1,10 @@
 //! Tests of `sensors` through its public face.
 
 mod beacon;
+mod listener;
 mod mail_clients;
 mod observer;
+mod paste;
 mod portal;
 mod smtp;
+mod smtp_noise;

@@ -176,6 +176,24 @@ async fn a_mail_is_acknowledged_only_when_it_is_durable() {
 }
 
 #[tokio::test]
+async fn a_mail_to_a_hundred_is_a_hundred_touches() {
+    let smtp = Watching::start("smtp", KEYS).await;
+    let mut client = Client::connect(smtp.address()).await;
+    client.say("EHLO c").await;
+    client.say("MAIL FROM:<a@example.net>").await;
+    for number in 0..100 {
+        assert!(client.say(&format!("RCPT TO:<a{number}@courriel.example.org>")).await.starts_with("250 "));
+    }
+    assert!(client.say("RCPT TO:<A1@courriel.example.org>").await.starts_with("452 "));
+    assert!(client.say("DATA").await.starts_with("354 "));
+    assert_eq!(client.say(&format!("{}\r\n.", "body ".repeat(20_000))).await, "250 2.0.0 queued");
+    let touches = smtp.recorder.touches();
+    assert_eq!(touches.len(), 100);
+    assert!(touches.iter().all(|touch| touch.evidence.len() == 64 * 1024));
+    assert_eq!(touches.iter().filter(|touch| !touch.text.is_empty()).count(), 1);
+}
+
+#[tokio::test]
 async fn a_login_is_reported_and_fails() {
     let smtp = Watching::start("smtp", KEYS).await;
     let mut client = Client::connect(smtp.address()).await;

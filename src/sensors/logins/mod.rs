@@ -1,0 +1,149 @@
+//! Reads the login events that other systems send: our own shape, and those of common identity systems, recognised by
+//! their own fields. It listens nowhere: the API receives them. A refusal says why, and never a value.
+
+pub mod shapes;
+
+use crate::{
+    domain::sighting::{Class, Touch},
+    sensors::{
+        credentials::Credentials,
+        request::{EVIDENCE_LIMIT, bounded},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use shapes::{Shape, Wrong};
+use std::net::{IpAddr, SocketAddr};
+
+/// The sensor's name in its touches.
+pub const SENSOR: &str = "logins";
+// A sender's clock may be wrong by so much; what is later still has happened now.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a body held.
+#[derive(Default)]
+pub struct Parsed {
+    /// One a login event, in order.
+    pub touches: Vec<Touch>,
+    /// What was no login event.
+    pub refused: Vec<Refused>,
+}
+
+/// A line that is no login event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Line of the body, from 1; of an array, the place of the element.
+    pub line: u64,
+    /// What was expected; never a value.
+    pub why: &'static str,
+}
+
+/// Reads one JSON object, an array of such, or NDJSON. `reporter` vouches for them: the API token's id.
+pub fn parse(body: &[u8], reporter: &str, now: Timestamp) -> Parsed {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut parsed = Parsed::default();
+    let mut take = |line: u64, bytes: &[u8], event: Result<Value, &'static str>| match event
+        .and_then(|event| touch(&event, bytes, reporter, now))
+    {
+        Ok(touch) => parsed.touches.push(touch),
+        Err(why) => parsed.refused.push(Refused { line, why }),
+    };
+    let first_line = body.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
+    let by_lines = first_line.is_none_or(|line| line.len() == body.len() || json(line).is_ok());
+    match if by_lines { Err("") } else { json(body) } {
+        Ok(Value::Array(events)) => {
+            for (place, event) in (1..).zip(events) {
+                let bytes = event.to_string();
+                take(place, bytes.as_bytes(), Ok(event));
+            }
+        }
+        Ok(event) => take(1, body.trim_ascii(), Ok(event)),
+        Err(_) => {
+            for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
+                let line = line.trim_ascii();
+                if line.is_empty() {
+                    continue;
+                }
+                match json(line) {
+                    Ok(Value::Array(events)) => {
+                        for event in events {
+                            let bytes = event.to_string();
+                            take(number, bytes.as_bytes(), Ok(event));
+                        }
+                    }
+                    event => take(number, line, event),
+                }
+            }
+        }
+    }
+    parsed
+}
+
+fn json(bytes: &[u8]) -> Result<Value, &'static str> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err("expected UTF-8");
+    }
+    serde_json::from_slice(bytes).map_err(|_| "expected a JSON object")
+}
+
+fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<Touch, &'static str> {
+    if !event.is_object() {
+        return Err("expected a JSON object");
+    }
+    let shape = Shape::of(event)?;
+    let username = shape.text(event, shape.username).ok_or(shape.missing)?;
+    if shape.outcome(event).is_none() {
+        return Err(shape.without_outcome);
+    }
+    let source_ip = match shape.text(event, shape.source_ip).as_deref().map(str::trim) {
+        // Windows writes a dash for a login on the machine itself.
+        None | Some("" | "-") => None,
+        Some(text) => Some(address(text).ok_or("source address: expected an IPv4 or IPv6 address")?),
+    };
+    let at = match shape.first(event, shape.at) {
+        None | Some(Value::Null) => now,
+        Some(value) => instant(value).ok_or(Wrong::TIME)?,
+    };
+    let at = if at > now.saturating_add(CLOCK_ERROR).unwrap_or(now) { now } else { at };
+    let password = match shape.first(event, shape.password) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(password)) => Some(password.clone()),
+        Some(_) => return Err("password: expected text"),
+    };
+    let service = shape.text(event, shape.service).filter(|text| !text.trim().is_empty());
+    let service = service.unwrap_or_else(|| shape.name.to_owned());
+    Ok(Touch {
+        sensor: SENSOR.into(),
+        reporter: reporter.into(),
+        class: Class::Login,
+        at,
+        source_ip,
+        service: bounded(&service.replace(char::is_control, " ")),
+        presented: Credentials { username, password }.presented(),
+        text: Vec::new(),
+        evidence: bytes[..bytes.len().min(EVIDENCE_LIMIT)].to_vec(),
+    })
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let address = text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()?;
+    Some(address.to_canonical())
+}
+
+// Numbers are seconds since 1970, or milliseconds where seconds would lie beyond the year 5000.
+fn instant(value: &Value) -> Option<Timestamp> {
+    const YEAR_5000: i64 = 95_617_584_000;
+    let number = |number: i64| match number {
+        seconds @ 0..YEAR_5000 => Timestamp::from_second(seconds).ok(),
+        millis => Timestamp::from_millisecond(millis).ok(),
+    };
+    match value {
+        Value::Number(given) => given.as_i64().or_else(|| given.as_f64().map(|float| float as i64)).and_then(number),
+        Value::String(text) => text.trim().parse().ok().or_else(|| text.trim().parse().ok().and_then(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
