@@ -1,8 +1,11 @@
 //! What every sink does: one attempt to deliver one alert. When to try again is decided by `flow::notify`.
 
-use crate::domain::{
-    alert::Alert,
-    section::{Section, SectionError},
+use crate::{
+    domain::{
+        alert::Alert,
+        section::{Section, SectionError},
+    },
+    sinks::shape::options::Options,
 };
 use async_trait::async_trait;
 use std::time::Duration;
@@ -45,4 +48,9 @@ pub trait Sink: Send + Sync {
 
     /// Whether the receiver can be reached, sending nothing: for `check`. The error says what, where and how to mend it.
     async fn probe(&self) -> anyhow::Result<()>;
+
+    /// The keys that every sink takes: `flow::notify` reads `then` and `reveal` here.
+    fn options(&self) -> &Options {
+        const { &Options::NONE }
+    }
 }

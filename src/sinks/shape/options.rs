@@ -1,0 +1,86 @@
+//! The keys that every sink takes beside its own. They are read apart, so that each sink's own struct still denies
+//! unknown keys.
+
+use crate::domain::section::{Section, SectionError};
+use ipnet::IpNet;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::path::Path;
+
+/// `reveal`, `then` and `allow_private` of a sink's section.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Whether this sink may be given markers' values.
+    pub reveal: bool,
+    /// The name of the sink that takes over while this one fails.
+    pub then: Option<String>,
+    /// Networks that are not the Internet and that receivers may be in.
+    pub allow_private: Vec<IpNet>,
+}
+
+impl Options {
+    /// What holds where nothing is said.
+    pub const NONE: Options = Options { reveal: false, then: None, allow_private: Vec::new() };
+
+    const KEYS: [&str; 3] = ["reveal", "then", "allow_private"];
+}
+
+/// Reads a sink's section into the options of all sinks, and the struct of its own.
+pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(Options, T), SectionError> {
+    let (shared, own) = section.keys.clone().into_iter().partition(|(key, _)| Options::KEYS.contains(&key.as_str()));
+    let options = Section { keys: shared, ..section.clone() }.read()?;
+    let own = Section { keys: own, ..section.clone() }.read().map_err(|mut error| {
+        if error.message.contains("unknown field") {
+            error.message.push_str(&format!(" (any sink: `{}`)", Options::KEYS.join("`, `")));
+        }
+        error
+    })?;
+    Ok((options, own))
+}
+
+/// Reads the authority's certificate that a section's `ca` names.
+pub fn read_authority(section: &Section, ca: Option<&Path>) -> Result<Option<Vec<u8>>, SectionError> {
+    let Some(ca) = ca else { return Ok(None) };
+    let path = section.path(ca);
+    let pem = std::fs::read(&path).map_err(|error| {
+        SectionError::new("ca", format!("{} cannot be read ({error}): give a PEM file", path.display()))
+    })?;
+    webhooks::trusted_certificates(Some(&pem))
+        .map_err(|error| SectionError::new("ca", format!("{}: {error}", path.display())))?;
+    Ok(Some(pem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Own {
+        url: String,
+    }
+
+    fn read_text(text: &str) -> Result<(Options, Own), SectionError> {
+        read(&Section { name: "soc".into(), keys: toml::from_str(text).unwrap(), folder: PathBuf::new() })
+    }
+
+    #[test]
+    fn shared_and_own_keys_are_told_apart() {
+        let (options, own) =
+            read_text("url = 'u'\nreveal = true\nthen = 'mail'\nallow_private = ['127.0.0.0/8']").unwrap();
+        assert_eq!(own.url, "u");
+        assert!(options.reveal);
+        assert_eq!(options.then.as_deref(), Some("mail"));
+        assert_eq!(options.allow_private, ["127.0.0.0/8".parse::<IpNet>().unwrap()]);
+        assert_eq!(read_text("url = 'u'").unwrap().0, Options::NONE);
+    }
+
+    #[test]
+    fn an_unknown_or_wrong_key_is_named() {
+        let error = read_text("url = 'u'\ncolour = 'red'").unwrap_err().to_string();
+        assert!(error.contains("colour") && error.contains("url") && error.contains("allow_private"), "{error}");
+        let error = read_text("url = 'u'\nallow_private = ['localhost']").unwrap_err();
+        assert!(error.key.starts_with("allow_private"), "{error}");
+    }
+}

@@ -1,0 +1,85 @@
+//! One guarded HTTP post of a sink: builds the client from the section, and turns what can go wrong into what a sink
+//! says. Whatever is said of it shows neither the address's path nor its query: in chat webhooks they are the key.
+
+use crate::{
+    domain::section::SectionError,
+    sinks::{
+        shape::options::Options,
+        sink::{Receipt, SinkError},
+    },
+};
+use url::Url;
+use webhooks::{Answer, Client, Guard, Judgement, PostError, Refusal, judge};
+
+const MOST_KEPT: usize = 16 * 1024;
+
+/// Posts to one address.
+pub struct Post {
+    url: Url,
+    client: Client,
+}
+
+impl Post {
+    /// For this address; an address that cannot be one is an error about the key `url`.
+    pub fn new(address: &str, options: &Options, authority: Option<Vec<u8>>) -> Result<Self, SectionError> {
+        let expected = "expected an http:// or https:// address";
+        let url = Url::parse(address.trim()).map_err(|_| SectionError::new("url", expected))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(SectionError::new("url", format!("{expected}, not {}://", url.scheme())));
+        }
+        Ok(Post { url, client: Client::new(Guard::new(options.allow_private.clone()), authority) })
+    }
+
+    /// Makes one attempt and answers whatever the receiver answered, redacted.
+    pub async fn send(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, SinkError> {
+        let mut answer = self.client.post(&self.url, headers, body).await.map_err(|error| self.failure(&error))?;
+        answer.body = self.redact(&answer.body);
+        Ok(answer)
+    }
+
+    /// Connects and sends nothing.
+    pub async fn probe(&self) -> anyhow::Result<()> {
+        self.client.probe(&self.url).await.map_err(|error| anyhow::anyhow!(self.redact(&error.to_string())))
+    }
+
+    fn failure(&self, error: &PostError) -> SinkError {
+        let why = self.redact(&error.to_string());
+        match error {
+            PostError::Refused(Refusal::Private(_) | Refusal::Address(_)) | PostError::Tls(_) => {
+                SinkError::GiveUp { why, status: None }
+            }
+            _ => SinkError::Retry { why, status: None, after: None },
+        }
+    }
+
+    /// One line without control characters, in which nothing of the address but its host is left.
+    fn redact(&self, text: &str) -> String {
+        let mut text = webhooks::clean(text, MOST_KEPT);
+        let path = self.url.path().trim_matches('/');
+        let parts = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
+        for part in parts.into_iter().chain(path.rsplit('/').take(1)) {
+            if part.len() >= 8 {
+                text = text.replace(part, "[secret]");
+            }
+        }
+        let end = (0..=MOST_KEPT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+        text
+    }
+}
+
+/// What an answer means where the receiver keeps to the usual: 2xx has it, 410 wants nothing more, the rest later.
+pub fn settle(host: &str, answer: Answer) -> Result<Receipt, SinkError> {
+    let status = Some(answer.status);
+    let why = || format!("{host} answered {}: {}", answer.status, webhooks::clip(&answer.body, 200));
+    match judge(answer.status) {
+        Judgement::Delivered => Ok(Receipt { status, response: answer.body }),
+        Judgement::GiveUp => Err(SinkError::GiveUp { why: why(), status }),
+        Judgement::Retry if (300..400).contains(&answer.status) => Err(SinkError::Retry {
+            why: format!("{host} answered with a redirect ({}): give the final address", answer.status),
+            status,
+            after: answer.retry_after,
+        }),
+        Judgement::Retry => Err(SinkError::Retry { why: why(), status, after: answer.retry_after }),
+    }
+}

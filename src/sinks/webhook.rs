@@ -1,0 +1,124 @@
+//! Alerts as signed JSON to any HTTP receiver, as Standard Webhooks describes. Thin: canary ids, stores, kinds of
+//! markers, source addresses and services; no marker's value and no person.
+
+use crate::{
+    domain::{
+        alert::Alert,
+        secret::{Address, Secret},
+        section::{Section, SectionError},
+    },
+    sinks::{
+        shape::{
+            options::{Options, read, read_authority},
+            post::{Post, settle},
+            wording,
+        },
+        sink::{Entry, Receipt, Sink, SinkError},
+    },
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use webhooks::{HmacKey, Signer, SigningKey};
+
+/// The row of this kind.
+pub const ENTRY: Entry =
+    Entry { kind: "webhook", about: "signed JSON to any HTTP receiver (Standard Webhooks)", build: Webhook::build };
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    url: Address,
+    secret: Option<Secret>,
+    previous_secret: Option<Secret>,
+    signing_key: Option<Secret>,
+    ca: Option<PathBuf>,
+}
+
+struct Webhook {
+    options: Options,
+    host: String,
+    post: Post,
+    signer: Signer,
+}
+
+impl Webhook {
+    fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
+        let (options, config): (Options, Config) = read(section)?;
+        let mut signer = Signer::default();
+        for (key, secret) in [("secret", &config.secret), ("previous_secret", &config.previous_secret)] {
+            if let Some(secret) = secret {
+                let secret =
+                    HmacKey::parse(secret.reveal()).map_err(|error| SectionError::new(key, error.to_string()))?;
+                signer.secrets.push(secret);
+            }
+        }
+        if let Some(key) = &config.signing_key {
+            let key = SigningKey::parse(key.reveal());
+            signer.signing_key = Some(key.map_err(|error| SectionError::new("signing_key", error.to_string()))?);
+        }
+        if config.secret.is_none() && signer.signing_key.is_none() {
+            return Err(SectionError::new("secret", "give a secret (whsec_…), a signing_key (whsk_…) or both"));
+        }
+        let authority = read_authority(section, config.ca.as_deref())?;
+        let post = Post::new(config.url.reveal(), &options, authority)?;
+        Ok(Box::new(Webhook { options, host: config.url.host(), post, signer }))
+    }
+}
+
+/// The body, the same at every attempt.
+fn body(alert: &Alert) -> Value {
+    let mut data = json!({
+        "incident": Value::Null, "attribution": Value::Null, "attack": alert.attack, "links": {},
+        "summary": webhooks::clean(&alert.summary, 1000), "drill": alert.drill,
+    });
+    if let Some(link) = wording::link(alert) {
+        data["links"]["incident"] = json!(link);
+    }
+    if let Some(incident) = &alert.incident {
+        data["attribution"] = json!(incident.attribution);
+        data["incident"] = json!(incident);
+        if let Some(thin) = data["incident"].as_object_mut() {
+            thin.remove("attribution");
+        }
+    }
+    if !alert.sightings.is_empty() {
+        let thin = |sighting| {
+            let mut thin = json!(sighting);
+            if let Some(service) = thin["service"].as_str().map(|text| webhooks::clean(text, 300)) {
+                thin["service"] = json!(service);
+            }
+            thin
+        };
+        data["sightings"] = alert.sightings.iter().map(thin).collect();
+    }
+    json!({"type": alert.alert_type.as_str(), "timestamp": alert.at.to_string(), "data": data})
+}
+
+#[async_trait]
+impl Sink for Webhook {
+    async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
+        let body = body(alert).to_string().into_bytes();
+        let signed = self
+            .signer
+            .sign(&alert.id, Timestamp::now().as_second(), &body)
+            .map_err(|error| SinkError::GiveUp { why: error.to_string(), status: None })?;
+        let headers = [
+            ("content-type", "application/json"),
+            ("webhook-id", signed.id.as_str()),
+            ("webhook-timestamp", signed.timestamp.as_str()),
+            ("webhook-signature", signed.signature.as_str()),
+        ];
+        settle(&self.host, self.post.send(&headers, body).await?)
+    }
+
+    async fn probe(&self) -> anyhow::Result<()> {
+        self.post.probe().await
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+}

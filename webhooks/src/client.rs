@@ -1,0 +1,182 @@
+//! One guarded POST: the address is vetted and pinned, no redirect is followed, no proxy asked, the time is bounded
+//! as a whole, and only the start of the answer is read. Errors never show the URL, whose path may be the key.
+
+use crate::{
+    guard::{Guard, Refusal, Vetted},
+    tls::{TlsError, connect_tls, tls_config},
+};
+use reqwest::redirect::Policy;
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
+use tokio::{net::TcpStream, time::Instant};
+use url::Url;
+
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+const TOTAL_TIME: Duration = Duration::from_secs(15);
+const MOST_OF_AN_ANSWER: usize = 16 * 1024;
+
+/// What the receiver answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Its own wish, in seconds or as a date.
+    pub retry_after: Option<Duration>,
+    /// The start of its body, at most 16 kB, as text.
+    pub body: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// The address guard refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The operator's authority cannot be used.
+    #[error("ca: {0}")]
+    Tls(#[from] TlsError),
+    /// Refused, reset, a bad certificate, or not HTTP.
+    #[error("{host} could not be reached: {why}")]
+    Unreachable { host: String, why: String },
+    /// The time for one attempt was used up.
+    #[error("{host} did not answer in {} s", .after.as_secs())]
+    TimedOut { host: String, after: Duration },
+}
+
+/// Posts to the receivers that its guard admits.
+#[derive(Clone)]
+pub struct Client {
+    guard: Guard,
+    authority: Option<Vec<u8>>,
+    connect_time: Duration,
+    total_time: Duration,
+}
+
+impl Client {
+    /// Trusts the system's authorities, or only the one in `authority` (PEM).
+    pub fn new(guard: Guard, authority: Option<Vec<u8>>) -> Self {
+        Client { guard, authority, connect_time: CONNECT_TIME, total_time: TOTAL_TIME }
+    }
+
+    /// Other bounds than 5 s to connect and 15 s in all.
+    pub fn with_times(mut self, connect: Duration, total: Duration) -> Self {
+        self.connect_time = connect;
+        self.total_time = total;
+        self
+    }
+
+    /// Makes one attempt.
+    pub async fn post(&self, url: &Url, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, PostError> {
+        let deadline = Instant::now() + self.total_time;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let attempt = async {
+            let vetted = self.guard.vet_url(url).await?;
+            let mut request = self.client(&vetted)?.post(url.clone()).body(body);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            request.send().await.map_err(|error| unreachable(&vetted.host, &error.without_url()))
+        };
+        let response = tokio::time::timeout_at(deadline, attempt)
+            .await
+            .map_err(|_| PostError::TimedOut { host, after: self.total_time })??;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| wish(value, SystemTime::now()));
+        Ok(Answer { status, retry_after, body: start_of(response, deadline).await })
+    }
+
+    /// Connects, and shakes hands where the address is https; sends nothing.
+    pub async fn probe(&self, url: &Url) -> Result<(), PostError> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let attempt = async {
+            let vetted = self.guard.vet_url(url).await?;
+            let stream = TcpStream::connect(vetted.addresses.as_slice())
+                .await
+                .map_err(|error| unreachable(&vetted.host, &error))?;
+            if url.scheme() == "https" {
+                connect_tls(stream, &vetted.host, tls_config(self.authority.as_deref())?)
+                    .await
+                    .map_err(|error| unreachable(&vetted.host, &error))?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(self.connect_time, attempt)
+            .await
+            .map_err(|_| PostError::TimedOut { host, after: self.connect_time })?
+    }
+
+    /// A client for one attempt, pinned to the vetted addresses.
+    fn client(&self, vetted: &Vetted) -> Result<reqwest::Client, PostError> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls_config(self.authority.as_deref())?)
+            .resolve_to_addrs(&vetted.host, &vetted.addresses)
+            .redirect(Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .connect_timeout(self.connect_time)
+            .timeout(self.total_time)
+            .user_agent(concat!("Telltale/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| unreachable(&vetted.host, &error))
+    }
+}
+
+/// What of the body arrives in time, up to the limit. The status is known by then, so a body that breaks off is no
+/// failure of its own.
+async fn start_of(mut response: reqwest::Response, deadline: Instant) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < MOST_OF_AN_ANSWER {
+        match tokio::time::timeout_at(deadline, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    bytes.truncate(MOST_OF_AN_ANSWER);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn wish(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    httpdate::parse_http_date(value).ok().map(|at| at.duration_since(now).unwrap_or_default())
+}
+
+/// The innermost reasons, without the URL.
+fn unreachable(host: &str, error: &dyn Error) -> PostError {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        if !why.contains(&text) {
+            why = format!("{why}: {text}");
+        }
+        source = inner.source();
+    }
+    PostError::Unreachable { host: host.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    #[test]
+    fn a_wish_is_read_as_seconds_or_date() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(wish("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(wish(" 1.5 ", now), Some(Duration::from_millis(1500)));
+        assert_eq!(wish("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(wish("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in ["-1", "inf", "NaN", "1e300", "soon", ""] {
+            assert_eq!(wish(nonsense, now), None, "{nonsense}");
+        }
+    }
+}
