@@ -90,6 +90,11 @@ impl Minter {
         Minter { key, locale, house, home }
     }
 
+    /// What it knows of the organisation.
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
     /// The canary's name: nobody without the seed can tell its label from it, or its neighbours.
     pub fn canary_id(&self, label: &Label<'_>) -> CanaryId {
         CanaryId(label.draw(&self.key, "canary id").bytes())

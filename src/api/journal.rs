@@ -7,7 +7,7 @@ use crate::{
         problem::Problem,
     },
     domain::record::Record,
-    flow::context::Context,
+    flow::{context::Context, error::FlowError},
     journal::{backup, verify},
 };
 use axum::{
@@ -38,6 +38,7 @@ pub async fn list(
     let mut items = Vec::new();
     let mut next = None;
     for entry in context.journal.read(from) {
+        let entry = entry.map_err(anyhow::Error::from)?;
         if items.len() == page.size() {
             next = Some(entry.seq.to_string());
             break;
@@ -71,13 +72,23 @@ pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Resul
     if !caller.role.may(Right::Audit) {
         caller.needs(Right::Investigate)?;
     }
-    let (folder, vkey) = (context.data.clone(), context.journal.vkey());
-    context.journal.checkpoint().await.map_err(anyhow::Error::from)?;
-    let report = tokio::task::spawn_blocking(move || verify::verify(&folder, &vkey))
+    let (folder, vkey) = (context.data.clone(), context.journal.vkey().clone());
+    let (checkpoint, _) = context.journal.checkpoint().await.map_err(FlowError::from)?;
+    let report = tokio::task::spawn_blocking(move || verify::verify_up_to(&folder, &vkey, Some(checkpoint.size)))
         .await
-        .map_err(anyhow::Error::from)?
         .map_err(anyhow::Error::from)?;
-    Ok(Json(json!(report)))
+    let faults: Vec<String> = report
+        .faults
+        .iter()
+        .map(|fault| format!("{} entry {}: {}", fault.file, fault.seq, fault.what))
+        .collect();
+    Ok(Json(json!({
+        "entries": report.entries,
+        "root": data_encoding::BASE64.encode(&report.root),
+        "checkpoint_ok": report.checkpoint_ok,
+        "vkey": context.journal.vkey().to_string(),
+        "faults": faults,
+    })))
 }
 
 /// Journal, keyring and evidence as one consistent file, also while serving.
@@ -86,16 +97,15 @@ pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Resul
 pub async fn back_up(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
     caller.needs(Right::Administer)?;
     crate::api::stores::acted(&context, &caller, "backup", &["journal, keyring, evidence".to_owned()]).await?;
-    let (near, far) = tokio::io::duplex(256 * 1024);
-    let mut out = tokio_util::io::SyncIoBridge::new(near);
-    let backing = context.clone();
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = backup::write(&backing.data, &backing.journal, &mut out) {
-            tracing::error!(%error, "the backup stopped; its file is not complete and will not restore");
-        }
-        let _ = out.shutdown();
-    });
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], Body::from_stream(ReaderStream::new(far))).into_response())
+    // Written whole beside the journal first: what is streamed is a finished backup.
+    let path = context.data.join(format!("backup-{}.tmp", uuid::Uuid::now_v7()));
+    let made = backup::back_up(&context.journal, &path).await;
+    let opened = tokio::fs::File::open(&path).await;
+    let removed = tokio::fs::remove_file(&path).await;
+    made.map_err(anyhow::Error::from)?;
+    removed.map_err(anyhow::Error::from)?;
+    let body = Body::from_stream(ReaderStream::new(opened.map_err(anyhow::Error::from)?));
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 
 /// A new master key wraps the keyring from now on.

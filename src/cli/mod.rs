@@ -18,3 +18,4 @@ pub mod stores;
 pub mod terminal;
 pub mod tokens;
 pub mod verdict;
+pub mod wording;

@@ -116,7 +116,7 @@ impl<'a> Mint<'a> {
     fn attempt(&self, label: &Label<'_>) -> Result<Option<Minted>, FlowError> {
         let minter = &self.context.minter;
         let canary = minter.canary_id(label);
-        let today = self.context.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = jiff::tz::TimeZone::UTC.to_datetime(self.context.now()).date();
         let (kind, planting, markers) = match self.slot.store.takes() {
             Takes::Rows => {
                 let persona = minter.persona(label, today);
@@ -184,7 +184,7 @@ impl<'a> Mint<'a> {
                     minter.persona(&Label { ordinal, ..*label }, today)
                 })
                 .collect();
-            let document = documents::staff_list(&people, minter.house(), today, link.as_deref());
+            let document = documents::staff_list(&people, minter.house(), link.as_deref());
             ("staff_list", document, people)
         } else {
             let person = minter.persona(label, today);

@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-use webhooks::schedule::Schedule;
+use webhooks::Schedule;
 
 /// Attempts of one sink under way at once.
 const CONCURRENCY: usize = 8;

@@ -89,7 +89,7 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
     let mut pairs = Vec::new();
     for leaked in &stores {
         for rival in stores.iter().filter(|rival| rival.store != leaked.store) {
-            let log10_lr = coverage::expected_log10_lr(leaked.count, rival.count, aim.leak_fraction);
+            let log10_lr = expected_log10_lr(leaked.count, rival.count, reaches(context, &leaked.store, &rival.store), aim.leak_fraction);
             pairs.push(PairPlan {
                 stores: [leaked.store.clone(), rival.store.clone()],
                 log10_lr,
@@ -98,6 +98,31 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         }
     }
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
+}
+
+/// Expected log10 likelihood ratio of a leak of one store against a leak of another, at this sample size: where the
+/// first is copied into the second, only the absence of the second's own canaries tells; else each seen canary of the
+/// first, which the second never held, counts against a false sighting (1 in 10⁴).
+fn expected_log10_lr(leaked: u64, rival: u64, copied: bool, share: f64) -> f64 {
+    let share = share.min(0.999);
+    if copied { -(rival as f64) * (1.0 - share).log10() } else { leaked as f64 * share * (share / 1e-4).log10() }
+}
+
+/// Whether feeds copy the first store into the second, directly or by way of others.
+fn reaches(context: &Context, from: &str, to: &str) -> bool {
+    let mut reached: Vec<&str> = vec![from];
+    let mut at = 0;
+    while let Some(store) = reached.get(at) {
+        if let Some(slot) = context.stores.iter().find(|slot| slot.name == *store) {
+            for feed in &slot.feeds {
+                if !reached.contains(&feed.as_str()) {
+                    reached.push(feed);
+                }
+            }
+        }
+        at += 1;
+    }
+    reached[1..].contains(&to)
 }
 
 /// Live canaries of the store's current generation.

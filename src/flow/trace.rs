@@ -15,7 +15,7 @@ use crate::{
         observe::name,
         problem,
     },
-    journal::evidence::Keep,
+    journal::evidence::Evidence,
 };
 use canaries::{
     CanaryId, MarkerKind,
@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     io::{self, Read},
+    sync::mpsc,
+    thread,
 };
 
 /// The sensor's name in sightings of material.
@@ -91,25 +93,37 @@ impl Trace {
         &mut self,
         context: &Context,
         path: &str,
-        source: &mut dyn Read,
-        visit: &mut dyn FnMut(&Finding),
+        source: &mut (dyn Read + Send),
+        visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> Result<(), FlowError> {
         if !self.request.record {
             return self.scan(context, path, source, visit).map_err(|error| unreadable(path, &error));
         }
-        let mut keep = Keep::begin(&context.evidence, source).map_err(anyhow::Error::from)?;
         let before = self.seen.len();
-        self.scan(context, path, &mut keep, visit).map_err(|error| unreadable(path, &error))?;
-        if self.seen.len() > before {
-            let kept = keep.finish(&context.keyring).map_err(anyhow::Error::from)?;
-            let record = Record::MaterialTaken {
-                trace: self.id.clone(),
-                file: kept.file,
-                sha256: kept.sha256,
-                bytes: kept.bytes,
-            };
-            tokio::runtime::Handle::current().block_on(context.append_one(&record))?;
+        let evidence = Evidence::new(&context.data, context.keyring.clone());
+        // One thread seals what the other scans: the source is read once, and memory does not grow with it.
+        let (pieces, scanned) = mpsc::sync_channel(16);
+        let (taken, scanning) = thread::scope(|scope| {
+            let this = &mut *self;
+            let scanning = scope.spawn(move || this.scan(context, path, &mut Received { pieces: scanned, rest: Vec::new() }, visit));
+            let taken = evidence.take(Passed { source, pieces: Some(pieces) });
+            (taken, scanning.join())
+        });
+        let taken = taken.map_err(anyhow::Error::from)?;
+        scanning
+            .map_err(|_| FlowError::Internal(anyhow::anyhow!("{path}: the scanner stopped")))?
+            .map_err(|error| unreadable(path, &error))?;
+        if self.seen.len() == before {
+            evidence.discard(&taken).map_err(anyhow::Error::from)?;
+            return Ok(());
         }
+        let record = Record::MaterialTaken {
+            trace: self.id.clone(),
+            file: taken.file,
+            sha256: taken.sha256,
+            bytes: taken.bytes,
+        };
+        tokio::runtime::Handle::current().block_on(context.append_one(&record))?;
         Ok(())
     }
 
@@ -118,7 +132,7 @@ impl Trace {
         context: &Context,
         path: &str,
         source: &mut dyn Read,
-        visit: &mut dyn FnMut(&Finding),
+        visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> io::Result<()> {
         let seen = &mut self.seen;
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
@@ -187,6 +201,46 @@ impl Trace {
             context.sighted.notify_one();
         }
         Ok(verdict)
+    }
+}
+
+/// A source that passes on what is read from it.
+struct Passed<'a> {
+    source: &'a mut (dyn Read + Send),
+    /// None once nobody listens.
+    pieces: Option<mpsc::SyncSender<Vec<u8>>>,
+}
+
+impl Read for Passed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if let Some(pieces) = &self.pieces
+            && (count == 0 || pieces.send(buffer[..count].to_vec()).is_err())
+        {
+            self.pieces = None;
+        }
+        Ok(count)
+    }
+}
+
+/// The other end: a source again.
+struct Received {
+    pieces: mpsc::Receiver<Vec<u8>>,
+    rest: Vec<u8>,
+}
+
+impl Read for Received {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            match self.pieces.recv() {
+                Ok(piece) => self.rest = piece,
+                Err(_) => return Ok(0),
+            }
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
     }
 }
 

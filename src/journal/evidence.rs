@@ -1,166 +1,160 @@
-//! Leaked material on disk: sealed chunk by chunk while it is read, and kept only if a canary was seen in it.
+//! Leaked files that were taken in: sealed in pieces, each file under a key of its own, in the evidence folder. A file
+//! is written once, whole or not at all, and opens only while its key is there. Its name says nothing.
 
-use crate::journal::{key_ref::KeyRef, keyring::Keyring};
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
+use crate::journal::{
+    disk,
+    key_ref::KeyRef,
+    keyring::{Keyring, KeyringError},
+    seal::{self, DataKey},
 };
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufReader, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use zeroize::Zeroizing;
 
-const CHUNK: usize = 64 * 1024;
-/// First bytes of a sealed file: name and version of the format. Then 16 bytes of nonce; then chunks, each a length
-/// (u32, little endian) and a sealed text, with the chunk's number in nonce and associated data; the last one is empty.
-const MAGIC: &[u8; 8] = b"TTEVID\0\x01";
+const MAGIC: [u8; 8] = *b"TTEVID\x01\0";
+const PIECE: usize = 64 << 10;
 
-/// Passes a source through, sealing a copy of what was read.
-pub struct Keep<'a> {
-    source: &'a mut dyn Read,
+/// The evidence folder of a data folder.
+#[derive(Clone)]
+pub struct Evidence {
     folder: PathBuf,
-    path: PathBuf,
-    file: BufWriter<File>,
-    name: [u8; 16],
-    key: Zeroizing<[u8; 32]>,
-    nonce: [u8; 16],
-    chunk: Vec<u8>,
-    number: u64,
-    sha256: Sha256,
-    bytes: u64,
-    finished: bool,
+    keyring: Arc<Keyring>,
 }
 
-/// A file that was kept.
-pub struct Kept {
-    /// Its name in the evidence folder, and of its data key.
+/// A file that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its name in the folder and in `MaterialTaken`: 32 hexadecimal characters.
     pub file: String,
-    /// SHA-256 of its plain bytes, in hex.
+    /// SHA-256 of what was taken in, hexadecimal.
     pub sha256: String,
     pub bytes: u64,
 }
 
-impl<'a> Keep<'a> {
-    /// Begins a sealed copy in `folder`, under a fresh key.
-    pub fn begin(folder: &Path, source: &'a mut dyn Read) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+/// Why a file was not taken in, or not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error("the key of evidence file {0} was erased, or it is no file of ours")]
+    Erased(String),
+    #[error("evidence file {0} is not as it was written: restore it from a backup")]
+    Damaged(String),
+    #[error("cannot read or write evidence file {file}: {error}")]
+    Io { file: String, error: io::Error },
+}
+
+impl Evidence {
+    /// The evidence of a data folder.
+    pub fn new(data: &Path, keyring: Arc<Keyring>) -> Evidence {
+        Evidence { folder: data.join("evidence"), keyring }
+    }
+
+    /// Takes a file in; durable when this returns. Blocks; memory does not grow with the file.
+    pub fn take(&self, mut source: impl Read) -> Result<Taken, EvidenceError> {
         let name: [u8; 16] = rand::random();
-        let path = folder.join(format!("{}.part", data_encoding::HEXLOWER.encode(&name)));
-        let mut file = BufWriter::new(File::create_new(&path)?);
-        let nonce: [u8; 16] = rand::random();
-        file.write_all(MAGIC)?;
-        file.write_all(&nonce)?;
-        Ok(Keep {
-            source,
-            folder: folder.to_path_buf(),
-            path,
-            file,
-            name,
-            key: Zeroizing::new(rand::random()),
-            nonce,
-            chunk: Vec::with_capacity(CHUNK),
-            number: 0,
-            sha256: Sha256::new(),
-            bytes: 0,
-            finished: false,
-        })
-    }
-
-    /// Makes the copy durable, its key first.
-    pub fn finish(mut self, keyring: &Keyring) -> anyhow::Result<Kept> {
-        if !self.chunk.is_empty() {
-            self.seal()?;
-        }
-        self.seal()?;
-        self.file.flush()?;
-        self.file.get_ref().sync_all()?;
-        keyring.insert(KeyRef::File(self.name), &self.key)?;
-        let file = data_encoding::HEXLOWER.encode(&self.name);
-        fs::rename(&self.path, self.folder.join(&file))?;
-        File::open(&self.folder)?.sync_all()?;
-        self.finished = true;
-        let sha256 = data_encoding::HEXLOWER.encode(&std::mem::take(&mut self.sha256).finalize());
-        Ok(Kept { file, sha256, bytes: self.bytes })
-    }
-
-    fn seal(&mut self) -> io::Result<()> {
-        let sealed = seal(&self.key, &self.nonce, self.number, &self.chunk)?;
-        self.file.write_all(&(sealed.len() as u32).to_le_bytes())?;
-        self.file.write_all(&sealed)?;
-        self.number += 1;
-        self.chunk.clear();
-        Ok(())
-    }
-}
-
-impl Read for Keep<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        let mut fresh = &buffer[..count];
-        self.sha256.update(fresh);
-        self.bytes += count as u64;
-        while !fresh.is_empty() {
-            let room = CHUNK - self.chunk.len();
-            let (now, later) = fresh.split_at(room.min(fresh.len()));
-            self.chunk.extend_from_slice(now);
-            if self.chunk.len() == CHUNK {
-                self.seal()?;
+        let file = HEXLOWER.encode(&name);
+        let io = |error| EvidenceError::Io { file: file.clone(), error };
+        self.keyring.ensure(&[KeyRef::File(name)])?;
+        let key = self.keyring.key(KeyRef::File(name)).ok_or_else(|| EvidenceError::Erased(file.clone()))?;
+        fs::create_dir_all(&self.folder).map_err(io)?;
+        let (path, part) = (self.folder.join(&file), self.folder.join(format!("{file}.part")));
+        let written = write(&part, &key, &mut source);
+        let (sha256, bytes) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                let _ = fs::remove_file(&part);
+                return Err(io(error));
             }
-            fresh = later;
+        };
+        fs::rename(&part, &path).and_then(|()| disk::sync_folder_of(&path)).map_err(io)?;
+        Ok(Taken { file, sha256, bytes })
+    }
+
+    /// Forgets a file that turned out to hold nothing of ours: its key first.
+    pub fn discard(&self, taken: &Taken) -> Result<(), EvidenceError> {
+        if let Some(name) = HEXLOWER.decode(taken.file.as_bytes()).ok().and_then(|name| name.try_into().ok()) {
+            self.keyring.erase(KeyRef::File(name))?;
         }
-        Ok(count)
+        fs::remove_file(self.folder.join(&taken.file))
+            .map_err(|error| EvidenceError::Io { file: taken.file.clone(), error })
+    }
+
+    /// Gives a file back, piece by piece; an altered, dropped or cut piece is an error and never passed on.
+    pub fn give(&self, file: &str, mut sink: impl Write) -> Result<u64, EvidenceError> {
+        let erased = || EvidenceError::Erased(file.to_owned());
+        let damaged = || EvidenceError::Damaged(file.to_owned());
+        let io = |error| EvidenceError::Io { file: file.to_owned(), error };
+        let name = HEXLOWER.decode(file.as_bytes()).ok().and_then(|name| name.try_into().ok()).ok_or_else(erased)?;
+        let key = self.keyring.key(KeyRef::File(name)).ok_or_else(erased)?;
+        let mut source = BufReader::new(File::open(self.folder.join(file)).map_err(io)?);
+        let mut magic = [0; 8];
+        source.read_exact(&mut magic).map_err(|_| damaged())?;
+        if magic != MAGIC {
+            return Err(damaged());
+        }
+        let (mut number, mut total) = (0, 0);
+        loop {
+            let mut piece = Vec::new();
+            let most = (1 + 24 + PIECE + seal::OVERHEAD) as u64;
+            source.by_ref().take(most).read_to_end(&mut piece).map_err(io)?;
+            let last = *piece.first().ok_or_else(damaged)? == 1;
+            let nonce = piece.get(1..25).and_then(|nonce| nonce.try_into().ok()).ok_or_else(damaged)?;
+            let text = seal::open(&key, nonce, &place(number, last), &piece[25..]).map_err(|_| damaged())?;
+            sink.write_all(&text).map_err(io)?;
+            total += text.len() as u64;
+            number += 1;
+            if last {
+                let behind = source.read(&mut [0]).map_err(io)?;
+                return if behind == 0 { Ok(total) } else { Err(damaged()) };
+            }
+        }
     }
 }
 
-impl Drop for Keep<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            let _ = fs::remove_file(&self.path);
+/// Pieces of up to 64 KiB: last or not, nonce, sealed text.
+fn write(path: &Path, key: &DataKey, source: &mut impl Read) -> io::Result<(String, u64)> {
+    let file = File::options().create_new(true).write(true).mode(0o600).open(path)?;
+    let mut out = BufWriter::new(&file);
+    out.write_all(&MAGIC)?;
+    let (mut digest, mut total, mut number) = (Sha256::new(), 0, 0u64);
+    let mut piece = read_piece(source)?;
+    loop {
+        let next = if piece.len() == PIECE { read_piece(source)? } else { zeroize::Zeroizing::new(Vec::new()) };
+        let last = next.is_empty();
+        let nonce: seal::Nonce = rand::random();
+        digest.update(&piece);
+        total += piece.len() as u64;
+        out.write_all(&[last.into()])?;
+        out.write_all(&nonce)?;
+        out.write_all(&seal::seal(key, &nonce, &place(number, last), &piece))?;
+        if last {
+            break;
         }
+        piece = next;
+        number += 1;
     }
+    out.flush()?;
+    drop(out);
+    file.sync_all()?;
+    Ok((HEXLOWER.encode(&digest.finalize()), total))
 }
 
-/// Opens a kept file: its plain bytes go to `out`.
-pub fn open(folder: &Path, file: &str, key: &[u8; 32], out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut source = io::BufReader::new(File::open(folder.join(file))?);
-    let mut head = [0; 24];
-    source.read_exact(&mut head)?;
-    anyhow::ensure!(head[..8] == *MAGIC, "{file}: not sealed material of this version");
-    let nonce: [u8; 16] = head[8..].try_into()?;
-    for number in 0.. {
-        let mut length = [0; 4];
-        source.read_exact(&mut length)?;
-        let length = u32::from_le_bytes(length) as usize;
-        anyhow::ensure!(length <= CHUNK + 16, "{file}: damaged");
-        let mut sealed = vec![0; length];
-        source.read_exact(&mut sealed)?;
-        let plain = cipher(key)
-            .decrypt(&chunk_nonce(&nonce, number), Payload { msg: &sealed, aad: &number.to_le_bytes() })
-            .map_err(|_| anyhow::anyhow!("{file}: damaged, or sealed under another key"))?;
-        if plain.is_empty() {
-            return Ok(());
-        }
-        out.write_all(&plain)?;
-    }
-    Ok(())
+fn read_piece(source: &mut impl Read) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
+    let mut piece = zeroize::Zeroizing::new(Vec::with_capacity(PIECE));
+    source.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece)
 }
 
-fn seal(key: &[u8; 32], nonce: &[u8; 16], number: u64, plain: &[u8]) -> io::Result<Vec<u8>> {
-    cipher(key)
-        .encrypt(&chunk_nonce(nonce, number), Payload { msg: plain, aad: &number.to_le_bytes() })
-        .map_err(|_| io::Error::other("sealing failed"))
-}
-
-fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(key.into())
-}
-
-fn chunk_nonce(nonce: &[u8; 16], number: u64) -> XNonce {
-    let mut whole = [0; 24];
-    whole[..16].copy_from_slice(nonce);
-    whole[16..].copy_from_slice(&number.to_le_bytes());
-    whole.into()
+fn place(number: u64, last: bool) -> [u8; 9] {
+    let mut place = [0; 9];
+    place[..8].copy_from_slice(&number.to_le_bytes());
+    place[8] = last.into();
+    place
 }

@@ -89,14 +89,6 @@ impl Keyring {
         Ok(Keyring { path, master: RwLock::new(master.clone()), keys: RwLock::new(keys), writing: Mutex::new(()) })
     }
 
-    /// Takes a key that something was sealed with already.
-    pub fn insert(&self, name: KeyRef, key: &DataKey) -> Result<(), KeyringError> {
-        self.change(|keys| {
-            keys.data.insert(name, Some(key.clone()));
-            Ok(true)
-        })
-    }
-
     /// Makes the keys that are not there yet, all in one write; durable when this returns. Never on a sighting's path.
     pub fn ensure(&self, wanted: &[KeyRef]) -> Result<(), KeyringError> {
         self.change(|keys| {
