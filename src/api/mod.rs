@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod canaries;
+pub mod drill;
 pub mod incidents;
 pub mod ingest;
 pub mod journal;

@@ -1,7 +1,7 @@
 //! Every route, once.
 
 use crate::{
-    api::{access, canaries, incidents, ingest, journal, material, openapi::Description, stores, system, tokens},
+    api::{access, canaries, drill, incidents, ingest, journal, material, openapi::Description, stores, system, tokens},
     flow::context::Context,
 };
 use axum::{Json, Router, extract::DefaultBodyLimit, middleware, routing::get};
@@ -39,6 +39,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(journal::back_up))
         .routes(routes!(journal::rotate_keys))
         .routes(routes!(system::do_check))
+        .routes(routes!(drill::rehearsal))
         .routes(routes!(system::test_sinks))
         .layer(DefaultBodyLimit::max(BODY))
         .split_for_parts();
