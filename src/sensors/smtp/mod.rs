@@ -39,14 +39,9 @@ const CHUNKS: usize = 2048;
 #[serde(deny_unknown_fields)]
 struct Config {
     alias_domains: Vec<String>,
-    #[serde(default = "hostname")]
-    hostname: String,
+    hostname: Option<String>,
     #[serde(default = "max_size")]
     max_size: usize,
-}
-
-fn hostname() -> String {
-    "localhost".into()
 }
 
 fn max_size() -> usize {
@@ -88,7 +83,8 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         return Err(SectionError::new("alias_domains", wanted));
     }
     let printable = |byte: u8| byte.is_ascii_graphic();
-    if config.hostname.is_empty() || !config.hostname.bytes().all(printable) {
+    let hostname = config.hostname.unwrap_or_else(|| alias_domains[0].clone());
+    if hostname.is_empty() || !hostname.bytes().all(printable) {
         return Err(SectionError::new("hostname", "expected the mail server's name, such as mx.example.org"));
     }
     if config.max_size < 1024 {
@@ -96,7 +92,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     }
     let rules = Rules {
         sensor: section.name.clone(),
-        hostname: config.hostname,
+        hostname,
         alias_domains,
         max_size: config.max_size,
         pause: Duration::from_secs(30),
