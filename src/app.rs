@@ -340,6 +340,10 @@ fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
             section.keys.insert("alias_domains".to_owned(), toml::Value::Array(domains));
         }
+        if component.kind == "portal" && !section.keys.contains_key("organisation") {
+            let name = toml::Value::String(config.organisation.name.clone());
+            section.keys.insert("organisation".to_owned(), name);
+        }
         let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
         let (kind, sensor) = build()?;
         slots.push(SensorSlot {
@@ -347,7 +351,7 @@ fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             kind,
             public_url: sensor.public_url(),
             listen: section.keys.get("listen").and_then(toml::Value::as_str).map(str::to_owned),
-            probe: Some(build()?.1),
+            probe: build()?.1,
         });
         built.push((section.name.clone(), sensor));
     }

@@ -195,7 +195,7 @@ fn months() -> anyhow::Result<Vec<Timestamp>> {
     (0..=MONTHS)
         .map(|month| {
             let day = this.checked_sub(((MONTHS - month) as i64).months())?;
-            Ok(day.to_zoned(TimeZone::UTC)?.timestamp())
+            Ok(TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))?)
         })
         .collect()
 }

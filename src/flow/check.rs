@@ -45,7 +45,7 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
     }
     for slot in &context.sensors {
         progress.at(format!("sensor {}", slot.name), items.len() as u64, Some(total));
-        items.push(checked(format!("sensor {}", slot.name), sensor(slot).await));
+        items.push(checked(format!("sensor {}", slot.name), sensor(slot, context.delivers()).await));
     }
     for slot in &context.sinks {
         progress.at(format!("sink {}", slot.name), items.len() as u64, Some(total));
@@ -71,14 +71,14 @@ fn checked(what: String, outcome: Result<String, String>) -> Checked {
     }
 }
 
-async fn sensor(slot: &SensorSlot) -> Result<String, String> {
-    if let Some(sensor) = &slot.probe {
-        sensor.probe().await.map_err(|error| format!("{error:#}"))?;
-    }
-    let Some(listen) = &slot.listen else { return Ok("its source was reached".to_owned()) };
-    if slot.probe.is_none() {
+async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {
+    if let (true, Some(listen)) = (running, &slot.listen) {
         return Ok(format!("listens on {listen}"));
     }
+    let Some(listen) = &slot.listen else {
+        slot.probe.probe().await.map_err(|error| format!("{error:#}"))?;
+        return Ok("its source was reached".to_owned());
+    };
     match tokio::net::TcpListener::bind(listen).await {
         Ok(_) => Ok(format!("{listen} can be listened on")),
         Err(error) => Err(match error.kind() {

@@ -52,8 +52,8 @@ pub struct SensorSlot {
     pub public_url: Option<String>,
     /// Where it is to listen, as configured.
     pub listen: Option<String>,
-    /// Probes its source; none while it runs.
-    pub probe: Option<Box<dyn Sensor>>,
+    /// Probes its source, apart from the one that runs.
+    pub probe: Box<dyn Sensor>,
 }
 
 /// What the steps work on.

