@@ -16,7 +16,7 @@ install)
 start)
     dir=$(cd "$2" && pwd)
     mkdir -p "$dir/rsyslog"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" \
         -keyout "$dir/rsyslog.key" -out "$dir/rsyslog.pem" 2>/dev/null
     read -r udp tcp tls < <(python3 - <<'PY'
 import socket

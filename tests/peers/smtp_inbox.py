@@ -22,7 +22,7 @@ class Inbox:
 
     async def handle_DATA(self, server, session, envelope):
         path = f"{folder}/smtp_inbox/{next(numbers)}.eml"
-        head = f"X-Envelope: {envelope.mail_from} {' '.join(envelope.rcpt_tos)} tls={session.ssl is not None} user={session.authenticated}\r\n"
+        head = f"X-Envelope: {envelope.mail_from} {' '.join(envelope.rcpt_tos)} tls={server.transport.get_extra_info('ssl_object') is not None} user={session.authenticated}\r\n"
         with open(path + ".part", "wb") as file:
             file.write(head.encode() + envelope.original_content)
         os.rename(path + ".part", path)
@@ -30,7 +30,8 @@ class Inbox:
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"telltale", b"a test's word"))
+    right = (data.login, data.password) == (b"telltale", b"a test's word")
+    return AuthResult(success=right, handled=right)
 
 
 async def main():

@@ -16,7 +16,7 @@ install)
 start)
     dir=$(cd "$2" && pwd)
     mkdir -p "$dir/smtp_inbox"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" \
         -keyout "$dir/smtp_inbox.key" -out "$dir/smtp_inbox.pem" 2>/dev/null
     rm -f "$dir/smtp_inbox.env"
     "$venv/bin/python3" "$here/smtp_inbox.py" "$dir" >"$dir/smtp_inbox.log" 2>&1 &

