@@ -52,7 +52,7 @@ enum Recipients {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    smtp: Address,
+    smtp: Option<Address>,
     user: Option<String>,
     password: Option<Secret>,
     /// Whether the connection must be, or must not be, encrypted by STARTTLS; unset: where the server offers it.
@@ -80,7 +80,7 @@ impl Email {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
         let wrong = || SectionError::new("smtp", "expected smtp://host:port or smtps://host:port");
-        let url = Url::parse(config.smtp.reveal()).map_err(|_| wrong())?;
+        let url = Url::parse(config.smtp.as_ref().ok_or_else(wrong)?.reveal()).map_err(|_| wrong())?;
         let (implicit_tls, default_port) = match url.scheme() {
             "smtp" => (false, 25),
             "smtps" => (true, 465),

@@ -28,7 +28,7 @@ pub const ENTRY: Entry =
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    url: Secret,
+    url: Option<Secret>,
     ca: Option<PathBuf>,
 }
 
@@ -42,7 +42,9 @@ impl Slack {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
         let authority = read_authority(section, config.ca.as_deref())?;
-        let post = Post::new(config.url.reveal(), &options, authority)?;
+        let url =
+            config.url.ok_or_else(|| SectionError::new("url", "is missing: give the incoming webhook's address"))?;
+        let post = Post::new(url.reveal(), &options, authority)?;
         Ok(Box::new(Slack { options, post, templates: Templates::default() }))
     }
 }

@@ -30,7 +30,7 @@ pub const ENTRY: Entry =
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    url: Address,
+    url: Option<Address>,
     secret: Option<Secret>,
     previous_secret: Option<Secret>,
     signing_key: Option<Secret>,
@@ -63,8 +63,9 @@ impl Webhook {
             return Err(SectionError::new("secret", "give a secret (whsec_…), a signing_key (whsk_…) or both"));
         }
         let authority = read_authority(section, config.ca.as_deref())?;
-        let post = Post::new(config.url.reveal(), &options, authority)?;
-        Ok(Box::new(Webhook { options, host: config.url.host(), post, signer }))
+        let url = config.url.ok_or_else(|| SectionError::new("url", "is missing: give the receiver's address"))?;
+        let post = Post::new(url.reveal(), &options, authority)?;
+        Ok(Box::new(Webhook { options, host: url.host(), post, signer }))
     }
 }
 

@@ -179,4 +179,38 @@ mod tests {
             assert_eq!(wish(nonsense, now), None, "{nonsense}");
         }
     }
+
+    struct Loopback;
+
+    #[async_trait::async_trait]
+    impl crate::Lookup for Loopback {
+        async fn lookup(&self, _: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+            Ok(vec![std::net::Ipv4Addr::LOCALHOST.into()])
+        }
+    }
+
+    #[tokio::test]
+    async fn the_connection_goes_to_the_vetted_address_and_asks_no_resolver_again() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://pinned.invalid:{}/x", listener.local_addr().unwrap().port())).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let lookup = std::sync::Arc::new(Loopback);
+        let refused = Client::new(Guard::with_lookup(vec![], lookup.clone()), None);
+        let error = refused.post(&url, &[], vec![]).await.unwrap_err();
+        assert!(matches!(error, PostError::Refused(Refusal::PrivateName { .. })), "{error:?}");
+        let allowed = vec!["127.0.0.0/8".parse().unwrap()];
+        let client = Client::new(Guard::with_lookup(allowed, lookup), None);
+        let answer = client.post(&url, &[("x-own", "1")], b"{}".to_vec()).await.unwrap();
+        assert_eq!(answer, Answer { status: 202, retry_after: None, body: "ok".to_owned() });
+        let request = server.await.unwrap().to_lowercase();
+        assert!(request.contains("host: pinned.invalid:") && request.contains("x-own: 1"), "{request}");
+    }
 }

@@ -186,7 +186,7 @@ mod tests {
             let error = render(text, markup).unwrap_err().to_string();
             assert!(error.starts_with("template text."), "{text}: {error}");
         }
-        let large = format!("{}{}", "{% for x in range(9000) %}", format!("{}{{% endfor %}}", "x".repeat(100)));
+        let large = ["{% for x in range(9000) %}", &"x".repeat(100), "{% endfor %}"].concat();
         assert!(render(&large, Markup::Text).unwrap_err().to_string().contains("256 kB"));
         assert!(templates.render("nothing.txt.j2", &json!({})).is_err());
     }

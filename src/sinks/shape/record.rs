@@ -173,10 +173,18 @@ mod tests {
     fn alert(text: &str) -> Alert {
         Alert {
             id: text.to_owned(),
-            alert_type: AlertType::SystemBlind,
+            alert_type: AlertType::IncidentOpened,
             at: "2026-11-23T20:00:00.5Z".parse().unwrap(),
             summary: text.to_owned(),
-            incident: None,
+            incident: serde_json::from_value(serde_json::json!({
+                "id": text, "state": "open", "severity": "high", "opened_at": "2026-11-23T20:00:00Z",
+                "updated_at": "2026-11-23T20:00:00Z", "sightings": 3, "sensors": [text], "canaries": ["0123456789abcdef"],
+                "stores": [text], "drill": true, "attribution": {
+                    "verdict": "inconclusive", "stores": [], "runner_up": null, "excluded": [text], "indistinguishable": [],
+                    "window": null, "material": null, "claim": null, "password_storage": null, "why_not": [text]
+                }
+            }))
+            .unwrap(),
             sightings: vec![],
             attack: vec![text.to_owned()],
             link: Some(text.to_owned()),
@@ -190,8 +198,11 @@ mod tests {
         assert!(line.starts_with("<83>1 2026-11-23T20:00:00.500000Z host telltale "), "{line}");
         assert!(line.contains(r#" alert="a\]b\"c\\d|e=f  g""#), "{line}");
         let line = record(&alert("a]b\"c\\d|e=f\r\ng"), Format::Cef, "ho st\n", 8192);
-        assert!(line.contains(r#"|7|rt=1795464000500 externalId=a]b"c\\d|e\=f  g cat=system.blind"#), "{line}");
-        assert!(line.contains("|[DRILL] Telltale may be blind|"), "{line}");
+        assert!(line.contains(r#"|7|rt=1795464000500 externalId=a]b"c\\d|e\=f  g cat=incident.opened"#), "{line}");
+        assert!(
+            line.contains(r#"|[DRILL] leak, not yet certain from where (candidates: a]b"c\\d\|e=f  g)|7|"#),
+            "{line}"
+        );
         assert!(line.contains("Z host telltale "), "{line}");
     }
 

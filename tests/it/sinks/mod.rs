@@ -1,1 +1,10 @@
 //! Tests of `sinks` through its public face.
+
+mod alerts;
+mod broken_receivers;
+mod config;
+mod email;
+mod receiver;
+mod slack;
+mod syslog;
+mod webhook;

@@ -1,0 +1,146 @@
+//! Alerts to send, the hostile text that visitors put in them, and how a sink is built and judged.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+use telltale::{
+    domain::{
+        alert::{Alert, AlertType},
+        incident::{Incident, Severity, State},
+        secret::with_literals,
+        section::{Section, SectionError},
+        sighting::{Class, Sighting},
+        verdict::{Outcome, StoreScore, Verdict, Window},
+    },
+    sinks::{ALL, sink::Sink},
+};
+
+/// A value of the peers' making; says how to get it where it is missing.
+pub fn peer(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: this test needs a real peer; run tests/run"))
+}
+
+/// Builds a sink from TOML as the service would.
+pub fn build(kind: &str, text: &str) -> Result<Box<dyn Sink>, SectionError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let entry = ALL.iter().find(|entry| entry.kind == kind).expect("a known kind");
+    let keys = toml::from_str(text).expect("TOML");
+    let section = Section { name: "soc".into(), keys, folder: Path::new(env!("CARGO_MANIFEST_DIR")).to_owned() };
+    with_literals(true, || (entry.build)(&section))
+}
+
+/// Runs one of the validators with this input; answers what it printed.
+pub fn judge(validator: &str, input: &str) -> String {
+    let script = format!("{}/tests/peers/{validator}", env!("CARGO_MANIFEST_DIR"));
+    let mut child = Command::new(peer("TELLTALE_TEST_PYTHON"))
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the validator starts");
+    child.stdin.take().unwrap().write_all(input.as_bytes()).expect("the validator reads");
+    let output = child.wait_with_output().expect("the validator ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{validator}: {}\n{input:.3000}", &said[said.len().saturating_sub(2000)..]);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Everything that a visitor may try.
+pub fn hostile() -> Vec<String> {
+    let texts = [
+        "a\r\nb\nc\rd",
+        "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}",
+        "a|b\\|c\\",
+        "a=b cs1=c\\=d",
+        "a]b \"c\" \\] [x@1 y=\"z\"]",
+        "<!channel> <@U123> <http://evil.example|here> & &amp;",
+        "txt.\u{202e}gnp.exe\u{2066}x\u{2069}\u{200f}",
+        "a\0b",
+        "{{ 7 * 7 }}{% include 'x' %}",
+        "\",\"text\":\"forged",
+        "\r\nBcc: thief@example.org\r\n\r\n.\r\n",
+        "=cmd|' /C calc'!A0",
+        "<script>alert(1)</script>",
+        "é漢😀\u{ffff}",
+        "",
+    ];
+    let mut texts: Vec<String> = texts.map(str::to_owned).into();
+    texts.push("x".repeat(65_536));
+    texts.push("]\\\"|=&<😀".repeat(8_192));
+    texts
+}
+
+/// A whole incident's alert with `text` wherever text of others may stand.
+pub fn alert(text: &str) -> Alert {
+    let at = "2026-11-23T20:00:00Z".parse().unwrap();
+    let canary = "0123456789abcdef".parse().unwrap();
+    let score = |store: String, accused, log10_lr| StoreScore {
+        store,
+        accused,
+        log10_lr: Some(log10_lr),
+        posterior: Some(0.9999998),
+        e_value_log10: None,
+        ghost_p: Some(1e-9),
+        sightings: 41,
+        distinct_canaries: 17,
+    };
+    Alert {
+        id: "a-42".into(),
+        alert_type: AlertType::IncidentOpened,
+        at,
+        summary: format!("payroll leaked: {text}"),
+        incident: Some(Incident {
+            id: "i-7".into(),
+            state: State::Open,
+            severity: Severity::Critical,
+            opened_at: at,
+            updated_at: at,
+            sightings: 41,
+            sensors: [format!("portal{text}"), "mx".into()].into(),
+            canaries: [canary].into(),
+            stores: [format!("payroll{text}"), "directory".into()].into(),
+            drill: false,
+            attribution: Verdict {
+                verdict: Outcome::Inconclusive,
+                stores: vec![score(format!("payroll{text}"), true, 9.2), score("directory".into(), false, -9.2)],
+                window: Some(Window { from: at, to: at, confidence: 0.95 }),
+                why_not: vec![format!("the best rival is close{text}"), "few canaries".into()],
+                ..Verdict::default()
+            },
+        }),
+        sightings: vec![Sighting {
+            id: 3,
+            at,
+            received_at: at,
+            sensor: format!("portal{text}"),
+            reporter: "192.0.2.7".into(),
+            source_ip: Some("203.0.113.9".parse().unwrap()),
+            service: format!("portal {text}"),
+            canary,
+            marker_kind: canaries::MarkerKind::Username,
+            class: Class::Login,
+            drill: false,
+        }],
+        attack: vec!["T1078".into()],
+        link: Some("https://telltale.example.org/incidents/i-7".into()),
+        drill: false,
+    }
+}
+
+/// The alert of `sinks test`.
+pub fn test_alert() -> Alert {
+    Alert {
+        id: "a-1".into(),
+        alert_type: AlertType::SinkTest,
+        summary: "a test of this sink".into(),
+        incident: None,
+        sightings: vec![],
+        attack: vec![],
+        link: None,
+        drill: true,
+        ..alert("")
+    }
+}
