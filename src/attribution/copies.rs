@@ -30,22 +30,31 @@ pub struct Candidate {
 
 /// Every candidate, by name.
 pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> {
-    let names: BTreeSet<&String> = problem.stores.iter().collect();
-    names
+    let mut stays: BTreeMap<&str, Vec<Presence>> =
+        problem.stores.iter().map(|store| (store.as_str(), Vec::new())).collect();
+    for (number, facts) in evidence.canaries.iter().enumerate() {
+        for stay in facts.stays.iter().filter(|stay| stay.until.is_none_or(|until| until > stay.from)) {
+            if let Some(stays) = stays.get_mut(stay.store.as_str()).filter(|_| stay.from <= problem.now) {
+                stays.push((number, stay.from, stay.until.filter(|until| *until <= problem.now)));
+            }
+        }
+    }
+    let mut seen: Vec<(usize, Timestamp)> =
+        evidence.first_seen.iter().enumerate().filter_map(|(number, at)| Some((number, (*at)?))).collect();
+    seen.sort_by_key(|(number, at)| (*at, *number));
+    stays
         .into_iter()
-        .map(|store| Candidate { store: store.clone(), copies: copies(store, problem.now, evidence) })
+        .map(|(store, stays)| Candidate {
+            store: store.to_owned(),
+            copies: copies(stays, problem.now, evidence.canaries.len(), &seen),
+        })
         .collect()
 }
 
-fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy> {
-    let stays: Vec<(usize, Timestamp, Option<Timestamp>)> = evidence
-        .canaries
-        .iter()
-        .enumerate()
-        .flat_map(|(number, facts)| facts.stays.iter().map(move |stay| (number, stay)))
-        .filter(|(_, stay)| stay.store == store && stay.from <= now && stay.until.is_none_or(|until| until > stay.from))
-        .map(|(number, stay)| (number, stay.from, stay.until.filter(|until| *until <= now)))
-        .collect();
+/// A canary, by its number, from when to when.
+type Presence = (usize, Timestamp, Option<Timestamp>);
+
+fn copies(stays: Vec<Presence>, now: Timestamp, size: usize, seen: &[(usize, Timestamp)]) -> Vec<StoreCopy> {
     let moments: BTreeSet<Timestamp> =
         stays.iter().flat_map(|(_, from, until)| [Some(*from), *until]).flatten().collect();
     let borders = thinned(moments.into_iter().collect());
@@ -64,8 +73,8 @@ fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy
     let ends = borders.iter().copied().skip(1).chain([now]);
     let spans: Vec<(Timestamp, Timestamp)> = borders.iter().copied().zip(ends).collect();
     let ln_priors = ln_priors(&spans);
-    let mut stays_in = vec![0u32; evidence.canaries.len()];
-    let mut present = Bits::empty(evidence.canaries.len());
+    let mut stays_in = vec![0u32; size];
+    let mut present = Bits::empty(size);
     spans
         .into_iter()
         .zip(ln_priors)
@@ -82,10 +91,8 @@ fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy
                 present.insert(number);
             }
             let mut holds = present.clone();
-            for (number, first_seen) in evidence.first_seen.iter().enumerate() {
-                if first_seen.is_some_and(|at| at < from) {
-                    holds.remove(number);
-                }
+            for (number, _) in seen.iter().take_while(|(_, at)| *at < from) {
+                holds.remove(*number);
             }
             StoreCopy { from, to, holds, ln_prior }
         })
