@@ -230,3 +230,23 @@ fn no_innocent_store_is_accused_in_many_random_leaks() {
     }
     assert!(told * 10 >= leaks * 6, "{told} of {leaks} leaks were told");
 }
+
+#[test]
+fn a_leak_between_a_sync_and_the_next_audit_accuses_nobody_upstream() {
+    let mut problem = organisation(10);
+    // Payroll has the root's newest canaries already; no audit has seen them there, now or ever.
+    let taken = month(6) + 240.hours();
+    let leaked = copy(&problem, "payroll", taken, 1.0, 1);
+    for facts in problem.canaries.iter_mut().filter(|facts| facts.home == "hris" && facts.generation >= 5) {
+        let late = facts.generation == 5;
+        facts.stays.retain(|stay| stay.store == "hris" || (late && stay.store == "payroll"));
+        facts.stays.iter_mut().filter(|stay| stay.store == "payroll").for_each(|stay| stay.from = month(7));
+    }
+    problem.now = month(8);
+    problem.seen = seen(&leaked, Class::Dump, month(7));
+    let window = attributed_to(&problem, "payroll").window.unwrap();
+    assert!(window.from <= taken && taken <= window.to, "{window:?}");
+    // And the root itself is still told, by what its copies have of their own.
+    problem.seen = seen(&copy(&problem, "hris", taken, 1.0, 1), Class::Dump, month(7));
+    attributed_to(&problem, "hris");
+}
