@@ -21,31 +21,81 @@ pub struct StoreCopy {
     pub ln_prior: f64,
 }
 
-/// One store and every copy that may have been taken of it, oldest first.
+/// One store and every copy that may have been taken of it.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub store: String,
     pub copies: Vec<StoreCopy>,
 }
 
-/// Every candidate, by name.
+/// Every candidate, by name. Each is read twice, and both readings count: as audits saw it, and as if its feeds had
+/// brought every canary the moment it was planted upstream. Between a sync and the next audit the second is the true
+/// one, and without it the store upstream would stand accused beside the one that leaked.
 pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> {
-    let names: BTreeSet<&String> = problem.stores.iter().collect();
-    names
-        .into_iter()
-        .map(|store| Candidate { store: store.clone(), copies: copies(store, problem.now, evidence) })
-        .collect()
+    let reached = reached(problem);
+    let mut audited: BTreeMap<&str, Vec<Presence>> =
+        problem.stores.iter().map(|store| (store.as_str(), Vec::new())).collect();
+    let mut prompt = audited.clone();
+    for (number, facts) in evidence.canaries.iter().enumerate() {
+        let stays = || facts.stays.iter().filter(|stay| stay.until.is_none_or(|until| until > stay.from));
+        let earliest_in = |store: &str| stays().filter(|stay| stay.store == store).min_by_key(|stay| stay.from);
+        let home = earliest_in(&facts.home);
+        let mut unaudited: BTreeSet<&str> = reached.get(facts.home.as_str()).cloned().unwrap_or_default();
+        for stay in stays() {
+            unaudited.remove(stay.store.as_str());
+            let first = earliest_in(&stay.store).is_some_and(|earliest| earliest.from == stay.from);
+            let from = home.filter(|_| first).map_or(stay.from, |home| home.from.min(stay.from));
+            add(&mut audited, &stay.store, (number, stay.from, stay.until), problem.now);
+            add(&mut prompt, &stay.store, (number, from, stay.until), problem.now);
+        }
+        for (store, home) in unaudited.into_iter().filter_map(|store| Some((store, home?))) {
+            add(&mut prompt, store, (number, home.from, home.until), problem.now);
+        }
+    }
+    let mut seen: Vec<(usize, Timestamp)> =
+        evidence.first_seen.iter().enumerate().filter_map(|(number, at)| Some((number, (*at)?))).collect();
+    seen.sort_by_key(|(number, at)| (*at, *number));
+    let read = |stays: Vec<Presence>| copies(stays, problem.now, evidence.canaries.len(), &seen);
+    let both = audited.into_iter().zip(prompt.into_values());
+    both.map(|((store, audited), prompt)| {
+        let readings = if audited == prompt { vec![audited] } else { vec![audited, prompt] };
+        let readings: Vec<Vec<StoreCopy>> =
+            readings.into_iter().map(read).filter(|copies| !copies.is_empty()).collect();
+        let ln_share = -(readings.len().max(1) as f64).ln();
+        let copies = readings.into_iter().flatten().map(|mut copy| {
+            copy.ln_prior += ln_share;
+            copy
+        });
+        Candidate { store: store.to_owned(), copies: copies.collect() }
+    })
+    .collect()
 }
 
-fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy> {
-    let stays: Vec<(usize, Timestamp, Option<Timestamp>)> = evidence
-        .canaries
-        .iter()
-        .enumerate()
-        .flat_map(|(number, facts)| facts.stays.iter().map(move |stay| (number, stay)))
-        .filter(|(_, stay)| stay.store == store && stay.from <= now && stay.until.is_none_or(|until| until > stay.from))
-        .map(|(number, stay)| (number, stay.from, stay.until.filter(|until| *until <= now)))
-        .collect();
+fn add(stays: &mut BTreeMap<&str, Vec<Presence>>, store: &str, (number, from, until): Presence, now: Timestamp) {
+    if let Some(stays) = stays.get_mut(store).filter(|_| from <= now) {
+        stays.push((number, from, until.filter(|until| *until <= now)));
+    }
+}
+
+/// For each store that feeds others: every store its rows may come to.
+fn reached(problem: &Problem) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut reached = BTreeMap::new();
+    for home in problem.feeds.keys() {
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut ahead = vec![home.as_str()];
+        while let Some(store) = ahead.pop() {
+            let fed = problem.feeds.get(store).into_iter().flatten().map(String::as_str);
+            ahead.extend(fed.filter(|fed| *fed != home && found.insert(fed)));
+        }
+        reached.insert(home.as_str(), found);
+    }
+    reached
+}
+
+/// A canary, by its number, from when to when.
+type Presence = (usize, Timestamp, Option<Timestamp>);
+
+fn copies(stays: Vec<Presence>, now: Timestamp, size: usize, seen: &[(usize, Timestamp)]) -> Vec<StoreCopy> {
     let moments: BTreeSet<Timestamp> =
         stays.iter().flat_map(|(_, from, until)| [Some(*from), *until]).flatten().collect();
     let borders = thinned(moments.into_iter().collect());
@@ -64,8 +114,8 @@ fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy
     let ends = borders.iter().copied().skip(1).chain([now]);
     let spans: Vec<(Timestamp, Timestamp)> = borders.iter().copied().zip(ends).collect();
     let ln_priors = ln_priors(&spans);
-    let mut stays_in = vec![0u32; evidence.canaries.len()];
-    let mut present = Bits::empty(evidence.canaries.len());
+    let mut stays_in = vec![0u32; size];
+    let mut present = Bits::empty(size);
     spans
         .into_iter()
         .zip(ln_priors)
@@ -82,10 +132,8 @@ fn copies(store: &str, now: Timestamp, evidence: &Evidence<'_>) -> Vec<StoreCopy
                 present.insert(number);
             }
             let mut holds = present.clone();
-            for (number, first_seen) in evidence.first_seen.iter().enumerate() {
-                if first_seen.is_some_and(|at| at < from) {
-                    holds.remove(number);
-                }
+            for (number, _) in seen.iter().take_while(|(_, at)| *at < from) {
+                holds.remove(*number);
             }
             StoreCopy { from, to, holds, ln_prior }
         })
@@ -175,7 +223,8 @@ mod tests {
             canary(2, &[("a", 500, None)]),
         ]);
         assert_eq!(held(&problem, "a"), vec![(10, 20, vec![0]), (20, 40, vec![0, 1]), (40, 100, vec![1])]);
-        assert_eq!(held(&problem, "b"), vec![(15, 100, vec![0])]);
+        // A canary from upstream may have come before the audit that saw it.
+        assert_eq!(held(&problem, "b"), vec![(15, 100, vec![0]), (10, 100, vec![0])]);
     }
 
     #[test]

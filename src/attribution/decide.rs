@@ -7,7 +7,7 @@ use crate::{
         copies::{Candidate, candidates},
         evidence::Evidence,
         ghosts::OwnCanaries,
-        hypotheses::{Hypothesis, Scores, channels, score},
+        hypotheses::{Hypothesis, Scores, score, watched},
         likelihood::FALSE_SIGHTING,
         problem::Problem,
         windows::window,
@@ -32,7 +32,7 @@ pub fn attribute(problem: &Problem) -> Verdict {
     if evidence.seen.count() == 0 && problem.ghosts_seen == 0 {
         return nothing_found(problem, &candidates, &evidence);
     }
-    let scores = score(&candidates, &channels(problem, &evidence, &candidates, FALSE_SIGHTING));
+    let scores = score(&candidates, &watched(problem, &evidence, &candidates, FALSE_SIGHTING));
     let own = OwnCanaries::of(problem, &candidates, &evidence);
     let name = |hypothesis| named(hypothesis, &candidates);
     let mut found: Vec<Found> =

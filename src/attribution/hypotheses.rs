@@ -14,6 +14,7 @@ use crate::{
     },
     domain::sighting::Class,
 };
+use std::sync::Arc;
 
 /// Below this rate of sighting, a leak is not told from noise.
 const LEAST_RATE: f64 = 1e-3;
@@ -29,9 +30,9 @@ const LN_PAIRS_PRIOR: f64 = -std::f64::consts::LN_10;
 pub struct Watched {
     pub evidence: ClassEvidence,
     /// A single store, in the candidates' order.
-    pub single: Vec<Likelihood>,
+    pub single: Vec<Arc<Likelihood>>,
     /// Two stores, or none.
-    pub mixed: Likelihood,
+    pub mixed: Arc<Likelihood>,
     /// The register.
     pub register: Likelihood,
     /// Ghosts that the class could show, and did.
@@ -40,17 +41,18 @@ pub struct Watched {
 }
 
 /// The classes as the problem has them, with the priors of the rates that fit.
-pub fn channels(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candidate], phi: f64) -> Vec<Watched> {
+pub fn watched(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candidate], phi: f64) -> Vec<Watched> {
     let build = |(number, group): (usize, &ClassEvidence)| {
         let canaries = group.showable.count();
-        let open = Prior::log_uniform(LEAST_RATE, canaries);
+        let open_prior = Prior::log_uniform(LEAST_RATE, canaries);
+        let open = Arc::new(Likelihood::new(&open_prior, phi));
         let real_rows = problem.real_rows.as_ref().filter(|_| group.class == Class::Dump);
         let single = candidates
             .iter()
             .map(|candidate| {
                 match real_rows.and_then(|rows| rows.held.get(&candidate.store).map(|held| (rows.leaked, *held))) {
-                    Some((leaked, held)) => Likelihood::new(&Prior::real_rows(leaked, held), phi),
-                    None => Likelihood::new(&open, phi),
+                    Some((leaked, held)) => Arc::new(Likelihood::new(&Prior::real_rows(leaked, held), phi)),
+                    None => open.clone(),
                 }
             })
             .collect();
@@ -60,7 +62,7 @@ pub fn channels(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candid
         Watched {
             evidence: group.clone(),
             single,
-            mixed: Likelihood::new(&open, phi),
+            mixed: open.clone(),
             register: Likelihood::new(&Prior::log_uniform(thin, all), phi),
             ghosts: problem.ghosts,
             // Which class showed a ghost is not told apart: it counts once.
@@ -102,29 +104,29 @@ pub struct Scores {
 }
 
 /// Scores every story.
-pub fn score(candidates: &[Candidate], channels: &[Watched]) -> Scores {
+pub fn score(candidates: &[Candidate], watched: &[Watched]) -> Scores {
     let nowhere = Bits::empty(0);
     let epochs: Vec<Vec<f64>> = candidates
         .iter()
         .enumerate()
         .map(|(store, candidate)| {
-            let ln = |holds: &Bits| -> f64 { channels.iter().map(|c| c.ln(&c.single[store], holds)).sum() };
+            let ln = |holds: &Bits| -> f64 { watched.iter().map(|c| c.ln(&c.single[store], holds)).sum() };
             candidate.copies.iter().map(|copy| copy.ln_prior + ln(&copy.holds)).collect()
         })
         .collect();
-    let nothing = channels.iter().map(|c| c.ln(&c.mixed, &nowhere)).sum();
-    let register = channels.iter().map(Watched::ln_register).sum();
+    let nothing = watched.iter().map(|c| c.ln(&c.mixed, &nowhere)).sum();
+    let register = watched.iter().map(Watched::ln_register).sum();
     let mut stories = vec![(Hypothesis::NothingLeaked, nothing), (Hypothesis::RegisterLeaked, register)];
     // A store that never held a canary could have leaked unseen: then all that was seen is noise.
     let singles: Vec<f64> = epochs.iter().map(|lns| if lns.is_empty() { nothing } else { ln_sum_exp(lns) }).collect();
     stories.extend(singles.iter().enumerate().map(|(store, ln)| (Hypothesis::One(store), *ln)));
-    stories.extend(pairs(candidates, channels, &epochs, &singles));
+    stories.extend(pairs(candidates, watched, &epochs, &singles));
     Scores { stories, epochs }
 }
 
 fn pairs(
     candidates: &[Candidate],
-    channels: &[Watched],
+    watched: &[Watched],
     epochs: &[Vec<f64>],
     singles: &[f64],
 ) -> Vec<(Hypothesis, f64)> {
@@ -148,7 +150,7 @@ fn pairs(
                 .map(|(a, b)| {
                     let (a, b) = (&candidates[*one].copies[a], &candidates[*other].copies[b]);
                     let holds = a.holds.union(&b.holds);
-                    a.ln_prior + b.ln_prior + channels.iter().map(|c| c.ln(&c.mixed, &holds)).sum::<f64>()
+                    a.ln_prior + b.ln_prior + watched.iter().map(|c| c.ln(&c.mixed, &holds)).sum::<f64>()
                 })
                 .collect();
             found.push((Hypothesis::Both(*one, *other), ln_sum_exp(&lns)));

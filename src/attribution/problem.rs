@@ -53,6 +53,8 @@ pub struct Problem {
     pub stores: Vec<String>,
     /// The moment of asking, or `--seen-at`: no copy is younger.
     pub now: Timestamp,
+    /// Which store is copied into which, as configured: a canary may have arrived before an audit saw it there.
+    pub feeds: BTreeMap<String, Vec<String>>,
     /// Every canary that was ever planted.
     pub canaries: Vec<CanaryFacts>,
     /// Sightings, each from one canary; rehearsals only among themselves.

@@ -9,7 +9,9 @@ pub fn ln_sum_exp(terms: &[f64]) -> f64 {
     if greatest == f64::NEG_INFINITY {
         return greatest;
     }
-    greatest + terms.iter().map(|term| (term - greatest).exp()).sum::<f64>().ln()
+    // What is 2^-64 of the greatest is lost in the sum anyway.
+    let told = terms.iter().map(|term| term - greatest).filter(|below| *below > -45.0);
+    greatest + told.map(f64::exp).sum::<f64>().ln()
 }
 
 /// ln(exp(a) + exp(b)).

@@ -2,13 +2,14 @@
 
 use canaries::CanaryId;
 use jiff::Timestamp;
+use std::sync::Arc;
 use telltale::{
     attribution::{
         bits::Bits,
         copies::{Candidate, candidates},
         evidence::Evidence,
         ghosts::OwnCanaries,
-        hypotheses::{Hypothesis, Scores, Watched, channels, score},
+        hypotheses::{Hypothesis, Scores, Watched, score, watched},
         likelihood::{Counts, Likelihood},
         priors::Prior,
         problem::{CanaryFacts, Problem, Seen, Stay},
@@ -51,8 +52,8 @@ fn problem(seen: &[u8]) -> Problem {
     }
 }
 
-fn rates(phi: f64) -> Likelihood {
-    Likelihood::new(&Prior::fixed(&[(0.2, 1.0), (0.5, 1.0), (0.9, 1.0)]), phi)
+fn rates(phi: f64) -> Arc<Likelihood> {
+    Arc::new(Likelihood::new(&Prior::fixed(&[(0.2, 1.0), (0.5, 1.0), (0.9, 1.0)]), phi))
 }
 
 /// The stories' scores without the ghosts' share, which is the same for all but the register.
@@ -61,12 +62,12 @@ fn scores(seen: &[u8], phi: f64) -> (Scores, Vec<Candidate>, Vec<Watched>) {
     problem.ghosts = 0;
     let evidence = Evidence::of(&problem);
     let candidates = candidates(&problem, &evidence);
-    let mut channels = channels(&problem, &evidence, &candidates, phi);
-    for channel in &mut channels {
-        channel.single = candidates.iter().map(|_| rates(phi)).collect();
-        channel.mixed = rates(phi);
+    let mut watched = watched(&problem, &evidence, &candidates, phi);
+    for class in &mut watched {
+        class.single = candidates.iter().map(|_| rates(phi)).collect();
+        class.mixed = rates(phi);
     }
-    (score(&candidates, &channels), candidates, channels)
+    (score(&candidates, &watched), candidates, watched)
 }
 
 fn close(found: f64, golden: f64) {
@@ -94,7 +95,7 @@ fn least_without_one(seen: &[u8]) -> f64 {
 #[test]
 fn six_sightings_of_one_store_agree() {
     let seen = [0, 2, 3, 4, 5, 6];
-    let (scores, candidates, channels) = scores(&seen, 1e-4);
+    let (scores, candidates, watched) = scores(&seen, 1e-4);
     let ln = |story| scores.ln(story).unwrap();
     close(ln(Hypothesis::One(0)), -1.702198989917);
     close(ln(Hypothesis::One(1)), -41.37927878215);
@@ -107,7 +108,7 @@ fn six_sightings_of_one_store_agree() {
     let counts = Counts {
         all: 12,
         in_copy: shared.count(),
-        seen_in: channels[0].evidence.seen.count_shared(&shared),
+        seen_in: watched[0].evidence.seen.count_shared(&shared),
         seen_out: 4,
     };
     close(rates(1e-4).ln(counts), -37.84517271363);

@@ -23,6 +23,7 @@ pub fn organisation(each: u16) -> Problem {
         stores: ["hris", "payroll", "directory"].map(String::from).to_vec(),
         now: month(7),
         ghosts: 100_000,
+        feeds: [("hris".to_owned(), ["payroll", "directory"].map(String::from).to_vec())].into(),
         ..Problem::default()
     };
     for (number, store) in ["hris", "payroll", "directory"].into_iter().enumerate() {

@@ -1,7 +1,8 @@
 //! Leaks of an organisation with feeds, and what is said of them.
 
-use crate::attribution::organisation::{copy, month, organisation, seen};
+use crate::attribution::organisation::{EVERYWHERE, copy, month, organisation, seen};
 use jiff::ToSpan;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use telltale::{
     attribution::{decide::attribute, problem::Problem},
     domain::{
@@ -195,4 +196,57 @@ fn a_wrong_clock_changes_neither_the_store_nor_the_window() {
     // Alone, they still tell the store.
     problem.seen = seen(&copy, Class::Login, month(1) - 24.hours());
     attributed_to(&problem, "payroll");
+}
+
+#[test]
+fn no_innocent_store_is_accused_in_many_random_leaks() {
+    let mut random = StdRng::seed_from_u64(20_260_501);
+    let (mut told, mut leaks) = (0, 0);
+    for round in 0..400u64 {
+        let mut problem = organisation(random.random_range(4..=24));
+        let guilty = problem.stores[random.random_range(0..3)].clone();
+        let taken = month(1) + random.random_range(48..4_300).hours();
+        let share = [1.0, 0.5, 0.3, 0.1, 0.03][random.random_range(0..5)];
+        let leaked = copy(&problem, &guilty, taken, share, round);
+        for id in &leaked {
+            let class = EVERYWHERE[random.random_range(0..4)];
+            let at = taken + random.random_range(1..400).hours();
+            problem.seen.extend(seen(&[*id], class, at));
+        }
+        // One canary of any store is seen for no reason at all.
+        if random.random_ratio(1, 3) {
+            let stray = problem.canaries[random.random_range(0..problem.canaries.len())].id;
+            problem.seen.extend(seen(&[stray], Class::Mail, month(7)));
+        }
+        problem.now = month(8);
+        let verdict = attribute(&problem);
+        leaks += u32::from(!leaked.is_empty());
+        told += u32::from(accused(&verdict) == [guilty.as_str()]);
+        assert!(
+            accused(&verdict).iter().all(|store| *store == guilty),
+            "round {round}: {guilty} leaked {share} of itself, {:?} stand accused",
+            accused(&verdict)
+        );
+    }
+    assert!(told * 10 >= leaks * 6, "{told} of {leaks} leaks were told");
+}
+
+#[test]
+fn a_leak_between_a_sync_and_the_next_audit_accuses_nobody_upstream() {
+    let mut problem = organisation(10);
+    // Payroll has the root's newest canaries already; no audit has seen them there, now or ever.
+    let taken = month(6) + 240.hours();
+    let leaked = copy(&problem, "payroll", taken, 1.0, 1);
+    for facts in problem.canaries.iter_mut().filter(|facts| facts.home == "hris" && facts.generation >= 5) {
+        let late = facts.generation == 5;
+        facts.stays.retain(|stay| stay.store == "hris" || (late && stay.store == "payroll"));
+        facts.stays.iter_mut().filter(|stay| stay.store == "payroll").for_each(|stay| stay.from = month(7));
+    }
+    problem.now = month(8);
+    problem.seen = seen(&leaked, Class::Dump, month(7));
+    let window = attributed_to(&problem, "payroll").window.unwrap();
+    assert!(window.from <= taken && taken <= window.to, "{window:?}");
+    // And the root itself is still told, by what its copies have of their own.
+    problem.seen = seen(&copy(&problem, "hris", taken, 1.0, 1), Class::Dump, month(7));
+    attributed_to(&problem, "hris");
 }
