@@ -82,13 +82,15 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         .sinks
         .iter()
         .map(|component| {
-            let mut section = component.section.clone();
-            let then = match section.keys.remove("then") {
-                Some(toml::Value::String(then)) => Some(then),
-                _ => None,
-            };
-            let (kind, sink) = entry(config, component, sinks::ALL.iter().map(|entry| (entry.kind, entry.build)), &section)?;
-            Ok(SinkSlot { name: section.name, kind, sink, then })
+            let known = sinks::ALL.iter().map(|entry| (entry.kind, entry.build));
+            let (kind, sink) = entry(config, component, known, &component.section)?;
+            if let Some(then) = &sink.options().then
+                && !config.sinks.iter().any(|other| other.section.name == *then && *then != component.section.name)
+            {
+                let message = format!("no other sink is called {then:?}");
+                return Err(config.component_error(component, "then", message).into());
+            }
+            Ok(SinkSlot { name: component.section.name.clone(), kind, sink })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let listen = address(config, "listen", &config.api.listen)?;

@@ -68,6 +68,7 @@ pub enum Role {
 }
 
 /// One thing that happened.
+#[allow(clippy::large_enum_variant, reason = "records are made one at a time and serialised at once")]
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {

@@ -40,8 +40,6 @@ pub struct SinkSlot {
     pub name: String,
     pub kind: &'static str,
     pub sink: Box<dyn Sink>,
-    /// The sink that takes over when this one has been failing for ten minutes.
-    pub then: Option<String>,
 }
 
 /// A configured sensor.

@@ -1,7 +1,10 @@
 //! How many canaries each store needs, and what they will and will not be able to tell.
 
 use crate::{
-    attribution::coverage,
+    attribution::{
+        coverage,
+        design_audit::{self, PlannedStore},
+    },
     flow::{
         context::{Context, StoreSlot},
         error::FlowError,
@@ -55,6 +58,22 @@ pub struct StorePlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairPlan {
     pub stores: [String; 2],
+    /// Live canaries of its current generation.
+    pub live: u64,
+    /// Canaries it shall have.
+    pub count: u64,
+    /// Their share of the store.
+    pub share: f64,
+    /// The chance that a leak of the aimed size holds two of them or more.
+    pub coverage: f64,
+    /// What limits the plan, in words.
+    pub notes: Vec<String>,
+}
+
+/// Two stores, and whether a leak of one can be told from a leak of the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairPlan {
+    pub stores: [String; 2],
     /// Expected log10 likelihood ratio for a leak of the first, at the aimed sample size.
     pub log10_lr: f64,
     /// Whether that passes the decision rule's 4.
@@ -86,17 +105,15 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         let live = live(context, slot)?;
         stores.push(of_store(slot, profile.rows, live, aim));
     }
-    let mut pairs = Vec::new();
-    for leaked in &stores {
-        for rival in stores.iter().filter(|rival| rival.store != leaked.store) {
-            let log10_lr = expected_log10_lr(leaked.count, rival.count, reaches(context, &leaked.store, &rival.store), aim.leak_fraction);
-            pairs.push(PairPlan {
-                stores: [leaked.store.clone(), rival.store.clone()],
-                log10_lr,
-                told_apart: log10_lr >= 4.0,
-            });
-        }
-    }
+    let audited: Vec<PlannedStore> = stores
+        .iter()
+        .zip(&chosen)
+        .map(|(plan, slot)| PlannedStore { store: plan.store.clone(), canaries: plan.count, feeds: slot.feeds.clone() })
+        .collect();
+    let pairs = design_audit::compare(&audited, aim.leak_fraction)
+        .into_iter()
+        .map(|pair| PairPlan { told_apart: pair.is_told(), log10_lr: pair.log10_lr, stores: [pair.leaked, pair.rival] })
+        .collect();
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
 }
 

@@ -46,6 +46,7 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
     Ok(Problem {
         stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
         now: context.now(),
+        feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
         canaries: facts,
         seen: evidence.seen,
         ghosts: u64::from(context.ghosts),
