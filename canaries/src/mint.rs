@@ -144,10 +144,12 @@ pub(crate) fn ghost(minter: &Minter, draw: &mut Draw) -> Marker {
 }
 
 fn birth_commune(minter: &Minter, draw: &mut Draw) -> &'static BirthCommune {
-    match draw.percent(30) && !minter.home.communes.is_empty() {
-        true => *draw.pick(&minter.home.communes),
-        false => draw.pick(&minter.locale.birth_communes),
+    let home: &[&'static BirthCommune] = &minter.home.communes;
+    if draw.percent(30) && !home.is_empty() {
+        let commune: &&BirthCommune = draw.pick(home);
+        return commune;
     }
+    draw.pick(&minter.locale.birth_communes)
 }
 
 fn nir_of(draw: &mut Draw, who: &Civil, commune: &BirthCommune) -> String {

@@ -176,7 +176,9 @@ fn page(persona: &Persona, house: &House, last: Date, linked: bool) -> Vec<u8> {
         &format!("{} {}", get(Field::Postcode), get(Field::City).to_uppercase()),
     );
 
-    let bottom = table(&mut sheet, get(Field::Salary).parse().unwrap_or(24_000), i64::from(last.month()));
+    let since = get(Field::HireDate).parse::<Date>().ok().filter(|hired| hired.year() == last.year());
+    let months = i64::from(last.month()) - since.map_or(0, |hired| i64::from(hired.month()) - 1);
+    let bottom = table(&mut sheet, get(Field::Salary).parse().unwrap_or(24_000), months.max(1));
     sheet.text(36.0, bottom + 28.0, 9.0, Face::Regular, "Virement sur le compte :");
     sheet.text(150.0, bottom + 28.0, 9.0, Face::Bold, &iban::grouped(get(Field::Iban)));
     sheet.text(36.0, bottom + 42.0, 9.0, Face::Regular, "Mutuelle :");
@@ -190,7 +192,7 @@ fn page(persona: &Persona, house: &House, last: Date, linked: bool) -> Vec<u8> {
 }
 
 /// The lines of pay and contributions; answers where they end.
-fn table(sheet: &mut Sheet, yearly: i64, month: i64) -> f32 {
+fn table(sheet: &mut Sheet, yearly: i64, months: i64) -> f32 {
     const COLUMNS: [f32; 4] = [330.0, 385.0, 470.0, 555.0];
     let top = 210.0;
     let gross = yearly * 100 / 12;
@@ -254,7 +256,7 @@ fn table(sheet: &mut Sheet, yearly: i64, month: i64) -> f32 {
     sheet.frame(330.0, y, 229.0, 24.0);
     sheet.text(340.0, y + 16.0, 11.0, Face::Bold, "NET À PAYER (euros)");
     sheet.right(551.0, y + 16.0, 11.0, Face::Bold, &euros(before_tax - tax));
-    sheet.text(36.0, y + 10.0, 8.0, Face::Regular, &format!("Cumul brut annuel : {}", euros(gross * month)));
-    sheet.text(36.0, y + 22.0, 8.0, Face::Regular, &format!("Cumul net imposable : {}", euros(taxable * month)));
+    sheet.text(36.0, y + 10.0, 8.0, Face::Regular, &format!("Cumul brut annuel : {}", euros(gross * months)));
+    sheet.text(36.0, y + 22.0, 8.0, Face::Regular, &format!("Cumul net imposable : {}", euros(taxable * months)));
     y + 34.0
 }

@@ -56,11 +56,11 @@ impl Learner {
             }
         }
         let login = value.split('@').next().unwrap_or_default();
-        if login.len() <= 64 && !login.contains(' ') && login.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-            if let Some((pattern, numbered)) = persons::login_pattern(login) {
-                *self.logins.entry(pattern).or_default() += 1;
-                self.shape.logins_numbered += u64::from(numbered);
-            }
+        let may_be_one =
+            login.len() <= 64 && !login.contains(' ') && login.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if let Some((pattern, numbered)) = persons::login_pattern(login).filter(|_| may_be_one) {
+            *self.logins.entry(pattern).or_default() += 1;
+            self.shape.logins_numbered += u64::from(numbered);
         }
     }
 

@@ -118,7 +118,7 @@ fn addresses_and_logins_follow_the_houses_pattern_on_the_alias_domain() {
     for (style, expected) in styles {
         let local = |name: &&str| style(&two(name).0, &two(name).1);
         let mails = learn(people.iter().map(|name| format!("{}@mairie.example", local(name))));
-        let logins = learn(people.iter().map(|name| local(name)));
+        let logins = learn(people.iter().map(local));
         let mut exact = 0;
         for persona in personas() {
             let mail = mails.render(Field::WorkEmail, &persona);

@@ -1,0 +1,5 @@
+//! The one test binary of this crate: everything through its public face.
+
+mod documents;
+mod minting;
+mod shapes;
