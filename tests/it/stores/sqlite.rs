@@ -116,8 +116,11 @@ impl StoreUnderTest for House {
     }
 
     async fn dump(&mut self) -> String {
-        let dump =
-            Command::new("sqlite3").arg(self.path()).arg(".dump").output().expect("the program sqlite3, which tests/run installs");
+        let dump = Command::new("sqlite3")
+            .arg(self.path())
+            .arg(".dump")
+            .output()
+            .expect("the program sqlite3, which tests/run installs");
         assert!(dump.status.success() && dump.stderr.is_empty(), "{}", String::from_utf8_lossy(&dump.stderr));
         let text = String::from_utf8(dump.stdout).unwrap();
         // Sequence positions are the one thing that nobody can put back.
@@ -409,4 +412,34 @@ async fn says_beforehand_how_values_will_be_shown() {
     assert_eq!(["salary", "number", "part", "name"].map(|column| row[column].as_str()), ["2500.5", "7", "1.5", "012"]);
     let locators = store.plant(&[new]).await.unwrap();
     assert!(contract::holds(&read(&*store, &[]).await[&locators[0]], &shown[0]));
+}
+
+#[tokio::test]
+async fn an_empty_table_is_planted_too() {
+    let house = House::new("");
+    house.run(
+        "CREATE TABLE departments (id INTEGER PRIMARY KEY, label TEXT);
+         CREATE TABLE employees (
+             number INTEGER NOT NULL UNIQUE, mail TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('perm', 'temp')),
+             born DATE NOT NULL, wage DECIMAL(8, 2) NOT NULL, photo BLOB NOT NULL,
+             department INTEGER NOT NULL REFERENCES departments
+         );",
+    );
+    let store = open(&house.path(), "");
+    let new: Vec<NewPlanting> = (0..3)
+        .map(|number| {
+            let row = BTreeMap::from([("mail".to_owned(), format!("canary.{number}@courriel.example"))]);
+            NewPlanting { canary: canary(number), planting: Planting::Row(row), marker_columns: vec!["mail".into()] }
+        })
+        .collect();
+    let why = refused(&*store, new[0].clone()).await;
+    assert!(why.contains("\"departments\", which has no row"), "{why}");
+    house.run("INSERT INTO departments VALUES (7, 'RH')");
+    let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
+    for row in read(&*store, &[]).await.values() {
+        let Planting::Row(row) = row else { panic!("not a row") };
+        assert_eq!((row["kind"].as_str(), row["department"].as_str()), ("perm", "7"));
+    }
+    assert_eq!(store.withdraw(&placed).await.unwrap().len(), 3);
+    assert!(read(&*store, &[]).await.is_empty());
 }
