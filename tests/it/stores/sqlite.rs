@@ -116,8 +116,11 @@ impl StoreUnderTest for House {
     }
 
     async fn dump(&mut self) -> String {
-        let dump =
-            Command::new("sqlite3").arg(self.path()).arg(".dump").output().expect("the program sqlite3, which tests/run installs");
+        let dump = Command::new("sqlite3")
+            .arg(self.path())
+            .arg(".dump")
+            .output()
+            .expect("the program sqlite3, which tests/run installs");
         assert!(dump.status.success() && dump.stderr.is_empty(), "{}", String::from_utf8_lossy(&dump.stderr));
         let text = String::from_utf8(dump.stdout).unwrap();
         // Sequence positions are the one thing that nobody can put back.
