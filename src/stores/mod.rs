@@ -2,10 +2,12 @@
 
 pub mod csv;
 pub mod folder;
+pub mod ldap;
+pub mod postgres;
 pub mod sqlite;
 pub mod store;
 
 use store::Entry;
 
 /// Every kind of store.
-pub const ALL: &[Entry] = &[csv::ENTRY, folder::ENTRY, sqlite::ENTRY];
+pub const ALL: &[Entry] = &[csv::ENTRY, folder::ENTRY, ldap::ENTRY, postgres::ENTRY, sqlite::ENTRY];

@@ -4,4 +4,7 @@ pub mod contract;
 mod csv;
 mod folder;
 mod kills;
+mod ldap;
+mod postgres;
+mod rows;
 mod sqlite;
