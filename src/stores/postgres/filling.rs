@@ -7,10 +7,10 @@ use crate::stores::{
         identity::quoted,
         shown::text,
     },
-    store::StoreError,
+    store::{CODES, StoreError, usual_code},
 };
 use canaries::CanaryId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio_postgres::{Row, Transaction};
 
 const ATTEMPTS: u32 = 50;
@@ -98,18 +98,22 @@ async fn allowed_key(
 async fn usual(transaction: &Transaction<'_>, table: &Table, column: &Column) -> Result<String, StoreError> {
     let judge = |error: tokio_postgres::Error| table.judge(&error);
     let statement = format!(
-        "select v, n, (sum(n) over ())::bigint from (select t.{0}::text as v, count(*) as n from {1} as t
-           where t.{0} is not null group by 1) as c order by n desc, v limit 1",
+        "select t.{0}::text, count(*) from {1} as t where t.{0} is not null group by 1 order by 2 desc, 1 limit {2}",
         quoted(&column.name),
-        table.sql
+        table.sql,
+        CODES + 1
     );
-    if let Some(row) = transaction.query_opt(&statement, &[]).await.map_err(judge)? {
-        let (same, all): (i64, i64) = (row.get(1), row.get(2));
-        if same >= 3 && same.saturating_mul(20) >= all {
-            return Ok(text(&row, 0));
-        }
+    let rows = transaction.query(&statement, &[]).await.map_err(judge)?;
+    let counted: HashMap<Vec<u8>, u64> =
+        rows.iter().map(|row| (text(row, 0).into_bytes(), row.get::<_, i64>(1).unsigned_abs())).collect();
+    if let Some(code) = usual_code(&counted) {
+        return Ok(String::from_utf8_lossy(&code).into_owned());
     }
     if column.category == 'E' {
+        // A label of an enum is nobody's own.
+        if let Some(row) = rows.first() {
+            return Ok(text(row, 0));
+        }
         let labels = format!("select (enum_range(null::{}))[1]::text", column.base_cast);
         return Ok(text(&transaction.query_one(&labels, &[]).await.map_err(judge)?, 0));
     }

@@ -54,7 +54,9 @@ impl Fillers {
             let select = format!("SELECT {} FROM {}", quoted(&column.name), quoted(&table.name));
             let likeness =
                 Likeness::study(connection, &select, &column.type_name).map_err(|error| failure.of(error))?;
+            let listed = if likeness.is_empty() { table.allowed(&column.name) } else { None };
             let how = match (column.not_null, column.unique, likeness.code()) {
+                (true, false, None) if listed.is_some() => How::Fixed(listed.unwrap_or(Value::Null)),
                 (_, false, Some(code)) if column.not_null || likeness.nulls == 0 => How::Fixed(code),
                 (false, ..) => continue,
                 (true, unique, _) => How::Like { likeness, unique },

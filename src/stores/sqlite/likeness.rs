@@ -133,6 +133,11 @@ impl Likeness {
         self.integers.count + self.reals.count + self.texts + self.blobs
     }
 
+    /// Whether no row has a value.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
     /// The code that most rows share; none where these are no codes.
     pub fn code(&self) -> Option<Value> {
         let code = String::from_utf8(self.codes.as_ref().and_then(usual_code)?).ok()?;

@@ -1,7 +1,7 @@
 //! What SQLite says of a table: columns, keys, constraints. It looks at the schema only, never at a row.
 
 use crate::stores::{sqlite::failure::Failure, store::StoreError};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, types::Value};
 
 /// One column.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Table {
     pub references: Vec<Reference>,
     /// The columns that tell its rows apart: the primary key, else the row's own number.
     pub key: Vec<String>,
+    /// The statement that made it.
+    pub sql: String,
 }
 
 /// A name as SQL writes it.
@@ -92,7 +94,12 @@ impl Table {
             let hidden = |name: &&str| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
             key.extend(["rowid", "_rowid_", "oid"].iter().copied().find(hidden).map(str::to_owned));
         }
-        Ok(Table { name: name.to_owned(), references: references(connection, name)?, columns, key })
+        let sql = connection.query_row(
+            "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1",
+            [name],
+            |row| row.get(0),
+        )?;
+        Ok(Table { name: name.to_owned(), references: references(connection, name)?, columns, key, sql })
     }
 
     /// The column of this name, as SQLite compares names.
@@ -108,6 +115,23 @@ impl Table {
         })
     }
 
+    /// The first value of a list that a check allows a column: `CHECK (status IN ('active', 'left'))`.
+    pub fn allowed(&self, column: &str) -> Option<Value> {
+        let lower = self.sql.to_ascii_lowercase();
+        let name = column.to_ascii_lowercase();
+        lower.match_indices(&name).find_map(|(at, _)| {
+            let before = lower[..at].trim_end_matches(['"', '`', '[']).chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                return None;
+            }
+            let rest = &self.sql[at + name.len()..];
+            let rest = rest.trim_start_matches(['"', '`', ']']).trim_start();
+            let (keyword, rest) = (rest.get(..2)?, rest.get(2..)?);
+            let list = rest.trim_start().strip_prefix('(').filter(|_| keyword.eq_ignore_ascii_case("in"))?;
+            literal(list.trim_start())
+        })
+    }
+
     /// The names of its columns.
     pub fn names(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.name.clone()).collect()
@@ -116,6 +140,24 @@ impl Table {
     /// The foreign key that this column is the whole of.
     pub fn reference(&self, column: &str) -> Option<&Reference> {
         self.references.iter().find(|one| one.columns.len() == 1 && one.columns[0].0.eq_ignore_ascii_case(column))
+    }
+}
+
+/// The literal that a text of SQL begins with.
+fn literal(sql: &str) -> Option<Value> {
+    let Some(quoted) = sql.strip_prefix('\'') else {
+        let end = sql.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c))?;
+        let number = &sql[..end];
+        return number.parse().map(Value::Integer).or_else(|_| number.parse().map(Value::Real)).ok();
+    };
+    let mut text = String::new();
+    let mut rest = quoted.chars().peekable();
+    loop {
+        match rest.next()? {
+            '\'' if rest.next_if_eq(&'\'').is_some() => text.push('\''),
+            '\'' => return Some(Value::Text(text)),
+            c => text.push(c),
+        }
     }
 }
 
@@ -188,4 +230,24 @@ fn references(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Refe
         reference.columns.push((from, to));
     }
     Ok(references.into_iter().map(|(_, reference)| reference).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_a_check_allows() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE t (my_state TEXT CHECK (my_state IN ('no')), state TEXT CHECK ( \"state\" in ( 'l''un', 'b')), \
+                 full INT CHECK (full IN (1, 0)), free TEXT CHECK (free <> 'x'))",
+            )
+            .unwrap();
+        let table = Table::of(&connection, "T", &Failure { path: "hr.db".into() }).unwrap();
+        assert_eq!(table.allowed("state"), Some(Value::Text("l'un".into())));
+        assert_eq!(table.allowed("full"), Some(Value::Integer(1)));
+        assert_eq!(table.allowed("free"), None);
+    }
 }

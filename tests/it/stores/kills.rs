@@ -59,7 +59,11 @@ fn fill(folder: &Path) {
 /// The whole content of a store's folder or file, as text.
 fn content(path: PathBuf) -> String {
     if path.is_file() && path.extension().is_some_and(|kind| kind == "db") {
-        let dump = Command::new("sqlite3").arg(&path).arg(".dump").output().expect("the program sqlite3, which tests/run installs");
+        let dump = Command::new("sqlite3")
+            .arg(&path)
+            .arg(".dump")
+            .output()
+            .expect("the program sqlite3, which tests/run installs");
         return String::from_utf8(dump.stdout).unwrap();
     }
     if path.is_file() {

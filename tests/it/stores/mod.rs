@@ -2,7 +2,6 @@
 
 pub mod contract;
 mod csv;
-mod csv_any;
 mod folder;
 mod kills;
 mod sqlite;

@@ -1,12 +1,15 @@
 //! A CSV file as a store: the contract in several dialects, and what becomes of files that are broken or busy.
 
+mod any;
+mod trouble;
+
 use crate::stores::contract::{self, StoreUnderTest, canary, read};
 use async_trait::async_trait;
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     io::Write,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use telltale::{
@@ -209,125 +212,6 @@ async fn a_header_alone_is_planted_below() {
     }
 }
 
-async fn refused(path: &Path, more: &str) -> String {
-    let before = fs::read(path).ok();
-    let store = store(path, more);
-    let row = BTreeMap::from([("mail".to_owned(), "c@x.example".to_owned())]);
-    let new = NewPlanting { canary: canary(1), planting: Planting::Row(row), marker_columns: vec!["mail".to_owned()] };
-    let planted = store.plant(&[new]).await;
-    let profiled = store.profile().await;
-    assert_eq!(before, fs::read(path).ok(), "nothing is changed");
-    match (planted, profiled) {
-        (Err(StoreError::Refused(planted)), Err(StoreError::Refused(_))) => planted,
-        (planted, profiled) => panic!("refused, not {planted:?} and {:?}", profiled.map(|profile| profile.rows)),
-    }
-}
-
-#[tokio::test]
-async fn broken_files_are_refused_with_their_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("broken.csv");
-    for (text, line, word) in [
-        ("nom,mail,x\na,b,c\nd,e,f\ng,h", ":4:", "cut in the middle"),
-        ("nom,mail\na,b\n\"d,e\nf,g\n", ":3:", "never closed"),
-        ("nom,mail\na,b\nc,d,e\nf,g\n", ":3:", "3 fields"),
-        ("nom,mail,nom\na,b,c\n", ":1:", "same name"),
-        ("Dupont,marie@mairie.example,1984-02-03\n", ":1:", "header"),
-        ("", ":1:", "empty"),
-        ("nom,courriel\na,b\n", ":1:", "no column is called \"mail\""),
-    ] {
-        fs::write(&path, text).unwrap();
-        let columns = "[columns]\nwork_email = \"mail\"\n";
-        let message = refused(&path, columns).await;
-        assert!(message.contains(line) && message.contains(word), "{text:?}: {message}");
-        assert!(message.contains("broken.csv") && !message.contains("marie@"), "{message}");
-    }
-    fs::write(&path, "mail,2024,2025\na,b,c\n").unwrap();
-    assert!(store(&path, "").profile().await.is_err());
-    let known = store(&path, "[columns]\nwork_email = \"mail\"\n").profile().await.unwrap();
-    assert_eq!(known.columns.len(), 3, "a header that the configuration knows is one, whatever it looks like");
-    fs::write(&path, b"n\0o\0m\0,\0m\0a\0i\0l\0\n\0\x00\xd8a\0\n\0").unwrap();
-    assert!(refused(&path, "").await.contains("half a character"));
-}
-
-#[tokio::test]
-async fn files_that_cannot_be_had_are_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("there.csv");
-    assert!(refused(&path, "").await.contains("no such file"));
-    fs::write(&path, "nom,mail\na,b\n").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
-    assert!(refused(&path, "").await.contains("read-only"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::hard_link(&path, folder.path().join("second.csv")).unwrap();
-    assert!(refused(&path, "").await.contains("hard links"));
-    assert!(refused(folder.path(), "").await.contains("no file"));
-}
-
-#[tokio::test]
-async fn a_locked_file_is_tried_again_later() {
-    let mut house = House::new(PLAIN);
-    let store = house.fresh().await;
-    let before = house.dump().await;
-    let holder = fs::File::open(house.path()).unwrap();
-    holder.lock().unwrap();
-    assert!(matches!(store.plant(&[house.planting(1)]).await, Err(StoreError::Retry(why)) if why.contains("lock")));
-    assert_eq!(before, house.dump().await);
-    holder.unlock().unwrap();
-    store.plant(&[house.planting(1)]).await.unwrap();
-}
-
-#[tokio::test]
-async fn characters_that_the_encoding_lacks_are_refused() {
-    let house = House::new(Dialect { encoding: "windows-1252", ..PLAIN });
-    fs::write(house.path(), house.encode(&house.text())).unwrap();
-    let store = store(&house.path(), "");
-    let before = fs::read(house.path()).unwrap();
-    let mut new = house.planting(1);
-    if let Planting::Row(row) = &mut new.planting {
-        row.insert("nom".into(), "Łukasz".into());
-    }
-    match store.plant(&[new]).await {
-        Err(StoreError::Refused(why)) => {
-            assert!(why.contains("\"nom\"") && why.contains("windows-1252") && !why.contains("ukasz"), "{why}");
-        }
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(before, fs::read(house.path()).unwrap());
-}
-
-#[tokio::test]
-async fn invalid_bytes_are_read_and_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mixed.csv");
-    let text = b"nom,mail\nLe\xcc\x81a,\xc3\xa9@x.example\nbroken \xff\xfe name,b@x.example\n".to_vec();
-    fs::write(&path, &text).unwrap();
-    let store = store(&path, "");
-    assert_eq!(store.profile().await.unwrap().rows, 2);
-    let row = BTreeMap::from([("nom".to_owned(), "Zoë".to_owned()), ("mail".to_owned(), "c@x.example".to_owned())]);
-    let new = [NewPlanting { canary: canary(1), planting: Planting::Row(row), marker_columns: vec!["mail".into()] }];
-    let locators = store.plant(&new).await.unwrap();
-    assert!(fs::read(&path).unwrap().windows(4).any(|bytes| bytes == "Zoë".as_bytes()), "written as UTF-8");
-    store.withdraw(&contract::placed(&new, &locators)).await.unwrap();
-    assert_eq!(fs::read(&path).unwrap(), text);
-}
-
-#[tokio::test]
-async fn a_marker_that_another_row_has_taken_over_is_drift() {
-    let mut house = House::new(PLAIN);
-    let store = house.fresh().await;
-    let mut new = house.planting(1);
-    new.marker_columns.push("nom".to_owned());
-    let locators = store.plant(std::slice::from_ref(&new)).await.unwrap();
-    house.replace("canari.1@courriel.example", "real.person@mairie.example");
-    let before = house.dump().await;
-    match store.withdraw(&contract::placed(&[new], &locators)).await {
-        Err(StoreError::Drifted(why)) => assert!(why.contains("identifiers") && !why.contains("real.person"), "{why}"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(before, house.dump().await);
-}
-
 /// Appends through a file opened before each planting, as a program that logs rows does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_appended_meanwhile_are_kept() {
@@ -374,18 +258,6 @@ async fn retried<T>(mut attempt: impl AsyncFnMut() -> Result<T, StoreError>) -> 
         }
     }
     panic!("fifty attempts were not enough");
-}
-
-#[tokio::test]
-async fn what_a_crash_left_is_cleared_away() {
-    let mut house = House::new(PLAIN);
-    let store = house.fresh().await;
-    fs::write(house.folder.path().join(".employees.csv.tmp~"), "half a copy").unwrap();
-    fs::set_permissions(house.path(), fs::Permissions::from_mode(0o640)).unwrap();
-    store.plant(&[house.planting(1)]).await.unwrap();
-    let names: Vec<_> = fs::read_dir(house.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["employees.csv"]);
-    assert_eq!(fs::metadata(house.path()).unwrap().mode() & 0o777, 0o640);
 }
 
 #[tokio::test]
