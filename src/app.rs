@@ -146,6 +146,13 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
 /// Fills the index with the control group and with every canary that was ever planned.
 pub fn fill_index(context: &Context) -> anyhow::Result<()> {
     context.ledger.catch_up(&context.journal)?;
+    {
+        let mut index = context.index.write().expect("no thread panics while it holds the index");
+        context.ledger.index_entries(|canary, entry| {
+            index.insert(entry.fingerprint, Owner::Canary(canary), entry.kind, entry.digest);
+        })?;
+    }
+    // Ghosts go last: one whose value a canary bears gives way.
     const STRIDE: u32 = 5000;
     for start in (0..context.ghosts).step_by(STRIDE as usize) {
         let ghosts: Vec<_> = (start..context.ghosts.min(start + STRIDE))
@@ -158,10 +165,6 @@ pub fn fill_index(context: &Context) -> anyhow::Result<()> {
             }
         }
     }
-    let mut index = context.index.write().expect("no thread panics while it holds the index");
-    context.ledger.index_entries(|canary, entry| {
-        index.insert(entry.fingerprint, Owner::Canary(canary), entry.kind, entry.digest);
-    })?;
     context.ready.store(true, Ordering::Release);
     Ok(())
 }

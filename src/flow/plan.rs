@@ -58,22 +58,6 @@ pub struct StorePlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairPlan {
     pub stores: [String; 2],
-    /// Live canaries of its current generation.
-    pub live: u64,
-    /// Canaries it shall have.
-    pub count: u64,
-    /// Their share of the store.
-    pub share: f64,
-    /// The chance that a leak of the aimed size holds two of them or more.
-    pub coverage: f64,
-    /// What limits the plan, in words.
-    pub notes: Vec<String>,
-}
-
-/// Two stores, and whether a leak of one can be told from a leak of the other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PairPlan {
-    pub stores: [String; 2],
     /// Expected log10 likelihood ratio for a leak of the first, at the aimed sample size.
     pub log10_lr: f64,
     /// Whether that passes the decision rule's 4.
@@ -115,31 +99,6 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         .map(|pair| PairPlan { told_apart: pair.is_told(), log10_lr: pair.log10_lr, stores: [pair.leaked, pair.rival] })
         .collect();
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
-}
-
-/// Expected log10 likelihood ratio of a leak of one store against a leak of another, at this sample size: where the
-/// first is copied into the second, only the absence of the second's own canaries tells; else each seen canary of the
-/// first, which the second never held, counts against a false sighting (1 in 10⁴).
-fn expected_log10_lr(leaked: u64, rival: u64, copied: bool, share: f64) -> f64 {
-    let share = share.min(0.999);
-    if copied { -(rival as f64) * (1.0 - share).log10() } else { leaked as f64 * share * (share / 1e-4).log10() }
-}
-
-/// Whether feeds copy the first store into the second, directly or by way of others.
-fn reaches(context: &Context, from: &str, to: &str) -> bool {
-    let mut reached: Vec<&str> = vec![from];
-    let mut at = 0;
-    while let Some(store) = reached.get(at) {
-        if let Some(slot) = context.stores.iter().find(|slot| slot.name == *store) {
-            for feed in &slot.feeds {
-                if !reached.contains(&feed.as_str()) {
-                    reached.push(feed);
-                }
-            }
-        }
-        at += 1;
-    }
-    reached[1..].contains(&to)
 }
 
 /// Live canaries of the store's current generation.
