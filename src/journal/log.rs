@@ -39,6 +39,9 @@ use zeroize::Zeroizing;
 /// Kibibytes of records that may wait for the writer; whoever brings more waits with it.
 const ROOM: u32 = 64 << 10;
 
+/// A stranger's touch is never padded beyond this.
+const LARGEST_CLASS: usize = 128 << 10;
+
 /// The entry is not on stable storage, and may never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDurable {
@@ -213,6 +216,7 @@ impl Journal {
 
     /// Counts a stranger's touch, which takes as long as a canary's entry of the same size class (`counts::size_class`).
     pub async fn count(&self, sensor: &str, source: Option<IpAddr>, size: usize) -> Result<(), NotDurable> {
+        let size = size.min(LARGEST_CLASS);
         let room = self.room(size).await?;
         let (done, answer) = oneshot::channel();
         let touch = Stranger { sensor: sensor.to_owned(), source, minute: this_minute(), size };

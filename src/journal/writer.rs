@@ -293,7 +293,8 @@ fn gather(first: Order, orders: &mpsc::Receiver<Order>, batch: &mut Vec<Order>) 
     while let Some(order) = next {
         bytes += match &order {
             Order::Append { items, .. } => items.iter().map(|item| item.text.len()).sum(),
-            _ => 0,
+            Order::Count { touch, .. } => touch.size,
+            Order::Checkpoint { .. } | Order::Close { .. } => 0,
         };
         let last = matches!(order, Order::Close { .. }) || bytes >= BATCH_BYTES;
         batch.push(order);

@@ -80,7 +80,8 @@ async fn a_flood_costs_bounded_disk_and_a_count() {
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    assert!(bytes_on_disk(folder.path()) < 24 << 20, "{} bytes", bytes_on_disk(folder.path()));
+    // 5000 touches of 4.5 kB are 22 MB.
+    assert!(bytes_on_disk(folder.path()) < 18 << 20, "{} bytes", bytes_on_disk(folder.path()));
     journal.close().await;
     let counts = folded(&open(folder.path(), &keyring));
     assert_eq!(counts.values().sum::<u64>(), 5000);

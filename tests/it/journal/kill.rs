@@ -24,19 +24,35 @@ fn opened(data: &Path) -> Journal {
     Journal::open(data, Arc::new(Keyring::open(data, &master).unwrap()), ORIGIN).unwrap()
 }
 
-/// The child: appends and counts from many tasks, and says on standard error what was acknowledged. Without the
-/// environment variable that the test below sets, it checks that it is not one.
+/// The child: appends and counts from many tasks until it is killed, and says on standard error what was acknowledged.
+/// Run as a test of its own it does so for a moment, and looks whether anything came of it.
 #[test]
 fn child_under_load() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
-        assert!(std::env::var_os(FOLDER).is_none());
-        return;
-    };
-    let data = PathBuf::from(folder);
+    match std::env::var_os(FOLDER) {
+        Some(data) => load(Path::new(&data), Duration::MAX),
+        None => {
+            let folder = tempfile::tempdir().unwrap();
+            let data = new_data(folder.path());
+            load(&data, Duration::from_millis(200));
+            assert!(opened(&data).head() > 12, "every task appended");
+        }
+    }
+}
+
+fn new_data(folder: &Path) -> PathBuf {
+    let (data, master) = (folder.join("data"), MasterKey::generate());
+    std::fs::write(folder.join("master.key"), master.to_text().reveal()).unwrap();
+    Keyring::create(&data, &master).unwrap();
+    data
+}
+
+fn load(data: &Path, time: Duration) {
+    let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let journal = opened(&data);
-        let _following = Ledger::open(&data, &journal).unwrap().follow(journal.clone(), CancellationToken::new());
+        let journal = opened(data);
+        let stop = CancellationToken::new();
+        let following = Ledger::open(data, &journal).unwrap().follow(journal.clone(), stop.clone());
         let mut err = std::io::stderr();
         writeln!(err, "ready").unwrap();
         let mut tasks = tokio::task::JoinSet::new();
@@ -44,6 +60,9 @@ fn child_under_load() {
             let journal = journal.clone();
             tasks.spawn(async move {
                 for number in 0u64.. {
+                    if started.elapsed() >= time {
+                        return;
+                    }
                     let line = if task % 4 == 0 {
                         journal.count("portal", None, 600).await.unwrap();
                         "counted\n".to_owned()
@@ -57,6 +76,9 @@ fn child_under_load() {
             });
         }
         tasks.join_all().await;
+        stop.cancel();
+        following.await.unwrap();
+        journal.close().await;
     });
 }
 
@@ -64,11 +86,7 @@ fn child_under_load() {
 fn killed_at_random_moments_it_loses_nothing_acknowledged() {
     let kills = if std::env::var_os("TELLTALE_LONG").is_some() { 100 } else { 10 };
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let master = MasterKey::generate();
-    std::fs::create_dir(&data).unwrap();
-    std::fs::write(folder.path().join("master.key"), master.to_text().reveal()).unwrap();
-    Keyring::create(&data, &master).unwrap();
+    let data = new_data(folder.path());
     let mut acknowledged: HashMap<u64, String> = HashMap::new();
     let mut counted = 0u64;
     for kill in 0..kills {
