@@ -1,4 +1,30 @@
 //! The keyed index: canonical forms, digests, and the reference scanner that finds markers in text.
+//! It holds keyed fingerprints only, never a value, and reads bytes that it is handed; it opens nothing.
+
+mod addresses;
+mod canonical;
+mod digests;
+mod escapes;
+mod fields;
+mod fingerprint;
+mod identifiers;
+mod nearby;
+mod recognise;
+mod scan;
+mod table;
+mod tokens;
+
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod noise;
+
+pub use canonical::canonical;
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use nearby::judge_weak;
+pub use recognise::Match;
+pub use scan::scan;
+pub use table::Index;
 
 use crate::{canary::CanaryId, marker::MarkerKind};
 use serde::{Deserialize, Serialize};
@@ -23,7 +49,7 @@ pub enum Form {
 }
 
 /// The digest under which a marker stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Digest {
     Md5,
@@ -44,4 +70,6 @@ pub struct Found {
     pub offset: u64,
     /// Line of the scanned text, from 1.
     pub line: u64,
+    /// Whether it counts by itself: not a weak kind, or one with another kind of marker of the same owner nearby.
+    pub strong: bool,
 }

@@ -1,0 +1,138 @@
+//! The index in memory: from keyed fingerprint to owner. It cannot be read backwards.
+
+use super::{
+    Digest, Owner,
+    fingerprint::{Fingerprint, FingerprintKey},
+};
+use crate::marker::MarkerKind;
+use std::{
+    collections::{HashMap, hash_map},
+    fmt,
+    hash::{BuildHasherDefault, Hash, Hasher},
+};
+
+/// Knows every canary and ghost by the fingerprints of its markers.
+pub struct Index {
+    key: FingerprintKey,
+    entries: HashMap<Slot, Entry, BuildHasherDefault<Prefix>>,
+}
+
+/// What a fingerprint leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub owner: Owner,
+    pub kind: MarkerKind,
+    pub digest: Option<Digest>,
+}
+
+/// A fingerprint as a key: it is evenly spread already, so its first bytes are its hash. Kinds differ in the last
+/// byte only, which keeps the questions for one text in one cache line.
+#[derive(PartialEq, Eq)]
+struct Slot(Fingerprint);
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut prefix = [0; 8];
+        prefix.copy_from_slice(&self.0[..8]);
+        state.write_u64(u64::from_le_bytes(prefix));
+    }
+}
+
+#[derive(Default)]
+struct Prefix(u64);
+
+impl Hasher for Prefix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index({} fingerprints)", self.entries.len())
+    }
+}
+
+impl Index {
+    /// An empty index under this key.
+    pub fn new(key: FingerprintKey) -> Index {
+        Index { key, entries: HashMap::default() }
+    }
+
+    /// The key under which its fingerprints were made.
+    pub fn key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    /// The number of fingerprints.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it knows nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Makes room for that many more fingerprints at once.
+    pub fn reserve(&mut self, more: usize) {
+        self.entries.reserve(more);
+    }
+
+    /// Adds a fingerprint. If another owner has it already, that owner keeps it and is answered.
+    pub fn insert(
+        &mut self,
+        fingerprint: Fingerprint,
+        owner: Owner,
+        kind: MarkerKind,
+        digest: Option<Digest>,
+    ) -> Option<Owner> {
+        match self.entries.entry(Slot(fingerprint)) {
+            hash_map::Entry::Occupied(there) => Some(there.get().owner).filter(|other| *other != owner),
+            hash_map::Entry::Vacant(free) => {
+                free.insert(Entry { owner, kind, digest });
+                None
+            }
+        }
+    }
+
+    /// Keeps only the owners for which `keep` answers true.
+    pub fn retain(&mut self, mut keep: impl FnMut(Owner) -> bool) {
+        self.entries.retain(|_, entry| keep(entry.owner));
+    }
+
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
+        self.entries.get(&Slot(fingerprint)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_owner_stays_and_the_second_is_told() {
+        let mut index = Index::new(FingerprintKey::new([0; 32]));
+        let fingerprint = index.key().plain(MarkerKind::Username, "jdupont");
+        let mut add = |owner| index.insert(fingerprint, owner, MarkerKind::Username, None);
+        assert_eq!(add(Owner::Ghost(1)), None);
+        assert_eq!(add(Owner::Ghost(1)), None);
+        assert_eq!(add(Owner::Ghost(2)), Some(Owner::Ghost(1)));
+        assert_eq!(index.len(), 1);
+        index.retain(|owner| owner != Owner::Ghost(1));
+        assert!(index.is_empty());
+    }
+
+    #[test]
+    fn entries_stay_small() {
+        assert!(size_of::<(Slot, Entry)>() <= 36, "{} bytes", size_of::<(Slot, Entry)>());
+    }
+}
