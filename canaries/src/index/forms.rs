@@ -1,6 +1,6 @@
 //! The golden table of forms: every spelling of every kind of marker is found, at its place and once.
 
-use super::{Digest, Found, FingerprintKey, Index, Owner, scan};
+use super::{Digest, FingerprintKey, Found, Index, Owner, scan};
 use crate::marker::{Marker, MarkerKind};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 
@@ -85,7 +85,7 @@ fn every_form_is_found_at_its_place_and_once() {
         (6, "bob:«pa;s,w'o\"r:d 9\n"),
         (6, "bob,\"«pa;s,w'o\"\"r:d 9\",x"),
         (6, "('bob', '«pa;s,w''o\"r:d 9')"),
-        (6, r"('bob', '«pa;s,w\'o\"r:d 9')"),
+        (6, r#"('bob', '«pa;s,w\'o\"r:d 9')"#),
         (6, r#"{"p":"«pa;s,w'o\"r:d 9"}"#),
         (6, "<td>«pa;s,w&#39;o&quot;r:d 9</td>"),
         (6, "bob\t«pa;s,w'o\"r:d 9\tx"),
