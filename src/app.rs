@@ -97,9 +97,10 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let ingest = config.api.ingest_listen.as_ref().map(|text| address(config, "ingest_listen", text)).transpose()?;
 
     let folder = &config.data.dir;
-    let master = config.master_key.as_ref().ok_or_else(|| {
-        anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder")
-    })?;
+    let master = config
+        .master_key
+        .as_ref()
+        .ok_or_else(|| anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder"))?;
     let keyring = Arc::new(Keyring::open(folder, &MasterKey::read(master)?)?);
     let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
     let ledger = Ledger::open(folder, &journal)?;
@@ -155,9 +156,8 @@ pub fn fill_index(context: &Context) -> anyhow::Result<()> {
     // Ghosts go last: one whose value a canary bears gives way.
     const STRIDE: u32 = 5000;
     for start in (0..context.ghosts).step_by(STRIDE as usize) {
-        let ghosts: Vec<_> = (start..context.ghosts.min(start + STRIDE))
-            .map(|number| (number, context.minter.ghost(number)))
-            .collect();
+        let ghosts: Vec<_> =
+            (start..context.ghosts.min(start + STRIDE)).map(|number| (number, context.minter.ghost(number))).collect();
         let mut index = context.index.write().expect("no thread panics while it holds the index");
         for (number, ghost) in ghosts {
             for (fingerprint, kind, digest) in index.key().all(&ghost) {
@@ -306,14 +306,24 @@ fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<Vec<S
         .stores
         .iter()
         .map(|component| {
-            let (kind, store) =
-                entry(config, component, stores::ALL.iter().map(|entry| (entry.kind, entry.build)), &component.section)?;
+            let (kind, store) = entry(
+                config,
+                component,
+                stores::ALL.iter().map(|entry| (entry.kind, entry.build)),
+                &component.section,
+            )?;
             let feeds = texts(component.section.keys.get("feeds"));
             if let Some(unknown) = feeds.iter().find(|feed| !names.contains(&feed.as_str())) {
                 let message = format!("no store is called {unknown:?}; configured are {}", names.join(", "));
                 return Err(config.component_error(component, "feeds", message).into());
             }
-            Ok(StoreSlot { name: component.section.name.clone(), kind, store, feeds, links: links(config, component, sensors)? })
+            Ok(StoreSlot {
+                name: component.section.name.clone(),
+                kind,
+                store,
+                feeds,
+                links: links(config, component, sensors)?,
+            })
         })
         .collect()
 }
@@ -373,7 +383,8 @@ fn entry<T>(
     let known: Vec<_> = known.collect();
     let Some((kind, build)) = known.iter().find(|(kind, _)| *kind == component.kind) else {
         let kinds: Vec<&str> = known.iter().map(|(kind, _)| *kind).collect();
-        let message = format!("no kind of {} is called {:?}; known are {}", component.room, component.kind, kinds.join(", "));
+        let message =
+            format!("no kind of {} is called {:?}; known are {}", component.room, component.kind, kinds.join(", "));
         return Err(config.component_error(component, "kind", message).into());
     };
     let built = build(section).map_err(|error| config.component_error(component, &error.key, error.message))?;

@@ -20,7 +20,12 @@ pub struct Summary {
     pub not_scanned: Vec<NotScanned>,
 }
 
-pub fn read(path: &str, source: &mut dyn Read, _: &Limits, visit: &mut dyn FnMut(&Piece<'_>)) -> std::io::Result<Summary> {
+pub fn read(
+    path: &str,
+    source: &mut dyn Read,
+    _: &Limits,
+    visit: &mut dyn FnMut(&Piece<'_>),
+) -> std::io::Result<Summary> {
     let mut all = Vec::new();
     source.read_to_end(&mut all)?;
     visit(&Piece { path, member: None, text: &all, base_offset: 0, first_line: 1 });

@@ -42,8 +42,7 @@ pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToke
 
 /// Makes one attempt at all that is due at this sink now.
 pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowError> {
-    let due: Vec<Due> =
-        context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
+    let due: Vec<Due> = context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
     let outcomes: Vec<Result<(), FlowError>> =
         stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
     outcomes.into_iter().collect()
@@ -53,7 +52,8 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     let Some(alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
     let began = std::time::Instant::now();
     let outcome = slot.sink.send(&alert).await;
-    metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind).record(began.elapsed().as_secs_f64());
+    metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
+        .record(began.elapsed().as_secs_f64());
     let (outcome, status, response) = match outcome {
         Ok(receipt) => (AttemptOutcome::Delivered, receipt.status, receipt.response),
         Err(SinkError::GiveUp { why, status }) => (AttemptOutcome::Dead, status, why),
@@ -74,7 +74,8 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if outcome != AttemptOutcome::Delivered {
         tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
     }
-    context.append_one(&Record::Attempted {
+    context
+        .append_one(&Record::Attempted {
             alert: due.alert,
             sink: due.sink,
             attempt: due.attempt,
@@ -108,8 +109,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
         }));
     }
     let alert = plain(context, AlertType::SinkTest, "This is a test: Telltale reaches this sink.", true);
-    let seq =
-        context.append_one(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
+    let seq = context.append_one(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
     context.settle()?;
     let alert = Alert { id: format!("a-{seq}"), ..alert };
     let mut tested = Vec::new();
@@ -119,7 +119,8 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
             Ok(receipt) => (true, receipt.status, receipt.response),
             Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),
         };
-        context.append_one(&Record::Attempted {
+        context
+            .append_one(&Record::Attempted {
                 alert: alert.id.clone(),
                 sink: slot.name.clone(),
                 attempt: 0,

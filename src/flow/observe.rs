@@ -38,7 +38,11 @@ impl Observer for Observe {
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
-        self.context.append_one(&Record::Positioned { sensor: sensor.to_owned(), position }).await.map(drop).map_err(|_| NotDurable)
+        self.context
+            .append_one(&Record::Positioned { sensor: sensor.to_owned(), position })
+            .await
+            .map(drop)
+            .map_err(|_| NotDurable)
     }
 
     async fn recall(&self, sensor: &str) -> Option<serde_json::Value> {

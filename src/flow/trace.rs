@@ -8,13 +8,7 @@ use crate::{
         verdict::{Material, Verdict},
     },
     dumps,
-    flow::{
-        context::Context,
-        error::FlowError,
-        judge,
-        observe::name,
-        problem,
-    },
+    flow::{context::Context, error::FlowError, judge, observe::name, problem},
     journal::evidence::Evidence,
 };
 use canaries::{
@@ -105,7 +99,8 @@ impl Trace {
         let (pieces, scanned) = mpsc::sync_channel(16);
         let (taken, scanning) = thread::scope(|scope| {
             let this = &mut *self;
-            let scanning = scope.spawn(move || this.scan(context, path, &mut Received { pieces: scanned, rest: Vec::new() }, visit));
+            let scanning = scope
+                .spawn(move || this.scan(context, path, &mut Received { pieces: scanned, rest: Vec::new() }, visit));
             let taken = evidence.take(Passed { source, pieces: Some(pieces) });
             (taken, scanning.join())
         });
@@ -191,10 +186,8 @@ impl Trace {
         evidence.material = Some(self.material);
         let verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
         if self.request.record {
-            let mut records: Vec<Record> = sightings
-                .into_iter()
-                .map(|sighting| Record::Sighted { sighting, evidence: String::new() })
-                .collect();
+            let mut records: Vec<Record> =
+                sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
