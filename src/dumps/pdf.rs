@@ -45,8 +45,9 @@ fn inflate(walk: &mut Walk<'_>, label: &str, packed: &[u8]) {
     let decoder = flate2::read::ZlibDecoder::new(packed);
     let guarded = Guarded::new(decoder, Some(packed.len() as u64), walk.account, &stopped);
     let damaged = guarded.take(walk.account.limits.held_bytes).read_to_end(&mut content).is_err();
-    walk.extracted(label, &content);
-    show_text(walk, label, &content);
+    if !show_text(walk, label, &content) {
+        walk.extracted(label, &content);
+    }
     if damaged {
         walk.note(Some(label), "a damaged PDF stream: read as far as possible");
     }
@@ -55,15 +56,16 @@ fn inflate(walk: &mut Walk<'_>, label: &str, packed: &[u8]) {
     }
 }
 
-/// Shows what the text operators of a content stream show, if it has any.
-fn show_text(walk: &mut Walk<'_>, label: &str, content: &[u8]) {
-    if memmem::find(content, b"Tj").is_none() && memmem::find(content, b"TJ").is_none() {
-        return;
-    }
-    let text = shown_text(content);
+/// Shows the strings of a content stream; false if it is none or has none.
+fn show_text(walk: &mut Walk<'_>, label: &str, content: &[u8]) -> bool {
+    let text = match memmem::find(content, b"Tj").or_else(|| memmem::find(content, b"TJ")) {
+        Some(_) => shown_text(content),
+        None => Vec::new(),
+    };
     if !text.is_empty() {
         walk.extracted(&format!("{label}/text"), &text);
     }
+    !text.is_empty()
 }
 
 /// The strings of a content stream: those of one `TJ` joined, each operator a line.

@@ -107,7 +107,7 @@ fn recognise(text: &[u8]) -> Option<Table> {
             .count()
     };
     // The last line of the head may be cut.
-    let whole = if lines.len() > 2 { &lines[..lines.len() - 1] } else { &lines[..] };
+    let whole = if lines.len() > 2 && !head.ends_with(b"\n") { &lines[..lines.len() - 1] } else { &lines[..] };
     let delimiter = [b';', b'\t', b'|', b',', b':'].into_iter().find(|delimiter| {
         let count = fields(first, *delimiter);
         count > 0 && whole.len() > 1 && whole.iter().all(|line| fields(line, *delimiter) == count)

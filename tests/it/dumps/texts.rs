@@ -30,16 +30,17 @@ fn a_marker_survives_every_encoding() {
 
 #[test]
 fn a_marker_on_any_border_is_reported_once_at_its_place() {
-    for filler in [&b"x"[..], b"some words and a line\n", b"a=\r\n"] {
-        for shift in [-80i64, -30, -12, 0, 5, 40] {
-            for border in [1 << 20, (1 << 20) - (32 << 10), (1 << 20) - (64 << 10), 2 << 20] {
-                let place = (border as i64 + shift) as usize;
+    let lines = [1 << 20].as_slice();
+    let overlaps = [1 << 20, (1 << 20) - (32 << 10), (1 << 20) - (64 << 10)].as_slice();
+    for (filler, borders) in [(&b"x"[..], overlaps), (b"some words and a line\n", lines), (b"a=\r\n", lines)] {
+        for shift in [-12i64, 0, 30] {
+            for &border in borders {
+                let place = (i64::from(border) + shift) as usize;
                 let mut bytes: Vec<u8> = filler.iter().copied().cycle().take(place - 1).collect();
                 bytes.push(b';');
                 bytes.extend_from_slice(MARKER.as_bytes());
                 bytes.push(b';');
-                let end = bytes.len();
-                bytes.extend(filler.iter().copied().cycle().take((3 << 20) - end));
+                bytes.extend(filler.iter().copied().cycle().take(100 << 10));
                 let line = bytes[..place].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
                 let (places, _) = find("leak.txt", &bytes);
                 assert_eq!(places, [(None, place as u64, line)], "at {place} in {filler:?}");
