@@ -6,9 +6,9 @@ use crate::marker::MarkerKind;
 use memchr::{memchr_iter, memchr2};
 
 /// The longest field, in bytes as written.
-const LONGEST: usize = 192;
+const LONGEST: usize = 128;
 /// The shortest and longest password that is looked for.
-const LENGTHS: std::ops::RangeInclusive<usize> = 4..=128;
+const LENGTHS: std::ops::RangeInclusive<usize> = 4..=64;
 
 /// Where a field begins and ends: the two may be the same byte, and a line's end closes those that say so.
 struct Layout {
@@ -47,13 +47,17 @@ pub(super) fn find(search: &mut Search<'_>) {
             find_quoted(search, quote, at + 1);
         }
     }
-    let mut start = 0;
+    let (mut start, mut fields) = (0, Vec::new());
     while start < text.len() {
         let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
         let line_end = if text[start..end].ends_with(b"\r") { end - 1 } else { end };
         for layout in &LAYOUTS {
-            find_delimited(search, layout, start, line_end);
+            find_delimited(text, layout, start, line_end, &mut fields);
         }
+        // Several layouts cut the same field out of most lines.
+        fields.sort_unstable();
+        fields.dedup();
+        fields.drain(..).for_each(|(from, to)| try_field(search, from, to, None));
         start = end + 1;
     }
 }
@@ -80,9 +84,8 @@ fn find_quoted(search: &mut Search<'_>, quote: u8, start: usize) {
     }
 }
 
-/// Tries every field of this layout in a line.
-fn find_delimited(search: &mut Search<'_>, layout: &Layout, from: usize, to: usize) {
-    let text = search.text;
+/// Gathers every field of this layout in a line.
+fn find_delimited(text: &[u8], layout: &Layout, from: usize, to: usize, fields: &mut Vec<(usize, usize)>) {
     let line = &text[from..to];
     let opens = memchr_iter(layout.open, line).map(|at| from + at + 1);
     let first = (layout.line && layout.open == layout.close).then_some(from);
@@ -93,7 +96,9 @@ fn find_delimited(search: &mut Search<'_>, layout: &Layout, from: usize, to: usi
             None if layout.line && to - start <= LONGEST => to,
             None => continue,
         };
-        try_field(search, start, end, None);
+        if end - start >= *LENGTHS.start() {
+            fields.push((start, end));
+        }
     }
 }
 
@@ -102,7 +107,9 @@ fn try_field(search: &mut Search<'_>, start: usize, end: usize, quote: Option<u8
     let text = search.text;
     let field = &text[start..end];
     // A field without delimiters is a word, and words are tried elsewhere.
-    if field.len() < *LENGTHS.start() || field.iter().all(u8::is_ascii_alphanumeric) {
+    if field.len() < *LENGTHS.start()
+        || field.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    {
         return;
     }
     try_password(search, field, start, end);
