@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        alert::{Alert, AlertType},
+        alert::{Alert, AlertType, Revealed},
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
@@ -49,7 +49,10 @@ pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowE
 }
 
 async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
-    let Some(alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
+    let Some(mut alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
+    if slot.sink.options().reveal {
+        alert.revealed = reveal(context, slot, &alert).await?;
+    }
     let began = std::time::Instant::now();
     let outcome = slot.sink.send(&alert).await;
     metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
@@ -85,6 +88,23 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
         })
         .await?;
     context.settle()
+}
+
+/// The values behind an alert's sightings, for a sink that may have them: a look that is on the record.
+async fn reveal(context: &Context, slot: &SinkSlot, alert: &Alert) -> Result<Vec<Revealed>, FlowError> {
+    let mut revealed: Vec<Revealed> = Vec::new();
+    for sighting in &alert.sightings {
+        let Some(contents) = context.ledger.contents(&context.journal, sighting.canary)? else { continue };
+        let seen = contents.markers.into_iter().filter(|marker| marker.kind == sighting.marker_kind);
+        for marker in seen.map(|marker| Revealed { canary: sighting.canary, marker }) {
+            if !revealed.contains(&marker) {
+                revealed.push(marker);
+            }
+        }
+    }
+    let detail = format!("{} to sink {}", alert.id, slot.name);
+    context.append_one(&Record::Acted { by: "telltale".to_owned(), action: "reveal".to_owned(), detail }).await?;
+    Ok(revealed)
 }
 
 /// What came of a test alert at one sink.
@@ -147,6 +167,7 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         attack: Vec::new(),
         link: context.public_url.clone(),
         drill,
+        revealed: Vec::new(),
     }
 }
 
