@@ -71,7 +71,7 @@ pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec
     let evidence = STANDARD.encode(&touch.evidence[..touch.evidence.len().min(EVIDENCE)]);
     if recognised.is_empty() {
         metrics::counter!("telltale_strangers_total", "sensor" => touch.sensor.clone()).increment(1);
-        let size = size_class(evidence.len());
+        let size = size_class(touch.evidence.len());
         context.journal.count(&touch.sensor, touch.source_ip, size).await?;
         return Ok(Vec::new());
     }
