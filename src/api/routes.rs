@@ -2,7 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, incidents, ingest, journal, material, openapi::Description, stores, system, tokens,
+        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, stores,
+        system, tokens,
     },
     flow::context::Context,
 };
@@ -43,6 +44,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(system::do_check))
         .routes(routes!(drill::rehearsal))
         .routes(routes!(system::test_sinks))
+        .layer(middleware::from_fn(idempotency::once))
         .layer(DefaultBodyLimit::max(BODY))
         .split_for_parts();
     let (streamed, more) = OpenApiRouter::new()
