@@ -40,6 +40,7 @@ pub fn alert(incident: Option<Incident>) -> Alert {
         attack: Vec::new(),
         link: None,
         drill: false,
+        revealed: Vec::new(),
     }
 }
 
