@@ -143,8 +143,8 @@ async fn transition(
     }
     incident.state = state;
     incident.updated_at = context.now();
-    let alert = (state == IncidentState::Closed)
-        .then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
+    let alert =
+        (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
     let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
     let moved = Record::IncidentMoved {
         incident: incident.clone(),

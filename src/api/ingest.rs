@@ -30,7 +30,8 @@ pub async fn post_logins(
     caller.needs(Right::Ingest)?;
     let parsed = logins::parse(&body, &caller.actor, context.now());
     let accepted = parsed.touches.len();
-    let outcomes = join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch, context.drill))).await;
+    let outcomes =
+        join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch, context.drill))).await;
     if let Some(error) = outcomes.into_iter().find_map(Result::err) {
         return Err(FlowError::from(error).into());
     }

@@ -77,11 +77,8 @@ pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Resul
     let report = tokio::task::spawn_blocking(move || verify::verify_up_to(&folder, &vkey, Some(checkpoint.size)))
         .await
         .map_err(anyhow::Error::from)?;
-    let faults: Vec<String> = report
-        .faults
-        .iter()
-        .map(|fault| format!("{} entry {}: {}", fault.file, fault.seq, fault.what))
-        .collect();
+    let faults: Vec<String> =
+        report.faults.iter().map(|fault| format!("{} entry {}: {}", fault.file, fault.seq, fault.what)).collect();
     Ok(Json(json!({
         "entries": report.entries,
         "root": data_encoding::BASE64.encode(&report.root),
@@ -124,4 +121,3 @@ pub async fn rotate_keys(
     context.keyring.rewrap(&key).map_err(anyhow::Error::from)?;
     Ok(axum::http::StatusCode::NO_CONTENT)
 }
-

@@ -33,7 +33,11 @@ use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// Traces under way, each until it is concluded or an hour has passed.
-static OPEN: LazyLock<Mutex<HashMap<String, (Instant, Arc<tokio::sync::Mutex<Trace>>)>>> = LazyLock::new(Mutex::default);
+static OPEN: LazyLock<Mutex<HashMap<String, (Instant, Shared)>>> = LazyLock::new(Mutex::default);
+
+/// A trace that several requests work on, one after the other.
+type Shared = Arc<tokio::sync::Mutex<Trace>>;
+
 const KEPT: Duration = Duration::from_secs(3600);
 const MOST_OPEN: usize = 256;
 
@@ -163,10 +167,9 @@ pub async fn scan(
     Ok(long::stream(answer))
 }
 
-
 async fn read<T: Send + 'static>(
     context: Arc<Context>,
-    trace: Arc<tokio::sync::Mutex<Trace>>,
+    trace: Shared,
     path: String,
     body: Body,
     mut visit: impl FnMut(&Finding) -> T + Send + 'static,
@@ -194,7 +197,7 @@ fn open(trace: Trace) -> Result<String, Problem> {
     Ok(id)
 }
 
-fn opened(id: &str) -> Result<Arc<tokio::sync::Mutex<Trace>>, Problem> {
+fn opened(id: &str) -> Result<Shared, Problem> {
     let traces = OPEN.lock().expect("no thread panics while it holds the traces");
     traces
         .get(id)

@@ -1,7 +1,9 @@
 //! Every route, once.
 
 use crate::{
-    api::{access, canaries, drill, incidents, ingest, journal, material, openapi::Description, stores, system, tokens},
+    api::{
+        access, canaries, drill, incidents, ingest, journal, material, openapi::Description, stores, system, tokens,
+    },
     flow::context::Context,
 };
 use axum::{Json, Router, extract::DefaultBodyLimit, middleware, routing::get};
@@ -59,10 +61,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
         .merge(open)
         .route("/api/openapi.json", get(|| async move { Json(description) }))
-        .route(
-            "/metrics",
-            get(|| async move { exposed.map(|metrics| metrics.render()).unwrap_or_default() }),
-        )
+        .route("/metrics", get(|| async move { exposed.map(|metrics| metrics.render()).unwrap_or_default() }))
         .with_state(context)
 }
 

@@ -1,9 +1,6 @@
 //! The API over a Unix socket in the data folder: for the machine's own administrators, known by peer credentials.
 
-use crate::{
-    api::access::Caller,
-    domain::record::Role,
-};
+use crate::{api::access::Caller, domain::record::Role};
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;

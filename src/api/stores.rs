@@ -167,7 +167,6 @@ pub async fn do_withdraw(
 /// Puts an operator's action on the record.
 pub async fn acted(context: &Context, caller: &Caller, action: &str, stores: &[String]) -> Result<(), FlowError> {
     let detail = if stores.is_empty() { "all stores".to_owned() } else { stores.join(", ") };
-    context.append_one(&Record::Acted { by: caller.actor.clone(), action: action.to_owned(), detail })
-        .await?;
+    context.append_one(&Record::Acted { by: caller.actor.clone(), action: action.to_owned(), detail }).await?;
     Ok(())
 }

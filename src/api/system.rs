@@ -40,7 +40,11 @@ pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'stati
 /// Reaches every store, sensor address and sink without changing anything.
 #[utoipa::path(post, path = "/api/v1/check", tag = "system",
     responses((status = 200, description = "items, dns, ok"), (status = 403, body = Problem)))]
-pub async fn do_check(State(context): State<Arc<Context>>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub async fn do_check(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move { check::check(&context, &progress).await }).await)
 }

@@ -74,8 +74,7 @@ pub async fn issue(context: &Context, role: Role, by: &str) -> Result<(String, S
     let token = format!("tt_{}", data_encoding::BASE64URL_NOPAD.encode(&secret));
     let id = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 6]>());
     let sha256 = Sha256::digest(token.as_bytes()).into();
-    context.append_one(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() })
-        .await?;
+    context.append_one(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() }).await?;
     context.settle()?;
     Ok((id, token))
 }

@@ -49,9 +49,9 @@ fn key_file(config: &Config) -> Checked {
         Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
             wrong(format!("{shown} can be read by others: chmod 600 it"))
         }
-        Ok(_) if file.starts_with(&config.data.dir) => {
-            wrong(format!("{shown} lies in the data folder, and so beside what it protects: move it, and name it in [keys]"))
-        }
+        Ok(_) if file.starts_with(&config.data.dir) => wrong(format!(
+            "{shown} lies in the data folder, and so beside what it protects: move it, and name it in [keys]"
+        )),
         Ok(_) => Checked { what, ok: true, detail: format!("{shown} is its owner's alone") },
     }
 }

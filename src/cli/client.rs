@@ -56,7 +56,12 @@ impl Client {
     }
 
     /// One call with a JSON body, answered at once.
-    pub async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
         let response = self.request(method, path).json(body).send().await.map_err(unreached)?;
         Ok(checked(response).await?.json().await?)
     }

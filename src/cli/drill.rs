@@ -9,7 +9,8 @@ use crate::{
         context::{Clock, Context},
         drill::{
             demonstration::{Demonstration, STORES},
-            leak, receivers::Chat,
+            leak,
+            receivers::Chat,
             rehearse::{self, Rehearsal},
         },
         plant,
@@ -39,7 +40,12 @@ const ROWS: u64 = 8;
 const DOCUMENTS: u64 = 4;
 
 /// Rehearses on the configured stores where there are any, else on the demonstration.
-pub async fn drill(file: &Path, store: Option<&str>, share: Option<f64>, terminal: Terminal) -> anyhow::Result<Outcome> {
+pub async fn drill(
+    file: &Path,
+    store: Option<&str>,
+    share: Option<f64>,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
     if file.exists() {
         let config = load(file, std::env::vars())?;
         if !config.stores.is_empty() {
@@ -99,7 +105,11 @@ async fn play(
     let context = app.context.clone();
     app::fill_index(&context)?;
     for (month, at) in months[..MONTHS].iter().enumerate() {
-        bar.at(&Step { what: format!("month {} of {MONTHS}", month + 1), done: month as u64, total: Some(MONTHS as u64) });
+        bar.at(&Step {
+            what: format!("month {} of {MONTHS}", month + 1),
+            done: month as u64,
+            total: Some(MONTHS as u64),
+        });
         time.store(at.as_millisecond(), Ordering::Release);
         house.live_a_month()?;
         populate(&context, month).await?;
@@ -141,7 +151,13 @@ async fn play(
             "Six months at the Mairie de Saint-Aubin: {} canaries among {} rows of {store} and its sister stores.\n\
              A thief copied {store} after month {}, took {} rows, tried {} logins, wrote {} mails, opened {} links,\n\
              and put the dump on a paste site.\n",
-            rehearsal.planted, profile.rows, month + 1, leak.taken, rehearsal.tried[0], rehearsal.tried[1], rehearsal.tried[2]
+            rehearsal.planted,
+            profile.rows,
+            month + 1,
+            leak.taken,
+            rehearsal.tried[0],
+            rehearsal.tried[1],
+            rehearsal.tried[2]
         ));
     }
     Ok(show(&rehearsal, Some(truth), terminal))

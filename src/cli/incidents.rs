@@ -74,7 +74,15 @@ async fn show(id: &str, client: &Client, terminal: Terminal) -> anyhow::Result<O
                 .iter()
                 .map(|sighting| {
                     let text = |key: &str| plain(sighting[key].as_str().unwrap_or_default());
-                    vec![text("at"), text("sensor"), text("class"), text("marker_kind"), text("canary"), text("source_ip"), text("service")]
+                    vec![
+                        text("at"),
+                        text("sensor"),
+                        text("class"),
+                        text("marker_kind"),
+                        text("canary"),
+                        text("source_ip"),
+                        text("service"),
+                    ]
                 })
                 .collect();
             format!(

@@ -31,10 +31,7 @@ pub async fn backup(file: &Path, client: &Client, terminal: Terminal) -> anyhow:
     drop(bar);
     fs::rename(part, file)?;
     terminal.answer(&json!({ "file": file, "bytes": bytes }), || {
-        format!(
-            "{}: {bytes} bytes. The master key is not in it: keep that apart.",
-            file.display()
-        )
+        format!("{}: {bytes} bytes. The master key is not in it: keep that apart.", file.display())
     });
     Ok(Outcome::Done)
 }

@@ -19,7 +19,9 @@ use std::{
 /// beside it until the keyring no longer does.
 pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let Some(file) = &config.master_key_file else {
-        bail!("the master key comes from the environment or a command: put the new key there yourself, in a file named by [keys] for this once");
+        bail!(
+            "the master key comes from the environment or a command: put the new key there yourself, in a file named by [keys] for this once"
+        );
     };
     let next = beside(file);
     let key = MasterKey::generate();
@@ -28,7 +30,10 @@ pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> any
     fs::rename(&next, file).with_context(|| format!("cannot put {} in place", file.display()))?;
     sync_folder(file)?;
     terminal.answer(&json!({ "rotated": true }), || {
-        format!("The keyring is wrapped under the new key in {}.\nBackups made before still need the old key.", file.display())
+        format!(
+            "The keyring is wrapped under the new key in {}.\nBackups made before still need the old key.",
+            file.display()
+        )
     });
     Ok(Outcome::Done)
 }

@@ -28,8 +28,7 @@ struct Stores<T> {
 
 /// Shapes, and the proposed mapping as it is written in the configuration.
 pub async fn profile(store: &str, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
-    let profiled: Profiled =
-        client.work(&format!("/api/v1/stores/{}/profile", escaped(store)), &json!({})).await?;
+    let profiled: Profiled = client.work(&format!("/api/v1/stores/{}/profile", escaped(store)), &json!({})).await?;
     terminal.answer(&profiled, || {
         let rows: Vec<Vec<String>> = profiled
             .columns
@@ -48,7 +47,9 @@ pub async fn profile(store: &str, client: &Client, terminal: Terminal) -> anyhow
                 notes.extend(column.references.iter().map(|target| format!("refers to {target}")));
                 let meaning = profiled.proposed.fields.iter().find(|(_, name)| **name == column.name);
                 let meaning = match (&profiled.proposed.password_hash, meaning) {
-                    (Some(password), _) if password.column == column.name => format!("password_hash ({})", password.scheme),
+                    (Some(password), _) if password.column == column.name => {
+                        format!("password_hash ({})", password.scheme)
+                    }
                     (_, Some((field, _))) => field.to_string(),
                     _ => String::new(),
                 };
@@ -114,7 +115,12 @@ pub async fn plan(
             .pairs
             .iter()
             .filter(|pair| !pair.told_apart)
-            .map(|pair| format!("! a leak of {} cannot be told from one of {} (expected log10 LR {:.1})", pair.stores[0], pair.stores[1], pair.log10_lr))
+            .map(|pair| {
+                format!(
+                    "! a leak of {} cannot be told from one of {} (expected log10 LR {:.1})",
+                    pair.stores[0], pair.stores[1], pair.log10_lr
+                )
+            })
             .collect();
         lines.push(String::new());
         if alike.is_empty() {
@@ -141,7 +147,12 @@ pub async fn plant(
             .stores
             .iter()
             .map(|store| {
-                vec![store.store.clone(), store.generation.to_string(), store.planted.to_string(), store.live.to_string()]
+                vec![
+                    store.store.clone(),
+                    store.generation.to_string(),
+                    store.planted.to_string(),
+                    store.live.to_string(),
+                ]
             })
             .collect();
         let mut lines = vec![table(&["store", "generation", "planted now", "live"], &rows)];
@@ -174,7 +185,10 @@ pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) ->
         for store in &answer.stores {
             lines.extend(store.missing.iter().map(|canary| format!("✗ {}: {canary} is missing", store.store)));
             lines.extend(
-                store.altered.iter().map(|found| format!("✗ {}: {} of {} changed", store.store, found.field, found.canary)),
+                store
+                    .altered
+                    .iter()
+                    .map(|found| format!("✗ {}: {} of {} changed", store.store, found.field, found.canary)),
             );
         }
         lines.join("\n")

@@ -113,7 +113,8 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 pub fn plain(text: &str) -> String {
     text.chars()
         .filter(|letter| {
-            !letter.is_control() && !matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            !letter.is_control()
+                && !matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         })
         .collect()
 }

@@ -70,7 +70,10 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         return Err(reader.error(
             &["organisation", "time_zone"],
             "",
-            &format!("no time zone is called {:?}; an IANA name such as Europe/Paris is expected", organisation.time_zone),
+            &format!(
+                "no time zone is called {:?}; an IANA name such as Europe/Paris is expected",
+                organisation.time_zone
+            ),
         ));
     }
     if organisation.ghosts > 1_000_000 {
@@ -141,7 +144,11 @@ impl Reader {
             let mut keys = keys.clone();
             let mut text = |key: &str| match keys.remove(key) {
                 Some(Value::String(text)) if !text.is_empty() => Ok(text),
-                _ => Err(self.error(&[room, &at, key], "", "missing: every store, sensor and sink has a name and a kind")),
+                _ => Err(self.error(
+                    &[room, &at, key],
+                    "",
+                    "missing: every store, sensor and sink has a name and a kind",
+                )),
             };
             let (name, kind) = (text("name")?, text("kind")?);
             if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) || name.len() > 64 {
@@ -157,7 +164,11 @@ impl Reader {
     }
 
     /// The master key is read where it exists; `init` runs before it does.
-    fn master(&self, table: &Table, folder: &Path) -> Result<(Option<Secret>, Option<std::path::PathBuf>), ConfigError> {
+    fn master(
+        &self,
+        table: &Table,
+        folder: &Path,
+    ) -> Result<(Option<Secret>, Option<std::path::PathBuf>), ConfigError> {
         let default = Value::Table(Table::from_iter([(
             "master".to_owned(),
             Value::Table(Table::from_iter([("file".to_owned(), Value::String("master.key".to_owned()))])),

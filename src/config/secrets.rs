@@ -9,7 +9,12 @@ use toml::{Table, Value};
 
 /// Replaces every `{ env = … }`, `{ file = … }`, `{ command = … }` below `value` by what it names, and notes each value
 /// that was read. `key` is the path so far.
-pub fn resolve(value: &mut Value, key: &str, folder: &Path, read: &mut HashSet<String>) -> Result<(), (String, String)> {
+pub fn resolve(
+    value: &mut Value,
+    key: &str,
+    folder: &Path,
+    read: &mut HashSet<String>,
+) -> Result<(), (String, String)> {
     match value {
         Value::Table(table) => {
             if let Some(source) = Source::of(table) {
@@ -46,9 +51,11 @@ impl Source {
         match (name.as_str(), value) {
             ("env", Value::String(name)) => Some(Source::Env(name.clone())),
             ("file", Value::String(path)) => Some(Source::File(PathBuf::from(path))),
-            ("command", Value::Array(words)) => {
-                words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>().map(Source::Command)
-            }
+            ("command", Value::Array(words)) => words
+                .iter()
+                .map(|word| word.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .map(Source::Command),
             _ => None,
         }
     }
@@ -56,9 +63,8 @@ impl Source {
     /// Reads it; a final line end is not part of it.
     pub fn read(&self, folder: &Path) -> Result<String, String> {
         let text = match self {
-            Source::Env(name) => {
-                std::env::var(name).map_err(|_| format!("environment variable {name} is not set: set it, or name another source"))?
-            }
+            Source::Env(name) => std::env::var(name)
+                .map_err(|_| format!("environment variable {name} is not set: set it, or name another source"))?,
             Source::File(path) => {
                 let path = folder.join(path);
                 std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?

@@ -1,6 +1,7 @@
 //! The self-contained message about an incident. Thin: no secret, no person, no marker's value.
 
 use crate::domain::{incident::Incident, sighting::Sighting};
+use canaries::{CanaryId, Marker};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,14 @@ impl AlertType {
     }
 }
 
+/// A marker's value, for a sink with `reveal = true`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revealed {
+    pub canary: CanaryId,
+    #[serde(flatten)]
+    pub marker: Marker,
+}
+
 /// One alert, the same for every sink. `id` derives from its journal entry, so that a rebuild resends under it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -52,4 +61,7 @@ pub struct Alert {
     pub link: Option<String>,
     /// Rehearsal or test: every sink shows it.
     pub drill: bool,
+    /// The values of the markers that were seen. Filled in at the attempt, for a sink that may have them; never journaled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revealed: Vec<Revealed>,
 }

@@ -112,9 +112,14 @@ pub enum Record {
     },
     /// A touch that arrived before the index was ready: recognised later. Sealed under a file key of its own, which is
     /// erased once all that it seals is recognised, so that no stranger stays.
-    Held { key: [u8; 16], touch: Touch },
+    Held {
+        key: [u8; 16],
+        touch: Touch,
+    },
     /// Touches held up to and including this journal entry have been recognised.
-    Released { up_to: u64 },
+    Released {
+        up_to: u64,
+    },
     /// The strangers of one minute, folded.
     Strangers {
         minute: Timestamp,

@@ -85,7 +85,9 @@ async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {
             std::io::ErrorKind::PermissionDenied => format!(
                 "{listen}: permission denied: give the service the capability CAP_NET_BIND_SERVICE, or listen above 1024"
             ),
-            std::io::ErrorKind::AddrInUse => format!("{listen} is in use by another program: stop it, or choose another port"),
+            std::io::ErrorKind::AddrInUse => {
+                format!("{listen} is in use by another program: stop it, or choose another port")
+            }
             _ => format!("{listen}: {error}"),
         }),
     }

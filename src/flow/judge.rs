@@ -207,6 +207,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
             .as_ref()
             .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
         drill: incident.drill,
+        revealed: Vec::new(),
     }
 }
 
@@ -216,7 +217,8 @@ fn summary(incident: &Incident, joined: &[Sighting]) -> String {
     let sensors: Vec<&str> = incident.sensors.iter().map(String::as_str).collect();
     let what = joined.last().map_or("a canary was touched", |sighting| happening(sighting.class));
     let canaries = incident.canaries.len();
-    let seen = format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));
+    let seen =
+        format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));
     match accused.as_slice() {
         [] => {
             let candidates: Vec<&str> = incident.stores.iter().map(String::as_str).collect();

@@ -13,7 +13,9 @@ use crate::{
     stores::store::{Profile, Takes},
 };
 use canaries::{
-    CanaryId, Field, Marker, MarkerKind, documents, index::FingerprintKey, kinds, password,
+    CanaryId, Field, Marker, MarkerKind, documents,
+    index::FingerprintKey,
+    kinds, password,
     persona::{Label, Persona},
 };
 use std::collections::{BTreeMap, HashSet};
@@ -76,7 +78,17 @@ impl<'a> Mint<'a> {
                     .name
             }
         };
-        Ok(Mint { context, slot, mapping, profile, kind, generation, ordinal: 0, first_attempt: 0, taken: HashSet::new() })
+        Ok(Mint {
+            context,
+            slot,
+            mapping,
+            profile,
+            kind,
+            generation,
+            ordinal: 0,
+            first_attempt: 0,
+            taken: HashSet::new(),
+        })
     }
 
     /// Mints one more canary.
@@ -176,7 +188,7 @@ impl<'a> Mint<'a> {
             let segment = data_encoding::BASE32_NOPAD.encode(&minter.password_salt(label)).to_lowercase();
             format!("{}/{segment}", base.trim_end_matches('/'))
         });
-        let (kind, document, people) = if label.ordinal % STAFF_LIST_EVERY == 0 {
+        let (kind, document, people) = if label.ordinal.is_multiple_of(STAFF_LIST_EVERY) {
             // Colleagues of one list are minted under ordinals that no document of the store reaches.
             let people: Vec<Persona> = (0..STAFF)
                 .map(|person| {

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        alert::{Alert, AlertType},
+        alert::{Alert, AlertType, Revealed},
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
@@ -42,18 +42,21 @@ pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToke
 
 /// Makes one attempt at all that is due at this sink now.
 pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowError> {
-    let due: Vec<Due> =
-        context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
+    let due: Vec<Due> = context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
     let outcomes: Vec<Result<(), FlowError>> =
         stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
     outcomes.into_iter().collect()
 }
 
 async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
-    let Some(alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
+    let Some(mut alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
+    if slot.sink.options().reveal {
+        alert.revealed = reveal(context, slot, &alert).await?;
+    }
     let began = std::time::Instant::now();
     let outcome = slot.sink.send(&alert).await;
-    metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind).record(began.elapsed().as_secs_f64());
+    metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
+        .record(began.elapsed().as_secs_f64());
     let (outcome, status, response) = match outcome {
         Ok(receipt) => (AttemptOutcome::Delivered, receipt.status, receipt.response),
         Err(SinkError::GiveUp { why, status }) => (AttemptOutcome::Dead, status, why),
@@ -74,7 +77,8 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if outcome != AttemptOutcome::Delivered {
         tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
     }
-    context.append_one(&Record::Attempted {
+    context
+        .append_one(&Record::Attempted {
             alert: due.alert,
             sink: due.sink,
             attempt: due.attempt,
@@ -84,6 +88,23 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
         })
         .await?;
     context.settle()
+}
+
+/// The values behind an alert's sightings, for a sink that may have them: a look that is on the record.
+async fn reveal(context: &Context, slot: &SinkSlot, alert: &Alert) -> Result<Vec<Revealed>, FlowError> {
+    let mut revealed: Vec<Revealed> = Vec::new();
+    for sighting in &alert.sightings {
+        let Some(contents) = context.ledger.contents(&context.journal, sighting.canary)? else { continue };
+        let seen = contents.markers.into_iter().filter(|marker| marker.kind == sighting.marker_kind);
+        for marker in seen.map(|marker| Revealed { canary: sighting.canary, marker }) {
+            if !revealed.contains(&marker) {
+                revealed.push(marker);
+            }
+        }
+    }
+    let detail = format!("{} to sink {}", alert.id, slot.name);
+    context.append_one(&Record::Acted { by: "telltale".to_owned(), action: "reveal".to_owned(), detail }).await?;
+    Ok(revealed)
 }
 
 /// What came of a test alert at one sink.
@@ -108,8 +129,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
         }));
     }
     let alert = plain(context, AlertType::SinkTest, "This is a test: Telltale reaches this sink.", true);
-    let seq =
-        context.append_one(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
+    let seq = context.append_one(&Record::AlertRaised { alert: alert.clone(), sinks: Vec::new(), by }).await?;
     context.settle()?;
     let alert = Alert { id: format!("a-{seq}"), ..alert };
     let mut tested = Vec::new();
@@ -119,7 +139,8 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
             Ok(receipt) => (true, receipt.status, receipt.response),
             Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),
         };
-        context.append_one(&Record::Attempted {
+        context
+            .append_one(&Record::Attempted {
                 alert: alert.id.clone(),
                 sink: slot.name.clone(),
                 attempt: 0,
@@ -146,6 +167,7 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         attack: Vec::new(),
         link: context.public_url.clone(),
         drill,
+        revealed: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
         sighting::{Class, Presented, Sighting, Touch},
     },
     flow::{context::Context, error::FlowError},
-    journal::{key_ref::KeyRef, log},
+    journal::{counts::size_class, key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
 use async_trait::async_trait;
@@ -38,7 +38,11 @@ impl Observer for Observe {
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
-        self.context.append_one(&Record::Positioned { sensor: sensor.to_owned(), position }).await.map(drop).map_err(|_| NotDurable)
+        self.context
+            .append_one(&Record::Positioned { sensor: sensor.to_owned(), position })
+            .await
+            .map(drop)
+            .map_err(|_| NotDurable)
     }
 
     async fn recall(&self, sensor: &str) -> Option<serde_json::Value> {
@@ -67,8 +71,7 @@ pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec
     let evidence = STANDARD.encode(&touch.evidence[..touch.evidence.len().min(EVIDENCE)]);
     if recognised.is_empty() {
         metrics::counter!("telltale_strangers_total", "sensor" => touch.sensor.clone()).increment(1);
-        // What a sighting's entry would have taken: its fields and its evidence.
-        let size = 400 + touch.sensor.len() + touch.reporter.len() + touch.service.len() + evidence.len();
+        let size = size_class(evidence.len());
         context.journal.count(&touch.sensor, touch.source_ip, size).await?;
         return Ok(Vec::new());
     }

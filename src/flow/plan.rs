@@ -75,8 +75,9 @@ pub struct Plan {
 
 /// Plans for the chosen stores, looking at each and changing nothing.
 pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Progress) -> Result<Plan, FlowError> {
-    let in_unit = |value: f64| value > 0.0 && value < 1.0;
-    if !(aim.leak_fraction > 0.0 && aim.leak_fraction <= 1.0) || !in_unit(aim.confidence) {
+    let leaks = aim.leak_fraction > 0.0 && aim.leak_fraction <= 1.0;
+    let sure = aim.confidence > 0.0 && aim.confidence < 1.0;
+    if !leaks || !sure {
         return Err(FlowError::Refused(
             "--leak-fraction lies above 0 and at most 1, --confidence between 0 and 1".to_owned(),
         ));
@@ -120,7 +121,8 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: u64, aim: Aim) -> StorePlan {
         Takes::Documents => DOCUMENTS,
         Takes::Rows => {
             // No number is enough where fewer than two rows leak.
-            let wanted = coverage::smallest_beside(others, aim.leak_fraction, 2, aim.confidence).unwrap_or(u64::MAX).max(FEWEST);
+            let wanted =
+                coverage::smallest_beside(others, aim.leak_fraction, 2, aim.confidence).unwrap_or(u64::MAX).max(FEWEST);
             let most = ((others as f64) * LARGEST_SHARE).ceil() as u64;
             if wanted > most.max(FEWEST) {
                 notes.push(format!(

@@ -67,7 +67,9 @@ fn identity(planting: &Planting, columns: &[String]) -> Option<Identity> {
         Planting::Row(row) => {
             let values: Vec<(String, String)> = columns
                 .iter()
-                .filter_map(|column| Some((column.to_lowercase(), row.get(column).filter(|value| !value.is_empty())?.clone())))
+                .filter_map(|column| {
+                    Some((column.to_lowercase(), row.get(column).filter(|value| !value.is_empty())?.clone()))
+                })
                 .collect();
             (!values.is_empty()).then_some(Identity::Columns(values))
         }

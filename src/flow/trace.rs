@@ -5,21 +5,15 @@ use crate::{
     domain::{
         record::{Actor, Record},
         sighting::{Class, Sighting},
-        verdict::{Material, Verdict},
+        verdict::{Material, NotScanned, Verdict},
     },
     dumps,
-    flow::{
-        context::Context,
-        error::FlowError,
-        judge,
-        observe::name,
-        problem,
-    },
+    flow::{context::Context, error::FlowError, judge, observe::name, problem},
     journal::evidence::Evidence,
 };
 use canaries::{
     CanaryId, MarkerKind,
-    index::{self, Digest, Form},
+    index::{self, Digest, Form, Found},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,7 +99,8 @@ impl Trace {
         let (pieces, scanned) = mpsc::sync_channel(16);
         let (taken, scanning) = thread::scope(|scope| {
             let this = &mut *self;
-            let scanning = scope.spawn(move || this.scan(context, path, &mut Received { pieces: scanned, rest: Vec::new() }, visit));
+            let scanning = scope
+                .spawn(move || this.scan(context, path, &mut Received { pieces: scanned, rest: Vec::new() }, visit));
             let taken = evidence.take(Passed { source, pieces: Some(pieces) });
             (taken, scanning.join())
         });
@@ -134,29 +129,26 @@ impl Trace {
         source: &mut dyn Read,
         visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> io::Result<()> {
-        let seen = &mut self.seen;
+        let mut gathered = Gathered { path, member: None, found: Vec::new(), seen: &mut self.seen, visit };
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
+            gathered.enter(piece.member);
             let index = context.index.read().expect("no thread panics while it holds the index");
-            index::scan(piece.text, &index, &mut |found| {
-                let finding = Finding {
-                    marker_kind: found.kind,
-                    canary: name(found.owner),
-                    form: found.form,
-                    path: piece.path.to_owned(),
-                    member: piece.member.map(str::to_owned),
-                    offset: piece.base_offset + found.offset,
-                    line: piece.first_line + found.line - 1,
-                    digest: found.digest,
-                    strong: found.strong,
-                };
-                if finding.strong {
-                    seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+            index::scan(piece.text, &index, &mut |mut found| {
+                // Pieces overlap; each reports what begins in its own part.
+                if piece.report.contains(&(found.offset as usize)) {
+                    found.offset += piece.base_offset;
+                    found.line += piece.first_line - 1;
+                    gathered.found.push(found);
                 }
-                visit(&finding);
             });
         })?;
+        gathered.flush();
         self.material.bytes += summary.bytes;
-        self.material.not_scanned.extend(summary.not_scanned);
+        self.material.not_scanned.extend(summary.not_scanned.into_iter().map(|left| NotScanned {
+            path: left.path,
+            member: left.member,
+            reason: left.reason,
+        }));
         if let Some(rows) = summary.rows {
             self.rows += rows;
             self.tables = true;
@@ -191,16 +183,52 @@ impl Trace {
         evidence.material = Some(self.material);
         let verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
         if self.request.record {
-            let mut records: Vec<Record> = sightings
-                .into_iter()
-                .map(|sighting| Record::Sighted { sighting, evidence: String::new() })
-                .collect();
+            let mut records: Vec<Record> =
+                sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
             context.sighted.notify_one();
         }
         Ok(verdict)
+    }
+}
+
+/// What was found in one file or member, until it is known which weak markers stand near another of their canary.
+struct Gathered<'a> {
+    path: &'a str,
+    member: Option<String>,
+    found: Vec<Found>,
+    seen: &'a mut BTreeMap<CanaryId, (MarkerKind, String)>,
+    visit: &'a mut (dyn FnMut(&Finding) + Send),
+}
+
+impl Gathered<'_> {
+    fn enter(&mut self, member: Option<&str>) {
+        if self.member.as_deref() != member {
+            self.flush();
+            self.member = member.map(str::to_owned);
+        }
+    }
+
+    fn flush(&mut self) {
+        for found in index::judge_weak(std::mem::take(&mut self.found)) {
+            let finding = Finding {
+                marker_kind: found.kind,
+                canary: name(found.owner),
+                form: found.form,
+                path: self.path.to_owned(),
+                member: self.member.clone(),
+                offset: found.offset,
+                line: found.line,
+                digest: found.digest,
+                strong: found.strong,
+            };
+            if finding.strong {
+                self.seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, self.path.to_owned()));
+            }
+            (self.visit)(&finding);
+        }
     }
 }
 

@@ -68,12 +68,13 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
             own.insert(placement.canary, contents.planting);
         }
     }
-    let mut look = Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
+    let mut look =
+        Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
     let columns: Vec<String> = Vec::new();
     slot.store
         .read(&columns, &mut |stored| {
             look.at(&stored);
-            if look.rows % 1000 == 0 {
+            if look.rows.is_multiple_of(1000) {
                 progress.at(format!("verifying {}", slot.name), look.rows, Some(profile.rows));
             }
         })
@@ -84,7 +85,8 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     let present = seen.keys().chain(copied.iter()).copied().collect();
     let altered: Vec<Alteration> = seen.into_values().flatten().collect();
     let copied: Vec<CanaryId> = copied.into_iter().collect();
-    context.append_one(&Record::Verified {
+    context
+        .append_one(&Record::Verified {
             store: slot.name.clone(),
             present,
             missing: missing.clone(),
@@ -149,7 +151,13 @@ fn owners(index: &Index, mapping: &Mapping, planting: &Planting) -> Vec<CanaryId
                 }
             }
             // A weak marker alone may be chance.
-            votes.into_iter().filter(|(_, votes)| *votes >= 2).max_by_key(|(_, votes)| *votes).map(|(id, _)| id).into_iter().collect()
+            votes
+                .into_iter()
+                .filter(|(_, votes)| *votes >= 2)
+                .max_by_key(|(_, votes)| *votes)
+                .map(|(id, _)| id)
+                .into_iter()
+                .collect()
         }
         Planting::Document { name, bytes } => {
             let mut found = BTreeSet::new();

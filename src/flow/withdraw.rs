@@ -53,8 +53,7 @@ pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) 
                 locator: contents.locator.unwrap_or_default(),
             });
         }
-        let removed =
-            slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+        let removed = slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
         if !placed.is_empty() {
             let canaries = placed.iter().map(|placed| placed.canary).collect();
             context.append_one(&Record::Withdrawn { store: slot.name.clone(), canaries }).await?;

@@ -1,5 +1,5 @@
 //! Alerts as signed JSON to any HTTP receiver, as Standard Webhooks describes. Thin: canary ids, stores, kinds of
-//! markers, source addresses and services; no marker's value and no person.
+//! markers, source addresses and services; a marker's value only where `reveal = true` asks for it.
 
 use crate::{
     domain::{
@@ -94,6 +94,9 @@ fn body(alert: &Alert) -> Value {
             thin
         };
         data["sightings"] = alert.sightings.iter().map(thin).collect();
+    }
+    if !alert.revealed.is_empty() {
+        data["markers"] = json!(alert.revealed);
     }
     json!({"type": alert.alert_type.as_str(), "timestamp": alert.at.to_string(), "data": data})
 }

@@ -2,9 +2,9 @@
 
 pub mod csv;
 pub mod folder;
-pub mod sqlite;
 pub mod ldap;
 pub mod postgres;
+pub mod sqlite;
 pub mod store;
 
 use store::Entry;

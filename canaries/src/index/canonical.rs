@@ -47,9 +47,9 @@ fn well_formed(address: &str) -> bool {
         && local.bytes().all(is_local)
         && (3..=253).contains(&domain.len())
         && domain.contains('.')
-        && domain.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
 /// The length of the separator with which `text` begins, as people and formats write it within a number.
@@ -291,7 +291,11 @@ mod tests {
 
     #[test]
     fn an_nir_loses_its_key_and_keeps_corsica() {
-        all_become(Nir, "2850578006084", &["2850578006084", "285057800608436", "2 85 05 78 006 084", "2 85 05 78 006 084 36"]);
+        all_become(
+            Nir,
+            "2850578006084",
+            &["2850578006084", "285057800608436", "2 85 05 78 006 084", "2 85 05 78 006 084 36"],
+        );
         all_become(Nir, "185052A006084", &["1 85 05 2A 006 084", "185052a006084", "185052A00608491"]);
         for wrong in ["9850578006084", "2851578006084", "28505780060843", "185052C006084", ""] {
             assert_eq!(canonical(Nir, wrong), None, "{wrong:?}");
@@ -327,7 +331,8 @@ mod tests {
         ];
         all_become(WorkEmail, "alice.martin@example.org", &raws);
         all_become(PersonalEmail, "alice.martin@example.org", &raws);
-        for wrong in ["alice", "@example.org", "alice@localhost", "a b@example.org", "alice@exa..org", "alice@b@c.org"] {
+        for wrong in ["alice", "@example.org", "alice@localhost", "a b@example.org", "alice@exa..org", "alice@b@c.org"]
+        {
             assert_eq!(canonical(WorkEmail, wrong), None, "{wrong:?}");
         }
     }

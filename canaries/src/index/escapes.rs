@@ -18,8 +18,7 @@ pub(super) struct Decoded {
 }
 
 impl Flavour {
-    pub const ALL: [Flavour; 4] =
-        [Flavour::Percent, Flavour::QuotedPrintable, Flavour::Backslash, Flavour::Entity];
+    pub const ALL: [Flavour; 4] = [Flavour::Percent, Flavour::QuotedPrintable, Flavour::Backslash, Flavour::Entity];
 
     /// The byte with which each of its escapes begins.
     pub fn introducer(self) -> u8 {

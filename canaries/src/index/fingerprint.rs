@@ -118,10 +118,7 @@ mod tests {
         assert_eq!(hex(Digest::Md5, "password"), "5f4dcc3b5aa765d61d8327deb882cf99");
         assert_eq!(hex(Digest::Ntlm, "password"), "8846f7eaee8fb117ad06bdd830b7586c");
         assert_eq!(hex(Digest::Sha1, "password"), "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8");
-        assert_eq!(
-            hex(Digest::Sha256, "password"),
-            "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
-        );
+        assert_eq!(hex(Digest::Sha256, "password"), "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8");
         assert!(Digest::ALL.iter().all(|digest| digest.of("x").len() == digest.length()));
     }
 

@@ -1,15 +1,27 @@
 //! The keyed index: canonical forms, digests, and the reference scanner that finds markers in text.
 //! It holds keyed fingerprints only, never a value, and reads bytes that it is handed; it opens nothing.
 
+mod addresses;
 mod canonical;
+mod digests;
 mod escapes;
+mod fields;
 mod fingerprint;
+mod identifiers;
+mod nearby;
 mod recognise;
 mod scan;
 mod table;
+mod tokens;
+
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod noise;
 
 pub use canonical::canonical;
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use nearby::judge_weak;
 pub use recognise::Match;
 pub use scan::scan;
 pub use table::Index;

@@ -1,46 +1,76 @@
-//! One presented value: is it a marker?
+//! Recognises one presented value: a login name, a mail address, a password, a link's path.
 
-use super::{Digest, Owner, canonical::canonical, fingerprint::Fingerprint, table::Index};
+use super::{
+    Digest, Index, Owner, addresses,
+    canonical::{canonical, link_segments},
+    digests,
+    scan::Search,
+};
 use crate::marker::MarkerKind;
 
-/// A marker that was recognised.
+/// The longest value that is looked at, in bytes.
+const LONGEST: usize = 2_048;
+
+/// A value that proved to be a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match {
+    /// Whose it is.
     pub owner: Owner,
+    /// What it is.
     pub kind: MarkerKind,
+    /// The digest as which it was presented; none if plain.
     pub digest: Option<Digest>,
 }
 
 impl Index {
-    /// The canaries and ghosts of which `value` is a marker: of the hinted kind, else of any.
+    /// Says whose marker this value is: as what the hint says; else as every kind that it may be, a domain or realm
+    /// around a user name and a path around a link left out; else as a digest.
     pub fn recognise(&self, hint: Option<MarkerKind>, value: &str) -> Vec<Match> {
-        let mut found: Vec<Match> = Vec::new();
-        let mut ask = |fingerprint: Fingerprint| {
-            if let Some(entry) = self.get(fingerprint) {
-                let known = Match { owner: entry.owner, kind: entry.kind, digest: entry.digest };
-                if !found.contains(&known) {
-                    found.push(known);
-                }
-            }
-        };
-        let kinds: &[MarkerKind] = match &hint {
-            // A login name is often an address.
-            Some(MarkerKind::Username) => &[MarkerKind::Username, MarkerKind::WorkEmail],
-            Some(kind) => std::slice::from_ref(kind),
-            None => MarkerKind::ALL,
-        };
-        for kind in kinds {
-            if let Some(canonical) = canonical(*kind, value) {
-                ask(self.key().plain(*kind, &canonical));
+        let mut matches = Vec::new();
+        if value.len() > LONGEST {
+            return matches;
+        }
+        if let Some(kind) = hint {
+            self.try_spellings(kind, value, &mut matches);
+        }
+        if matches.is_empty() {
+            for kind in MarkerKind::ALL.iter().filter(|kind| hint != Some(**kind)) {
+                self.try_spellings(*kind, value, &mut matches);
             }
         }
-        if hint.is_none()
-            && let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(value.trim().as_bytes())
-        {
-            for digest in Digest::ALL.iter().filter(|digest| digest.length() == bytes.len()) {
-                ask(self.key().digest(*digest, &bytes));
+        if matches.is_empty() {
+            let mut spans = Vec::new();
+            let mut search = Search { text: value.as_bytes(), index: self, spans: &mut spans };
+            digests::find(&mut search);
+            addresses::find(&mut search);
+            matches.extend(spans.iter().map(|span| Match { owner: span.owner, kind: span.kind, digest: span.digest }));
+        }
+        let mut seen = Vec::new();
+        matches.retain(|found: &Match| {
+            !seen.contains(found) && {
+                seen.push(*found);
+                true
+            }
+        });
+        matches
+    }
+
+    fn try_spellings(&self, kind: MarkerKind, value: &str, matches: &mut Vec<Match>) {
+        let mut spellings = vec![value];
+        match kind {
+            MarkerKind::Username => {
+                spellings.extend(value.rsplit_once(['\\', '/']).map(|(_, name)| name));
+                spellings.extend(value.split_once('@').map(|(name, _)| name));
+            }
+            MarkerKind::DocumentLink => spellings.extend(link_segments(value)),
+            _ => {}
+        }
+        for spelling in spellings {
+            let found = canonical(kind, spelling).and_then(|text| self.get(self.key().plain(kind, &text)));
+            if let Some(entry) = found {
+                matches.push(Match { owner: entry.owner, kind: entry.kind, digest: entry.digest });
+                return;
             }
         }
-        found
     }
 }

@@ -71,12 +71,9 @@ fn append(
     line: impl Fn(&Agent) -> String,
 ) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter as u8).flexible(true).from_reader(text.as_bytes());
-    let known: HashSet<String> = reader
-        .records()
-        .filter_map(|record| record.ok()?.get(number_at).map(str::to_owned))
-        .collect();
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter as u8).flexible(true).from_reader(text.as_bytes());
+    let known: HashSet<String> =
+        reader.records().filter_map(|record| record.ok()?.get(number_at).map(str::to_owned)).collect();
     let mut out = OpenOptions::new().append(true).open(file)?;
     for agent in agents.iter().filter(|agent| !known.contains(&agent.number)) {
         out.write_all(line(agent).as_bytes())?;
@@ -85,7 +82,11 @@ fn append(
 }
 
 fn quoted(cell: &str, delimiter: char) -> String {
-    if cell.contains([delimiter, '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+    if cell.contains([delimiter, '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
 }
 
 fn agents(hris: &Connection) -> anyhow::Result<Vec<Agent>> {

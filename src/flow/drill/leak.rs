@@ -98,7 +98,10 @@ fn of_plantings(store: &str, mut taken: Vec<Planting>, mapping: &Mapping, share:
     let keep = ((taken.len() as f64 * share).ceil() as usize).clamp(1, taken.len().max(1));
     taken.truncate(keep);
     let mut leak = Leak { store: store.to_owned(), taken: taken.len(), ..Leak::default() };
-    let dropped = WORTH.iter().filter(|field| matches!(field, Field::BirthDate | Field::Salary | Field::Phone)).choose(&mut random);
+    let dropped = WORTH
+        .iter()
+        .filter(|field| matches!(field, Field::BirthDate | Field::Salary | Field::Phone))
+        .choose(&mut random);
     for planting in &taken {
         match planting {
             Planting::Row(row) => leak.take_row(row, mapping, dropped.copied()),
@@ -110,7 +113,8 @@ fn of_plantings(store: &str, mut taken: Vec<Planting>, mapping: &Mapping, share:
 
 impl Leak {
     fn take_row(&mut self, row: &BTreeMap<String, String>, mapping: &Mapping, dropped: Option<Field>) {
-        let cell = |column: &str| row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, value)| value);
+        let cell =
+            |column: &str| row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, value)| value);
         let mut cells = Vec::new();
         for field in WORTH {
             let Some(value) = mapping.fields.get(field).and_then(|column| cell(column)) else { continue };
@@ -134,7 +138,9 @@ impl Leak {
         let mut source = bytes;
         let text = &mut self.text;
         let read = dumps::read(name, &mut source, &dumps::Limits::default(), &mut |piece| {
-            text.extend(String::from_utf8_lossy(piece.text).chars().filter(|letter| *letter == '\n' || !letter.is_control()));
+            text.extend(
+                String::from_utf8_lossy(piece.text).chars().filter(|letter| *letter == '\n' || !letter.is_control()),
+            );
             text.push('\n');
         });
         if read.is_err() {

@@ -23,10 +23,7 @@ impl PasteSite {
     /// Opens it on a free port.
     pub async fn open(stop: CancellationToken) -> anyhow::Result<(PasteSite, SocketAddr)> {
         let site = PasteSite::default();
-        let router = Router::new()
-            .route("/list", get(list))
-            .route("/{name}", get(item))
-            .with_state(site.clone());
+        let router = Router::new().route("/list", get(list)).route("/{name}", get(item)).with_state(site.clone());
         let address = serve(router, stop).await?;
         Ok((site, address))
     }

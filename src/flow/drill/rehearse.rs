@@ -25,7 +25,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -91,37 +94,20 @@ async fn play(
     let from = context.append_one(&began).await?;
     let (site, site_address) = PasteSite::open(stop.clone()).await?;
     let doors = Doors::open(context, site_address, stop).await?;
-    let began = Instant::now();
     site.publish("dump.txt", &leak.text);
-    progress.at("the thief logs in", 0, None);
-    let logins = thief::log_in(leak, doors.portal).await?;
-    progress.at("the thief writes mails", 0, None);
-    let mails = thief::write_mails(leak, doors.smtp, &context.alias_domains).await?;
-    progress.at("the thief opens documents", 0, None);
-    let links = thief::open_links(leak, doors.beacon).await?;
-    progress.at("the dump is on a paste site", 0, None);
-
-    let mut first = None;
-    let mut quiet = 0;
-    while began.elapsed() < LONGEST {
-        let judged = judge::judge(context).await?;
-        if !context.delivers() {
-            for slot in &context.sinks {
-                notify::deliver_due(context, slot).await?;
-            }
-        }
-        let seen = seen(context, from)?;
-        if first.is_none() && !seen.told.is_empty() {
-            first = Some(began.elapsed());
-        }
-        // Over when the paste was read, all is judged, and every sink was tried once.
-        let tried = context.ledger.due(context.now())?.is_empty();
-        quiet = if !judged && tried && (seen.counts.paste > 0 || polled(context)) { quiet + 1 } else { 0 };
-        if quiet > 5 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(40)).await;
-    }
+    let used = AtomicBool::new(false);
+    let thief = async {
+        progress.at("the thief logs in", 0, None);
+        let logins = thief::log_in(leak, doors.portal).await?;
+        progress.at("the thief writes mails", 0, None);
+        let mails = thief::write_mails(leak, doors.smtp, &context.alias_domains).await?;
+        progress.at("the thief opens documents", 0, None);
+        let links = thief::open_links(leak, doors.beacon).await?;
+        progress.at("the dump is on a paste site", 0, None);
+        used.store(true, Ordering::Release);
+        Ok::<_, FlowError>([logins, mails, links])
+    };
+    let (tried, first) = tokio::try_join!(thief, answer(context, from, &used))?;
     let mut seen = seen(context, from)?;
     let incident = seen.incidents.into_values().max_by_key(|incident| incident.sightings);
     let told = incident.as_ref().and_then(|incident| seen.told.remove(&incident.id)).unwrap_or_default();
@@ -139,10 +125,35 @@ async fn play(
             .map(|slot| Told { sink: slot.name.clone(), received: told.contains(&slot.name) })
             .collect(),
         time_to_first_alert_ms: first.map(|first| first.as_millis() as u64),
-        tried: [logins, mails, links],
+        tried,
         incident: incident.map(|incident| incident.id),
         verdict,
     })
+}
+
+/// Judges and delivers, as `serve` does, until the thief is done, all is judged and every sink was tried. Answers when
+/// the first alert was received.
+async fn answer(context: &Context, from: u64, used: &AtomicBool) -> Result<Option<Duration>, FlowError> {
+    let began = Instant::now();
+    let mut first = None;
+    let mut quiet = 0;
+    while began.elapsed() < LONGEST && quiet <= 5 {
+        let judged = judge::judge(context).await?;
+        if !context.delivers() {
+            for slot in &context.sinks {
+                notify::deliver_due(context, slot).await?;
+            }
+        }
+        let seen = seen(context, from)?;
+        if first.is_none() && !seen.told.is_empty() {
+            first = Some(began.elapsed());
+        }
+        let tried = context.ledger.due(context.now())?.is_empty();
+        let over = used.load(Ordering::Acquire) && !judged && tried && (seen.counts.paste > 0 || polled(context));
+        quiet = if over { quiet + 1 } else { 0 };
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    Ok(first)
 }
 
 /// The listeners of a rehearsal: real ones, on loopback, on free ports.

@@ -34,11 +34,14 @@ pub async fn log_in(leak: &Leak, portal: SocketAddr) -> anyhow::Result<usize> {
 
 /// Writes to the addresses of the leak, fifty recipients a mail.
 pub async fn write_mails(leak: &Leak, smtp: SocketAddr, domains: &[String]) -> anyhow::Result<usize> {
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(smtp.ip().to_string()).port(smtp.port()).build();
+    let transport =
+        AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(smtp.ip().to_string()).port(smtp.port()).build();
     let arriving: Vec<_> = leak
         .addresses
         .iter()
-        .filter(|address| domains.iter().any(|domain| address.to_lowercase().ends_with(&format!("@{}", domain.to_lowercase()))))
+        .filter(|address| {
+            domains.iter().any(|domain| address.to_lowercase().ends_with(&format!("@{}", domain.to_lowercase())))
+        })
         .filter_map(|address| address.parse().ok())
         .take(MOST)
         .collect();
@@ -57,7 +60,13 @@ pub async fn open_links(leak: &Leak, beacon: SocketAddr) -> anyhow::Result<usize
     let mut opened = 0;
     for link in leak.links.iter().take(MOST) {
         let Ok(url) = url::Url::parse(link) else { continue };
-        client.get(format!("http://{beacon}{}", url.path())).send().await.context("the beacon does not answer")?.bytes().await?;
+        client
+            .get(format!("http://{beacon}{}", url.path()))
+            .send()
+            .await
+            .context("the beacon does not answer")?
+            .bytes()
+            .await?;
         opened += 1;
     }
     Ok(opened)

@@ -189,6 +189,7 @@ mod tests {
             attack: vec![text.to_owned()],
             link: Some(text.to_owned()),
             drill: true,
+            revealed: Vec::new(),
         }
     }
 

@@ -19,7 +19,7 @@ enum How {
     /// The same in every row: an allowed key, a code.
     Fixed(Value),
     /// Like the others.
-    Like { likeness: Likeness, unique: bool },
+    Like { likeness: Box<Likeness>, unique: bool },
 }
 
 /// How the columns beside those that are given are filled.
@@ -59,7 +59,7 @@ impl Fillers {
                 (true, false, None) if listed.is_some() => How::Fixed(listed.unwrap_or(Value::Null)),
                 (_, false, Some(code)) if column.not_null || likeness.nulls == 0 => How::Fixed(code),
                 (false, ..) => continue,
-                (true, unique, _) => How::Like { likeness, unique },
+                (true, unique, _) => How::Like { likeness: Box::new(likeness), unique },
             };
             fillers.columns.insert(column.name.clone(), how);
         }

@@ -1,1 +1,72 @@
 //! Tests of `dumps` through its public face.
+
+mod containers;
+mod hostile;
+mod texts;
+
+use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
+use canaries::{Marker, MarkerKind};
+use std::io::Write;
+use telltale::dumps::{Limits, Summary, read};
+
+/// The marker that these tests hide.
+const MARKER: &str = "alice.martin@example.org";
+
+fn index() -> Index {
+    let mut index = Index::new(FingerprintKey::new([3; 32]));
+    for (fingerprint, kind, digest) in index.key().all(&Marker { kind: MarkerKind::WorkEmail, value: MARKER.into() }) {
+        index.insert(fingerprint, Owner::Ghost(1), kind, digest);
+    }
+    index
+}
+
+/// What is found in a file: member, offset, line.
+type Places = Vec<(Option<String>, u64, u64)>;
+
+fn find_within(name: &str, bytes: &[u8], limits: &Limits) -> (Places, Summary) {
+    let index = index();
+    let mut places = Places::new();
+    let summary = read(name, &mut &bytes[..], limits, &mut |piece| {
+        scan(piece.text, &index, &mut |found: Found| {
+            if piece.report.contains(&(found.offset as usize)) {
+                places.push((
+                    piece.member.map(str::to_owned),
+                    piece.base_offset + found.offset,
+                    piece.first_line + found.line - 1,
+                ));
+            }
+        });
+    })
+    .expect("a slice does not fail");
+    (places, summary)
+}
+
+fn find(name: &str, bytes: &[u8]) -> (Places, Summary) {
+    find_within(name, bytes, &Limits::default())
+}
+
+fn members(places: &Places) -> Vec<&str> {
+    places.iter().map(|(member, _, _)| member.as_deref().unwrap_or("")).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        writer.start_file(*name, options).expect("the names are plain");
+        writer.write_all(bytes).expect("a vector takes all");
+    }
+    writer.finish().expect("a vector takes all").into_inner()
+}

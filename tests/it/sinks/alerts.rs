@@ -127,6 +127,7 @@ pub fn alert(text: &str) -> Alert {
         attack: vec!["T1078".into()],
         link: Some("https://telltale.example.org/incidents/i-7".into()),
         drill: false,
+        revealed: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod contract;
 mod csv;
 mod folder;
 mod kills;
-mod sqlite;
 mod ldap;
 mod postgres;
+mod rows;
+mod sqlite;

@@ -1,27 +1,24 @@
 //! The one place that builds things: from the configuration to a house that runs.
 
+pub mod components;
+
 use crate::{
     api::{routes, socket},
-    config::{Component, Config},
-    domain::{
-        secret,
-        section::{Section, SectionError},
-    },
+    config::Config,
+    domain::secret,
     flow::{
-        context::{Clock, Context, SensorSlot, SinkSlot, StoreSlot},
+        context::{Clock, Context},
         judge, notify, observe,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
     sensors::{
-        self,
         listener::{
             Listener,
             config::{Limits, ListenerConfig},
         },
         sensor::{Reporter, Sensor},
     },
-    sinks, stores,
 };
 use anyhow::Context as _;
 use canaries::{
@@ -76,30 +73,17 @@ pub fn build(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App> 
 }
 
 fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App> {
-    let (built_sensors, sensor_slots) = build_sensors(config)?;
-    let stores = build_stores(config, &sensor_slots)?;
-    let sinks = config
-        .sinks
-        .iter()
-        .map(|component| {
-            let known = sinks::ALL.iter().map(|entry| (entry.kind, entry.build));
-            let (kind, sink) = entry(config, component, known, &component.section)?;
-            if let Some(then) = &sink.options().then
-                && !config.sinks.iter().any(|other| other.section.name == *then && *then != component.section.name)
-            {
-                let message = format!("no other sink is called {then:?}");
-                return Err(config.component_error(component, "then", message).into());
-            }
-            Ok(SinkSlot { name: component.section.name.clone(), kind, sink })
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (built_sensors, sensor_slots) = components::build_sensors(config)?;
+    let stores = components::build_stores(config, &sensor_slots)?;
+    let sinks = components::build_sinks(config)?;
     let listen = address(config, "listen", &config.api.listen)?;
     let ingest = config.api.ingest_listen.as_ref().map(|text| address(config, "ingest_listen", text)).transpose()?;
 
     let folder = &config.data.dir;
-    let master = config.master_key.as_ref().ok_or_else(|| {
-        anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder")
-    })?;
+    let master = config
+        .master_key
+        .as_ref()
+        .ok_or_else(|| anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder"))?;
     let keyring = Arc::new(Keyring::open(folder, &MasterKey::read(master)?)?);
     let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
     let ledger = Ledger::open(folder, &journal)?;
@@ -155,9 +139,8 @@ pub fn fill_index(context: &Context) -> anyhow::Result<()> {
     // Ghosts go last: one whose value a canary bears gives way.
     const STRIDE: u32 = 5000;
     for start in (0..context.ghosts).step_by(STRIDE as usize) {
-        let ghosts: Vec<_> = (start..context.ghosts.min(start + STRIDE))
-            .map(|number| (number, context.minter.ghost(number)))
-            .collect();
+        let ghosts: Vec<_> =
+            (start..context.ghosts.min(start + STRIDE)).map(|number| (number, context.minter.ghost(number))).collect();
         let mut index = context.index.write().expect("no thread panics while it holds the index");
         for (number, ghost) in ghosts {
             for (fingerprint, kind, digest) in index.key().all(&ghost) {
@@ -298,93 +281,6 @@ async fn door(listen: SocketAddr, api: &crate::config::Api) -> anyhow::Result<Li
     };
     // Material is streamed for as long as it takes.
     Listener::bind(&config, Limits { body: None, ..Limits::default() }).await
-}
-
-fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<Vec<StoreSlot>> {
-    let names: Vec<&str> = config.stores.iter().map(|component| component.section.name.as_str()).collect();
-    config
-        .stores
-        .iter()
-        .map(|component| {
-            let (kind, store) =
-                entry(config, component, stores::ALL.iter().map(|entry| (entry.kind, entry.build)), &component.section)?;
-            let feeds = texts(component.section.keys.get("feeds"));
-            if let Some(unknown) = feeds.iter().find(|feed| !names.contains(&feed.as_str())) {
-                let message = format!("no store is called {unknown:?}; configured are {}", names.join(", "));
-                return Err(config.component_error(component, "feeds", message).into());
-            }
-            Ok(StoreSlot { name: component.section.name.clone(), kind, store, feeds, links: links(config, component, sensors)? })
-        })
-        .collect()
-}
-
-/// Where links in a folder's documents lead: the beacon it names, or the only one.
-fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyhow::Result<Option<String>> {
-    let beacons: Vec<&SensorSlot> = sensors.iter().filter(|slot| slot.kind == "beacon").collect();
-    match component.section.keys.get("beacon") {
-        None if component.kind == "folder" && beacons.len() == 1 => Ok(beacons[0].public_url.clone()),
-        Some(toml::Value::String(name)) => match beacons.iter().find(|slot| slot.name == *name) {
-            Some(slot) => Ok(slot.public_url.clone()),
-            None => {
-                let message = format!("no beacon sensor is called {name:?}");
-                Err(config.component_error(component, "beacon", message).into())
-            }
-        },
-        _ => Ok(None),
-    }
-}
-
-type Built = (Vec<(String, Box<dyn Sensor>)>, Vec<SensorSlot>);
-
-fn build_sensors(config: &Config) -> anyhow::Result<Built> {
-    let mut built = Vec::new();
-    let mut slots = Vec::new();
-    for component in &config.sensors {
-        let mut section = component.section.clone();
-        if component.kind == "smtp" && !section.keys.contains_key("alias_domains") {
-            let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
-            section.keys.insert("alias_domains".to_owned(), toml::Value::Array(domains));
-        }
-        if component.kind == "portal" && !section.keys.contains_key("organisation") {
-            let name = toml::Value::String(config.organisation.name.clone());
-            section.keys.insert("organisation".to_owned(), name);
-        }
-        let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
-        let (kind, sensor) = build()?;
-        slots.push(SensorSlot {
-            name: section.name.clone(),
-            kind,
-            public_url: sensor.public_url(),
-            listen: section.keys.get("listen").and_then(toml::Value::as_str).map(str::to_owned),
-            probe: build()?.1,
-        });
-        built.push((section.name.clone(), sensor));
-    }
-    Ok((built, slots))
-}
-
-/// Finds the kind among those that exist, and builds the component from its section.
-fn entry<T>(
-    config: &Config,
-    component: &Component,
-    known: impl Iterator<Item = (&'static str, fn(&Section) -> Result<T, SectionError>)>,
-    section: &Section,
-) -> anyhow::Result<(&'static str, T)> {
-    let known: Vec<_> = known.collect();
-    let Some((kind, build)) = known.iter().find(|(kind, _)| *kind == component.kind) else {
-        let kinds: Vec<&str> = known.iter().map(|(kind, _)| *kind).collect();
-        let message = format!("no kind of {} is called {:?}; known are {}", component.room, component.kind, kinds.join(", "));
-        return Err(config.component_error(component, "kind", message).into());
-    };
-    let built = build(section).map_err(|error| config.component_error(component, &error.key, error.message))?;
-    Ok((kind, built))
-}
-
-fn texts(value: Option<&toml::Value>) -> Vec<String> {
-    value
-        .and_then(toml::Value::as_array)
-        .map(|items| items.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect())
-        .unwrap_or_default()
 }
 
 fn address(config: &Config, key: &str, text: &str) -> anyhow::Result<SocketAddr> {
