@@ -1,6 +1,7 @@
 //! The one test binary: folders mirror `src/`.
 
 mod attribution;
+mod cli;
 mod dumps;
 mod journal;
 mod ledger;

@@ -1,0 +1,144 @@
+//! `telltale.example.toml` loads as it stands, and with everything in it switched on; it leaves no option out.
+
+use std::{collections::BTreeMap, fs, path::Path};
+use telltale::{
+    app,
+    config::{Component, Config, load::load},
+    domain::section::SectionError,
+    journal::master::MasterKey,
+    sensors, sinks, stores,
+};
+
+const EXAMPLE: &str = include_str!("../../../telltale.example.toml");
+
+/// What the example reads from the environment and the organisation's own files.
+fn outside(folder: &Path) -> Vec<(String, String)> {
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate").cert.pem();
+    fs::write(folder.join("ca.pem"), certificate).expect("written");
+    fs::write(folder.join("portal.html"), "<title>{{ title }}</title>").expect("written");
+    fs::write(folder.join("ldap.pass"), "word\n").expect("written");
+    let key = |prefix: &str| format!("{prefix}{}", data_encoding::BASE64.encode(&[7; 32]));
+    [
+        ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
+        ("SENSORS__PASTES__TOKEN", "word".to_owned()),
+        ("SINKS__SOC__URL", "https://hooks.example.org/services/T/B/X".to_owned()),
+        ("SINKS__HOOK__SECRET", key("whsec_")),
+        ("SINKS__HOOK__PREVIOUS_SECRET", key("whsec_")),
+        ("SINKS__HOOK__SIGNING_KEY", key("whsk_")),
+        ("SINKS__MAIL__PASSWORD", "word".to_owned()),
+    ]
+    .map(|(key, value)| (format!("TELLTALE__{key}"), value))
+    .to_vec()
+}
+
+/// The example with every option switched on: `#like = this` loses its `#`, and explanations stay.
+fn switched_on() -> String {
+    EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(option) if option.starts_with(|first: char| first == '[' || first.is_alphabetic()) => option,
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+fn loaded(folder: &Path, text: &str, environment: Vec<(String, String)>) -> Config {
+    let file = folder.join("telltale.toml");
+    fs::write(&file, text).expect("written");
+    let mut config = load(&file, environment.into_iter()).expect("the example loads");
+    let master = MasterKey::generate();
+    config.master_key = Some(master.to_text());
+    app::make_data_folder(&config.data.dir, &master).expect("a data folder");
+    config
+}
+
+#[tokio::test]
+async fn it_loads_as_it_stands_with_nothing_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = loaded(folder.path(), EXAMPLE, Vec::new());
+    assert!(config.stores.is_empty() && config.sensors.is_empty() && config.sinks.is_empty());
+    assert_eq!(config.api.listen, "127.0.0.1:8700");
+    assert_eq!(config.organisation.ghosts, 100_000);
+    assert_eq!(config.data.dir, folder.path().join("data"));
+    let house = app::build(&config, app::wall(), false).expect("a house is built of it");
+    assert!(house.context.stores.is_empty());
+}
+
+#[tokio::test]
+async fn it_loads_with_every_option_switched_on() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = loaded(folder.path(), &switched_on(), outside(folder.path()));
+    let house = app::build(&config, app::wall(), false).expect("a house is built of it");
+    let kinds = |slots: Vec<&'static str>| slots.into_iter().map(|kind| (kind, ())).collect::<BTreeMap<_, _>>();
+    assert_eq!(
+        kinds(house.context.stores.iter().map(|slot| slot.kind).collect()),
+        kinds(stores::ALL.iter().map(|entry| entry.kind).collect()),
+    );
+    assert_eq!(
+        kinds(house.context.sensors.iter().map(|slot| slot.kind).collect()),
+        kinds(sensors::ALL.iter().map(|entry| entry.kind).collect()),
+    );
+    assert_eq!(
+        kinds(house.context.sinks.iter().map(|slot| slot.kind).collect()),
+        kinds(sinks::ALL.iter().map(|entry| entry.kind).collect()),
+    );
+}
+
+/// Asks each component for a key that cannot be, and reads the known ones from the refusal.
+#[test]
+fn it_leaves_no_option_of_a_component_out() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = loaded(folder.path(), &switched_on(), outside(folder.path()));
+    let refused = |component: &Component| -> SectionError {
+        let mut section = component.section.clone();
+        section.keys.insert("no_such_key".to_owned(), toml::Value::Boolean(true));
+        let kind = component.kind.as_str();
+        let find = || {
+            let error = match component.room {
+                "stores" => (stores::ALL.iter().find(|entry| entry.kind == kind)?.build)(&section).err(),
+                "sensors" => (sensors::ALL.iter().find(|entry| entry.kind == kind)?.build)(&section).err(),
+                _ => (sinks::ALL.iter().find(|entry| entry.kind == kind)?.build)(&section).err(),
+            };
+            Some(error)
+        };
+        find().expect("the kind exists").expect("an unknown key is refused")
+    };
+    for component in config.stores.iter().chain(&config.sensors).chain(&config.sinks) {
+        let message = refused(component).to_string();
+        let known: Vec<&str> = message.split('`').skip(1).step_by(2).filter(|key| *key != "no_such_key").collect();
+        assert!(!known.is_empty(), "{message}");
+        for key in known {
+            let shown = component.section.keys.contains_key(key);
+            assert!(shown, "{} {} leaves out {key}: {message}", component.room, component.section.name);
+        }
+    }
+}
+
+#[test]
+fn it_leaves_no_option_of_the_house_out() {
+    let shown: toml::Table = switched_on().parse().expect("TOML");
+    let folder = tempfile::tempdir().expect("a folder");
+    for part in ["organisation", "data", "api", "ledger"] {
+        let file = folder.path().join("telltale.toml");
+        fs::write(
+            &file,
+            format!(
+                "{}\n[{part}]\nno_such_key = 1\n",
+                "[organisation]\nname = 'x'\n".repeat(usize::from(part != "organisation"))
+            ),
+        )
+        .expect("written");
+        let message = match load(&file, std::iter::empty()) {
+            Ok(_) => panic!("[{part}] takes an unknown key"),
+            Err(error) => error.to_string(),
+        };
+        let table = shown[part].as_table().expect("a section");
+        for key in message.split('`').skip(1).step_by(2).filter(|key| *key != "no_such_key") {
+            assert!(table.contains_key(key), "[{part}] leaves out {key}: {message}");
+        }
+    }
+    assert!(shown.contains_key("keys") && shown.contains_key("allow_literal_secrets"));
+}
