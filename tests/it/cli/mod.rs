@@ -1,0 +1,3 @@
+//! Tests of `cli`: the true binary, from outside.
+
+mod story;
