@@ -1,3 +1,5 @@
 //! Tests of `cli`: the true binary, from outside.
 
+mod errors;
+mod keep;
 mod story;
