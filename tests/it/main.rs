@@ -1,8 +1,10 @@
 //! The one test binary: folders mirror `src/`.
 
+mod api;
 mod attribution;
 mod cli;
 mod dumps;
+mod flow;
 mod journal;
 mod ledger;
 mod sensors;

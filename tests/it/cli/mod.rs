@@ -1,3 +1,6 @@
-//! The command line.
+//! Tests of `cli` through the real binary.
 
+mod errors;
 mod example;
+mod keep;
+mod story;

@@ -1,3 +1,8 @@
 //! What tests share.
 
+pub mod inbox;
+pub mod people;
+pub mod service;
+pub mod serving;
 pub mod source;
+pub mod traffic;

@@ -1,0 +1,3 @@
+//! Tests of `api` through the true binary.
+
+mod roles;

@@ -1,0 +1,176 @@
+//! What goes wrong is said in one clear line, ends with 2, and changes nothing.
+
+use crate::support::service::{Site, configuration};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// A receiver that nobody needs to reach here.
+const NOBODY: &str = "127.0.0.1:9";
+
+#[track_caller]
+fn says(complaint: &str, parts: &[&str]) {
+    assert!(complaint.starts_with("telltale: "), "{complaint}");
+    for part in parts {
+        assert!(complaint.contains(part), "{part:?} is not in: {complaint}");
+    }
+}
+
+/// Every file below, without the socket, the lock, and the ledger: a view that is caught up with the journal at any time.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() && entry.file_name() != "ledger" {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.file_name() != "lock" {
+                files.insert(entry.path().display().to_string(), fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// A command over this configuration fails with one line that holds these parts, and leaves every file as it is.
+async fn refused(site: &Site, line: &str, parts: &[&str]) {
+    let before = contents(site.folder.path());
+    says(&site.run(line).await.complaint(), parts);
+    let after = contents(site.folder.path());
+    let changed: Vec<&String> =
+        after.keys().chain(before.keys()).filter(|name| after.get(*name) != before.get(*name)).collect();
+    assert!(changed.is_empty(), "{line} changed {changed:?}");
+    says(&site.run(&format!("{line} --json")).await.complaint(), parts);
+}
+
+#[tokio::test]
+async fn without_a_configuration_the_way_to_one_is_told() {
+    let site = Site { folder: tempfile::tempdir().unwrap() };
+    refused(&site, "plan", &["telltale.toml", "no such file", "telltale init", "--config"]).await;
+    refused(&site, "serve", &["telltale.toml", "no such file"]).await;
+    refused(&site, "--config elsewhere.toml plan", &["elsewhere.toml", "no such file"]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_named_with_its_line_and_what_is_known() {
+    let right = configuration(NOBODY);
+    let line_of = |needle: &str| right.lines().position(|line| line == needle).unwrap() + 1;
+    let table = [
+        // What is replaced, by what, and what the complaint holds beside file and line.
+        ("ghosts = 1000", "gosts = 1000", vec!["organisation.gosts", "unknown field", "alias_domains", "ghosts"]),
+        ("ghosts = 1000", "ghosts = \"many\"", vec!["organisation.ghosts", "string", "u32"]),
+        ("dir = \"data\"", "folder = \"data\"", vec!["data.folder", "dir"]),
+        ("path = \"export.csv\"", "paht = \"export.csv\"", vec!["paht", "path", "delimiter"]),
+        (
+            "kind = \"csv\"",
+            "kind = \"excel\"",
+            vec!["stores \"export\": kind", "\"excel\"", "csv", "sqlite", "postgres", "ldap"],
+        ),
+        ("kind = \"smtp\"", "kind = \"pop3\"", vec!["\"pop3\"", "portal", "smtp", "beacon"]),
+        ("kind = \"slack\"", "kind = \"irc\"", vec!["\"irc\"", "slack", "webhook"]),
+        ("locale = \"fr_FR\"", "locale = \"tlh\"", vec!["organisation.locale", "\"tlh\"", "fr_FR"]),
+        ("listen = \"127.0.0.1:0\"", "listen = \"nowhere\"", vec!["api.listen", "127.0.0.1:8700", "nowhere"]),
+        ("[data]", "[date]", vec!["date", "unknown key", "organisation", "stores", "sinks"]),
+        ("[data]", "[data", vec!["syntax"]),
+    ];
+    for (good, bad, mut parts) in table {
+        let site = Site::bare(&right.replacen(good, bad, 1));
+        let place = format!("telltale.toml:{}", line_of(good));
+        parts.push(&place);
+        says(&site.run("check").await.complaint(), &parts);
+    }
+}
+
+#[tokio::test]
+async fn a_literal_secret_is_refused_and_not_repeated() {
+    let site = Site::stocked(20, NOBODY);
+    site.init().await;
+    site.configure(&configuration(NOBODY).replace("allow_literal_secrets = true\n", ""));
+    refused(&site, "plan", &["telltale.toml:", "secret", "allow_literal_secrets", "env", "file"]).await;
+    let complaint = site.run("plan").await.complaint();
+    assert!(!complaint.contains("MfKQ9r8"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_or_used_is_named() {
+    let site = Site::stocked(20, NOBODY);
+    site.init().await;
+    let right = configuration(NOBODY);
+
+    fs::rename(site.path("payroll.db"), site.path("away.db")).unwrap();
+    refused(&site, "profile payroll", &["store payroll", "payroll.db"]).await;
+    fs::rename(site.path("away.db"), site.path("payroll.db")).unwrap();
+
+    site.configure(&right.replace("table = \"employees\"", "table = \"staff\""));
+    refused(&site, "profile payroll", &["store payroll", "staff", "employees"]).await;
+
+    let postgres = "kind = \"postgres\"\nurl = \"postgres://hr:hunter2@127.0.0.1:9/hr\"\ntable = \"employees\"";
+    site.configure(&right.replace("kind = \"csv\"\npath = \"export.csv\"", postgres));
+    refused(&site, "profile export", &["store export", "127.0.0.1"]).await;
+    let complaint = site.run("profile export").await.complaint();
+    assert!(!complaint.contains("hunter2"), "{complaint}");
+    site.configure(&right);
+
+    // An operator's attempt is journaled, so only the stores stay as they are.
+    let stores = [fs::read(site.path("export.csv")).unwrap(), fs::read(site.path("payroll.db")).unwrap()];
+    for line in ["plant nowhere", "withdraw export nowhere", "verify nowhere", "rotate nowhere"] {
+        says(&site.run(line).await.complaint(), &["\"nowhere\"", "export", "payroll"]);
+    }
+    assert!(stores == [fs::read(site.path("export.csv")).unwrap(), fs::read(site.path("payroll.db")).unwrap()]);
+    refused(&site, "canaries list --store nowhere", &["\"nowhere\"", "export", "payroll"]).await;
+    refused(&site, "profile nowhere", &["\"nowhere\"", "export", "payroll"]).await;
+}
+
+#[tokio::test]
+async fn a_table_without_a_usable_column_is_named() {
+    let site = Site::stocked(20, NOBODY);
+    site.init().await;
+    fs::write(site.path("export.csv"), "article;colour\nchair;red\ntable;blue\n").unwrap();
+    let before = fs::read(site.path("export.csv")).unwrap();
+    says(&site.run("plant export").await.complaint(), &["store export", "article", "colour", "[stores.columns]"]);
+    assert_eq!(fs::read(site.path("export.csv")).unwrap(), before);
+    site.run("canaries list").await.ends(1);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_in_a_line_is_left_alone() {
+    let site = Site::stocked(20, NOBODY);
+    site.init().await;
+    let whole = fs::read(site.path("export.csv")).unwrap();
+    let cut = &whole[..whole.len() - 25];
+    fs::write(site.path("export.csv"), cut).unwrap();
+    says(&site.run("plant export").await.complaint(), &["store export", "export.csv", "21"]);
+    assert_eq!(fs::read(site.path("export.csv")).unwrap(), cut);
+    site.run("canaries list").await.ends(1);
+}
+
+#[tokio::test]
+async fn another_master_key_opens_nothing() {
+    let (site, other) = (Site::stocked(20, NOBODY), Site::stocked(20, NOBODY));
+    site.init().await;
+    other.init().await;
+    let own = fs::read(site.path("master.key")).unwrap();
+    fs::copy(other.path("master.key"), site.path("master.key")).unwrap();
+    refused(&site, "plan", &["keyring", "master key"]).await;
+    fs::write(site.path("master.key"), "not a key").unwrap();
+    refused(&site, "plan", &["master key"]).await;
+    fs::remove_file(site.path("master.key")).unwrap();
+    refused(&site, "plan", &["master key", "telltale init"]).await;
+    fs::write(site.path("master.key"), own).unwrap();
+    site.run("plan --json").await.ends(0).json();
+    refused(&site, "init", &["data folder already"]).await;
+}
+
+#[tokio::test]
+async fn wrong_words_are_answered_with_2() {
+    let site = Site::stocked(20, NOBODY);
+    for line in ["steal", "plant --count few", "tokens create --role king", "trace"] {
+        let answer = site.run(line).await.ends(2);
+        assert!(answer.stdout.is_empty() && answer.stderr.starts_with("error: "), "{line}: {answer:?}");
+    }
+    site.init().await;
+    refused(&site, "trace absent.csv", &["absent.csv"]).await;
+    refused(&site, "incidents show i-404", &["i-404"]).await;
+    refused(&site, "tokens revoke nobody", &["nobody", "tokens list"]).await;
+    refused(&site, "plan --leak-fraction 2", &["--leak-fraction"]).await;
+    refused(&site, "sinks test nowhere", &["nowhere"]).await;
+}
