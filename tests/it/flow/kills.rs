@@ -14,6 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     net::Ipv4Addr,
     process::Stdio,
     time::Duration,
@@ -25,8 +26,12 @@ fn dice() -> StdRng {
         Err(_) => rand::random(),
     };
     // Shown when the test fails: with it the moments are the same again.
-    println!("TELLTALE_SEED={seed}");
+    say(&format!("TELLTALE_SEED={seed}"));
     StdRng::seed_from_u64(seed)
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn long() -> bool {
@@ -88,7 +93,8 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
     assert!(wrong.is_empty(), "nobody touched a canary from there: {wrong:?}");
     assert_eq!(incidents.len(), 1, "one store, one incident");
     let owed = sent.values().filter(|sent| owed(sent)).count();
-    println!("{kills} kills: {} touches sent, {owed} of canaries acknowledged, {} sightings", sent.len(), ids.len());
+    let (sent, sighted) = (sent.len(), ids.len());
+    say(&format!("{kills} kills: {sent} touches sent, {owed} of canaries acknowledged, {sighted} sightings"));
     assert!(owed > 20 * kills, "the load was real: {owed} acknowledged");
     assert_eq!(site.run("evidence verify --json").await.ends(0).json()["faults"], json!([]));
     let (status, said) = serving.terminate().await;
@@ -144,7 +150,7 @@ async fn a_planting_that_was_cut_short_is_finished_by_the_next() {
         cut += u32::from(child.try_wait().unwrap().is_none());
         child.kill().await.unwrap();
     }
-    println!("{cut} of {kills} plantings were cut short");
+    say(&format!("{cut} of {kills} plantings were cut short"));
     assert!(cut > 0, "a kill came in time");
     let count = 4 + 5 * kills + 3;
     let planted = site.run(&format!("plant --count {count} --json")).await.ends(0).json();
