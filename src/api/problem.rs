@@ -2,7 +2,10 @@
 
 use crate::{flow::error::FlowError, ledger::state::LedgerError};
 use axum::{
+    body::to_bytes,
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -73,4 +76,30 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
+}
+
+/// 404, for a path that is no route.
+pub async fn no_such_path() -> Problem {
+    Problem::not_found("there is no such path: /api/openapi.json names them all")
+}
+
+/// What the framework refuses by itself (a body or query that is not understood) becomes a problem as well.
+pub async fn shaped(request: Request, next: Next) -> Response {
+    const LONGEST: usize = 64 * 1024;
+    let response = next.run(request).await;
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || !(kind.is_empty() || kind.starts_with("text/plain")) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let said = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
+    let detail = match (String::from_utf8_lossy(&said).trim(), status) {
+        ("", StatusCode::METHOD_NOT_ALLOWED) => "this path has no such method: /api/openapi.json names them".to_owned(),
+        ("", _) => status.canonical_reason().unwrap_or("error").to_owned(),
+        (said, _) => said.to_owned(),
+    };
+    let mut response = Problem::new(status, detail).into_response();
+    response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+    response
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, stores,
+        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem, stores,
         system, tokens,
     },
     flow::context::Context,
@@ -61,9 +61,11 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
     known
         .merge(streamed)
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
+        .layer(middleware::from_fn(problem::shaped))
         .merge(open)
         .route("/api/openapi.json", get(|| async move { Json(description) }))
         .route("/metrics", get(|| async move { exposed.map(|metrics| metrics.render()).unwrap_or_default() }))
+        .fallback(problem::no_such_path)
         .with_state(context)
 }
 
@@ -73,5 +75,7 @@ pub fn ingest(context: Arc<Context>) -> Router {
     router
         .layer(DefaultBodyLimit::max(BODY))
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
+        .layer(middleware::from_fn(problem::shaped))
+        .fallback(problem::no_such_path)
         .with_state(context)
 }

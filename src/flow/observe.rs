@@ -15,6 +15,8 @@ use canaries::{
     CanaryId, MarkerKind,
     index::{self, Index, Owner},
 };
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
@@ -23,6 +25,8 @@ use std::{
 
 /// At most so much of what was received is kept with a sighting.
 pub const EVIDENCE: usize = 64 * 1024;
+/// So many held touches are released at once.
+const AT_A_TIME: usize = 32;
 
 /// The service's observer: what every sensor reports to.
 pub struct Observe {
@@ -64,22 +68,38 @@ pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec
         context.append_one(&Record::Held { key: context.held, touch }).await?;
         return Ok(Vec::new());
     }
+    let records = recognised(context, &touch, drill, context.now());
+    if records.is_empty() {
+        stranger(context, &touch).await?;
+        return Ok(Vec::new());
+    }
+    context.append(&records).await?;
+    context.sighted.notify_one();
+    let canary = |record: &Record| match record {
+        Record::Sighted { sighting, .. } => Some(sighting.canary),
+        _ => None,
+    };
+    Ok(records.iter().filter_map(canary).collect())
+}
+
+/// The sightings that this touch makes; none if it is a stranger's.
+fn recognised(context: &Context, touch: &Touch, drill: bool, received_at: Timestamp) -> Vec<Record> {
     let recognised = {
         let index = context.index.read().expect("no thread panics while it holds the index");
         recognise(&index, &touch.presented, &touch.text)
     };
-    let evidence = STANDARD.encode(&touch.evidence[..touch.evidence.len().min(EVIDENCE)]);
-    if recognised.is_empty() {
-        metrics::counter!("telltale_strangers_total", "sensor" => touch.sensor.clone()).increment(1);
-        let size = size_class(touch.evidence.len());
-        context.journal.count(&touch.sensor, touch.source_ip, size).await?;
-        return Ok(Vec::new());
-    }
     metrics::counter!("telltale_sightings_total", "sensor" => touch.sensor.clone()).increment(recognised.len() as u64);
-    let records = sightings(context, &touch, &recognised, evidence, drill);
-    context.append(&records).await?;
-    context.sighted.notify_one();
-    Ok(recognised.into_keys().collect())
+    sightings(touch, &recognised, drill, received_at)
+}
+
+async fn stranger(context: &Context, touch: &Touch) -> Result<(), log::NotDurable> {
+    metrics::counter!("telltale_strangers_total", "sensor" => touch.sensor.clone()).increment(1);
+    let size = size_class(touch.evidence.len());
+    context.journal.count(&touch.sensor, touch.source_ip, size).await
+}
+
+fn evidence(touch: &Touch) -> String {
+    STANDARD.encode(&touch.evidence[..touch.evidence.len().min(EVIDENCE)])
 }
 
 /// Recognises what was held while the index was being filled, and forgets the strangers in it.
@@ -89,16 +109,23 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
         context.settle()?;
         let held = context.ledger.held()?;
         let mut keys = BTreeSet::from([context.held]);
-        let last = held.last().copied();
-        for seq in held {
-            let entry = context.journal.get(seq).map_err(anyhow::Error::from)?;
-            if let Some(Ok(Record::Held { key, touch })) = entry.map(|entry| entry.record) {
+        for some in held.chunks(AT_A_TIME) {
+            let (mut records, mut strangers) = (Vec::new(), Vec::new());
+            for seq in some {
+                let Some(entry) = context.journal.get(*seq).map_err(anyhow::Error::from)? else { continue };
+                let Ok(Record::Held { key, touch }) = entry.record else { continue };
                 keys.insert(key);
-                observe(context, touch, context.drill).await?;
+                let sightings = recognised(context, &touch, context.drill, entry.at);
+                if sightings.is_empty() {
+                    strangers.push(touch);
+                }
+                records.extend(sightings);
             }
-        }
-        if let Some(up_to) = last {
-            context.append_one(&Record::Released { up_to }).await?;
+            try_join_all(strangers.iter().map(|touch| stranger(context, touch))).await?;
+            // One append: whoever is killed here finds each of them held or sighted, and never both.
+            records.extend(some.last().map(|last| Record::Released { up_to: *last }));
+            context.append(&records).await?;
+            context.sighted.notify_one();
         }
         for key in keys.iter().filter(|key| **key != context.held) {
             context.keyring.erase(KeyRef::File(*key)).map_err(anyhow::Error::from)?;
@@ -152,31 +179,28 @@ fn telling(one: MarkerKind, other: MarkerKind) -> MarkerKind {
 }
 
 fn sightings(
-    context: &Context,
     touch: &Touch,
     recognised: &BTreeMap<CanaryId, MarkerKind>,
-    evidence: String,
     drill: bool,
+    received_at: Timestamp,
 ) -> Vec<Record> {
-    recognised
-        .iter()
-        .map(|(canary, kind)| Record::Sighted {
-            sighting: Sighting {
-                id: 0,
-                at: touch.at,
-                received_at: context.now(),
-                sensor: touch.sensor.clone(),
-                reporter: touch.reporter.clone(),
-                source_ip: touch.source_ip,
-                service: touch.service.clone(),
-                canary: *canary,
-                marker_kind: *kind,
-                class: touch.class,
-                drill,
-            },
-            evidence: evidence.clone(),
-        })
-        .collect()
+    let sighted = |(canary, kind): (&CanaryId, &MarkerKind)| Record::Sighted {
+        sighting: Sighting {
+            id: 0,
+            at: touch.at,
+            received_at,
+            sensor: touch.sensor.clone(),
+            reporter: touch.reporter.clone(),
+            source_ip: touch.source_ip,
+            service: touch.service.clone(),
+            canary: *canary,
+            marker_kind: *kind,
+            class: touch.class,
+            drill,
+        },
+        evidence: evidence(touch),
+    };
+    recognised.iter().map(sighted).collect()
 }
 
 /// A short name of what happened, for alerts.

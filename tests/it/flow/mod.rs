@@ -1,1 +1,4 @@
 //! Tests of `flow` through the true binary.
+
+mod kills;
+mod load;
