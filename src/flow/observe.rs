@@ -5,7 +5,10 @@ use crate::{
         record::Record,
         sighting::{Class, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError},
+    flow::{
+        context::{Context, patiently},
+        error::FlowError,
+    },
     journal::{key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
@@ -51,10 +54,7 @@ impl Observer for Observe {
     }
 
     fn refused(&self, sensor: &str, reason: &'static str) {
-        metrics::counter!("telltale_refused_total", "sensor" => sensor.to_owned(), "reason" => reason).increment(1);
-        if let Ok(mut refusals) = self.context.refusals.lock() {
-            *refusals.entry((sensor.to_owned(), reason)).or_default() += 1;
-        }
+        self.context.refuse(sensor, reason);
     }
 }
 
@@ -95,11 +95,13 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
             let entry = context.journal.get(seq).map_err(anyhow::Error::from)?;
             if let Some(Ok(Record::Held { key, touch })) = entry.map(|entry| entry.record) {
                 keys.insert(key);
-                observe(context, touch, context.drill).await?;
+                // Once and no more, even if the disk fills up half way.
+                patiently(|| observe(context, touch.clone(), context.drill)).await?;
             }
         }
         if let Some(up_to) = last {
-            context.append_one(&Record::Released { up_to }).await?;
+            let released = Record::Released { up_to };
+            patiently(|| context.append_one(&released)).await?;
         }
         for key in keys.iter().filter(|key| **key != context.held) {
             context.keyring.erase(KeyRef::File(*key)).map_err(anyhow::Error::from)?;
