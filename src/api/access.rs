@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 /// A caller whose right to call is established.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,17 @@ fn bearer(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
         .ok_or_else(unauthorized)?;
     let sha256: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
     // A lookup by hash: what time it takes tells nothing of any token.
-    let (id, role) = context.ledger.by_sha256(&sha256)?.ok_or_else(unauthorized)?;
+    let Some((id, role)) = context.ledger.by_sha256(&sha256)? else {
+        // A ledger that is still being rebuilt does not know everybody yet: a sender must not give up for that.
+        return Err(if context.ready.load(Ordering::Acquire) || context.ledger.head() >= context.journal.head() {
+            unauthorized()
+        } else {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the ledger is being rebuilt, and this token is not known yet: try again in a while",
+            )
+        });
+    };
     Ok(Caller { actor: format!("token:{id}"), role })
 }
 

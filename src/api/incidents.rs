@@ -135,7 +135,7 @@ async fn transition(
     state: IncidentState,
 ) -> Result<Json<Value>, Problem> {
     caller.needs(Right::Incidents)?;
-    let _judging = context.judging.lock().await;
+    let mut judging = context.judging.lock().await;
     context.settle()?;
     let mut incident = known(context, id)?;
     if incident.state == IncidentState::Closed {
@@ -155,6 +155,9 @@ async fn transition(
         by: caller.actor.clone(),
     };
     context.append_one(&moved).await.map_err(FlowError::from)?;
+    if state == IncidentState::Closed {
+        judging.forget(id);
+    }
     context.settle()?;
     context.due.notify_waiters();
     Ok(Json(shown(&incident)))

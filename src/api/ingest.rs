@@ -15,9 +15,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use std::sync::Arc;
+
+/// Events of one request that wait for the journal together.
+const AT_ONCE: usize = 1024;
 
 /// One login event as JSON, or many as NDJSON.
 #[utoipa::path(post, path = "/api/v1/logins", tag = "ingest", request_body(content = String, content_type = "application/x-ndjson"),
@@ -30,9 +33,12 @@ pub async fn post_logins(
     caller.needs(Right::Ingest)?;
     let parsed = logins::parse(&body, &caller.actor, context.now());
     let accepted = parsed.touches.len();
-    let outcomes =
-        join_all(parsed.touches.into_iter().map(|touch| observe::observe(&context, touch, context.drill))).await;
-    if let Some(error) = outcomes.into_iter().find_map(Result::err) {
+    let made = stream::iter(parsed.touches)
+        .map(|touch| observe::observe(&context, touch, context.drill))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| std::future::ready(Ok(())));
+    if let Err(error) = made.await {
+        context.refuse(logins::SENSOR, "not_durable");
         return Err(FlowError::from(error).into());
     }
     let status = if accepted == 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::ACCEPTED };

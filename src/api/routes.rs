@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem, stores,
-        system, tokens,
+        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
+        stores, system, tokens,
     },
     flow::context::Context,
 };

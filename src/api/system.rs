@@ -30,6 +30,8 @@ pub async fn healthz() -> &'static str {
 pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
     if context.journal.stopped() {
         (StatusCode::SERVICE_UNAVAILABLE, "the journal takes no entries\n")
+    } else if context.blind.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "touches cannot be made durable: is the disk full?\n")
     } else if !context.ready.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "the index is being built\n")
     } else {

@@ -1,12 +1,14 @@
 //! The one place that builds things: from the configuration to a house that runs.
 
 pub mod components;
+pub mod master;
 
 use crate::{
     api::{routes, socket},
     config::Config,
     domain::secret,
     flow::{
+        blind,
         context::{Clock, Context},
         judge, notify, observe,
     },
@@ -80,11 +82,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let ingest = config.api.ingest_listen.as_ref().map(|text| address(config, "ingest_listen", text)).transpose()?;
 
     let folder = &config.data.dir;
-    let master = config
-        .master_key
-        .as_ref()
-        .ok_or_else(|| anyhow::anyhow!("there is no master key yet: `telltale init` makes it, and the data folder"))?;
-    let keyring = Arc::new(Keyring::open(folder, &MasterKey::read(master)?)?);
+    let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
     let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
     let ledger = Ledger::open(folder, &journal)?;
     let locale = canaries::locale(&config.organisation.locale).context("the locale was checked at loading")?;
@@ -114,10 +112,11 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         evidence: folder.join("evidence"),
         drill,
         delivering: AtomicBool::new(false),
+        blind: AtomicBool::new(false),
         due: tokio::sync::Notify::new(),
         sighted: tokio::sync::Notify::new(),
         refusals: Mutex::new(BTreeMap::new()),
-        judging: tokio::sync::Mutex::new(()),
+        judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
     };
     Ok(App {
@@ -208,7 +207,7 @@ impl App {
         }
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
-            notify::watch(watched, told).await;
+            blind::watch(watched, told).await;
             Ok(())
         });
         let told = stop.clone();
@@ -253,13 +252,29 @@ impl Running {
 
 /// The index first; then what was held meanwhile; then every sighting as it comes.
 async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
-    let filled = context.clone();
-    tokio::task::spawn_blocking(move || fill_index(&filled)).await??;
-    observe::release(&context).await?;
+    while !stop.is_cancelled() {
+        let prepared = tokio::select! {
+            prepared = prepare(&context) => prepared,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let Err(error) = prepared else { break };
+        tracing::error!("the index could not be filled; touches are kept, and it is tried again: {error:#}");
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
     while !stop.is_cancelled() {
         let rung = context.sighted.notified();
         match judge::judge(&context).await {
-            Ok(true) => continue,
+            Ok(true) => {
+                // In a flood the sightings of this while are judged together.
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                    () = stop.cancelled() => {}
+                }
+                continue;
+            }
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
         }
@@ -270,6 +285,12 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+async fn prepare(context: &Arc<Context>) -> anyhow::Result<()> {
+    let filled = context.clone();
+    tokio::task::spawn_blocking(move || fill_index(&filled)).await??;
+    Ok(observe::release(context).await?)
 }
 
 async fn door(listen: SocketAddr, api: &crate::config::Api) -> anyhow::Result<Listener> {

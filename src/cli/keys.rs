@@ -1,6 +1,7 @@
 //! `telltale keys`, and the master key's file.
 
 use crate::{
+    app::master,
     cli::{client::Client, outcome::Outcome, terminal::Terminal},
     config::Config,
     journal::master::MasterKey,
@@ -9,10 +10,10 @@ use anyhow::{Context, bail};
 use reqwest::Method;
 use serde_json::json;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::OpenOptions,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Wraps the keyring under a new master key. The new key is durable before the keyring needs it, and the old one lies
@@ -23,12 +24,13 @@ pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> any
             "the master key comes from the environment or a command: put the new key there yourself, in a file named by [keys] for this once"
         );
     };
-    let next = beside(file);
+    // What a rotation left that was stopped half way may be the key that is needed: it is put in place first.
+    master::current(config)?;
+    let next = master::beside(file);
     let key = MasterKey::generate();
     write(&next, &key).with_context(|| format!("cannot write {}", next.display()))?;
     client.tell(Method::POST, "/api/v1/keys/rotate", key.to_text().reveal().to_owned()).await?;
-    fs::rename(&next, file).with_context(|| format!("cannot put {} in place", file.display()))?;
-    sync_folder(file)?;
+    master::put(&next, file)?;
     terminal.answer(&json!({ "rotated": true }), || {
         format!(
             "The keyring is wrapped under the new key in {}.\nBackups made before still need the old key.",
@@ -44,19 +46,5 @@ pub fn write(path: &Path, key: &MasterKey) -> io::Result<()> {
     file.write_all(key.to_text().reveal().as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
-    sync_folder(path)
-}
-
-/// Where `keys rotate` prepares the new key; found again at start if it was stopped half way.
-pub fn beside(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    file.with_file_name(name)
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    master::sync_folder(path)
 }

@@ -173,7 +173,8 @@ impl Reader {
             "master".to_owned(),
             Value::Table(Table::from_iter([("file".to_owned(), Value::String("master.key".to_owned()))])),
         )]));
-        let keys = table.get("keys").unwrap_or(&default);
+        let written = table.get("keys").filter(|keys| !keys.as_table().is_some_and(Table::is_empty));
+        let keys = written.unwrap_or(&default);
         let source = match keys.as_table().map(|keys| (keys.len(), keys.get("master"))) {
             Some((1, Some(Value::Table(master)))) => secrets::Source::of(master),
             _ => None,

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::record::Record,
-    flow::error::FlowError,
+    flow::{error::FlowError, memory::Memory},
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -18,11 +18,15 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Notify,
+};
 
 /// Tells the time: the wall's, or a drill's own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -87,6 +91,8 @@ pub struct Context {
     pub drill: bool,
     /// Whether delivery goes on in the background.
     pub delivering: AtomicBool,
+    /// Set while touches cannot be made durable.
+    pub blind: AtomicBool,
     /// Rung when something new is due for delivery.
     pub due: Notify,
     /// Rung when a sighting is to be judged.
@@ -94,7 +100,7 @@ pub struct Context {
     /// What sensors refused, by sensor and reason.
     pub refusals: Mutex<BTreeMap<(String, &'static str), u64>>,
     /// Incidents are moved by one at a time: the judge, or an operator.
-    pub judging: tokio::sync::Mutex<()>,
+    pub judging: tokio::sync::Mutex<Memory>,
     /// One planting, rotation, verification or withdrawal at a time.
     pub works: tokio::sync::Mutex<()>,
 }
@@ -141,7 +147,35 @@ impl Context {
 
     /// Brings the ledger up to the journal's head.
     pub fn settle(&self) -> Result<(), FlowError> {
-        self.ledger.catch_up(&self.journal).map_err(FlowError::from)
+        blocking(|| self.ledger.catch_up(&self.journal)).map_err(FlowError::from)
+    }
+
+    /// Counts what a sensor refused or could not do, under one of few fixed reasons.
+    pub fn refuse(&self, sensor: &str, reason: &'static str) {
+        metrics::counter!("telltale_refused_total", "sensor" => sensor.to_owned(), "reason" => reason).increment(1);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry((sensor.to_owned(), reason)).or_default() += 1;
+    }
+}
+
+/// Runs what blocks, and lets the listeners' tasks go on elsewhere meanwhile.
+pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// Tries again for as long as the disk is full, once a second: for what must not be done twice.
+pub async fn patiently<T, Attempt>(mut attempt: impl FnMut() -> Attempt) -> Result<T, NotDurable>
+where
+    Attempt: Future<Output = Result<T, NotDurable>>,
+{
+    loop {
+        match attempt().await {
+            Err(NotDurable::Full) => tokio::time::sleep(Duration::from_secs(1)).await,
+            other => return other,
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Judges sightings in the order of the journal: which incident they belong to, and what attribution says of it now.
 
 use crate::{
-    attribution::{self, problem::Seen},
+    attribution::{
+        self,
+        problem::{Problem, Seen},
+    },
     domain::{
         alert::{Alert, AlertType},
         incident::{Incident, Severity, State},
@@ -10,10 +13,11 @@ use crate::{
         verdict::{Outcome, Verdict},
     },
     flow::{
-        context::Context,
+        context::{Context, blocking},
         error::FlowError,
+        memory::Memory,
         observe::happening,
-        problem::{self, Evidence},
+        problem::{Evidence, Facts},
     },
 };
 use canaries::{CanaryId, MarkerKind};
@@ -26,10 +30,31 @@ const BATCH: usize = 10_000;
 
 /// Judges all that is not judged yet. Answers whether anything was.
 pub async fn judge(context: &Context) -> Result<bool, FlowError> {
-    let _judging = context.judging.lock().await;
+    let mut memory = context.judging.lock().await;
     context.settle()?;
-    let fresh = context.ledger.unjudged(&context.journal, BATCH)?;
-    let Some(last) = fresh.last().map(|sighting| sighting.id) else { return Ok(false) };
+    let (records, grown) = blocking(|| batch(context, &mut memory))?;
+    if records.is_empty() {
+        return Ok(false);
+    }
+    context.append(&records).await?;
+    for (incident, sightings, evidence) in grown {
+        memory.keep(incident, sightings, evidence);
+    }
+    context.settle()?;
+    context.due.notify_waiters();
+    Ok(true)
+}
+
+/// An incident, with what it rests on after this batch.
+type Grown = (String, u64, Evidence);
+
+/// What the next batch of sightings makes of the incidents: one record each.
+fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Grown>), FlowError> {
+    let judged = context.ledger.judged()?;
+    let mut fresh = context.ledger.unjudged(&context.journal, BATCH)?;
+    let Some(last) = fresh.last().map(|sighting| sighting.id) else { return Ok((Vec::new(), Vec::new())) };
+    let joined = memory.joined_beyond(context, judged)?;
+    fresh.retain(|sighting| !joined.contains(&sighting.id));
     let mut touched: BTreeMap<String, (Incident, Vec<Sighting>, bool)> = BTreeMap::new();
     for sighting in fresh {
         let stores = stores_of(context, sighting.canary)?;
@@ -52,14 +77,39 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
         }
     }
     let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
-    let mut records = Vec::new();
+    let facts = Facts::gather(context)?;
+    let (mut records, mut grown) = (Vec::new(), Vec::new());
+    let mut left = touched.len();
     for (incident, joined, new) in touched.into_values() {
-        records.push(moved(context, incident, joined, new, last, &sinks)?);
+        left -= 1;
+        // Only the last record says that the batch is judged: a crash between two of them loses no incident.
+        let judged = if left == 0 { last } else { judged };
+        let evidence = rests_on(context, memory, &incident, &joined, new)?;
+        grown.push((incident.id.clone(), incident.sightings, evidence.clone()));
+        let problem = facts.problem(context, evidence);
+        records.push(moved(context, incident, joined, new, judged, &sinks, &problem)?);
     }
-    context.append(&records).await?;
-    context.settle()?;
-    context.due.notify_waiters();
-    Ok(true)
+    Ok((records, grown))
+}
+
+/// What the incident rests on, these sightings among it.
+fn rests_on(
+    context: &Context,
+    memory: &Memory,
+    incident: &Incident,
+    joined: &[Sighting],
+    new: bool,
+) -> Result<Evidence, FlowError> {
+    let before = incident.sightings - joined.len() as u64;
+    let mut known = match memory.evidence(&incident.id, before) {
+        Some(known) => known,
+        None if new => Evidence::default(),
+        None => evidence(&context.ledger.sightings_in(&context.journal, &incident.id)?),
+    };
+    let more = evidence(joined);
+    known.seen.extend(more.seen);
+    known.ghosts.extend(more.ghosts);
+    Ok(known)
 }
 
 /// The stores in which the canary ever stood.
@@ -137,12 +187,10 @@ fn moved(
     new: bool,
     judged: u64,
     sinks: &[String],
+    problem: &Problem,
 ) -> Result<Record, FlowError> {
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
-    let mut all: Vec<Sighting> =
-        if new { Vec::new() } else { context.ledger.sightings_in(&context.journal, &incident.id)? };
-    all.extend(joined.iter().cloned());
-    incident.attribution = attribution::decide::attribute(&problem::problem(context, evidence(&all))?);
+    incident.attribution = attribution::decide::attribute(problem);
     let changed = before.as_ref().is_none_or(|before| {
         before.severity != incident.severity || told(&before.attribution) != told(&incident.attribution)
     });

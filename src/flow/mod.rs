@@ -1,11 +1,13 @@
 //! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace.
 
+pub mod blind;
 pub mod check;
 pub mod context;
 pub mod drill;
 pub mod error;
 pub mod judge;
 pub mod mapping;
+pub mod memory;
 pub mod mint;
 pub mod notify;
 pub mod observe;

@@ -7,7 +7,7 @@ use crate::{
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
-        context::{Context, SinkSlot, listed},
+        context::{Context, SinkSlot, listed, patiently},
         error::FlowError,
     },
     ledger::outbox::Due,
@@ -77,16 +77,14 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if outcome != AttemptOutcome::Delivered {
         tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
     }
-    context
-        .append_one(&Record::Attempted {
-            alert: due.alert,
-            sink: due.sink,
-            attempt: due.attempt,
-            outcome,
-            status,
-            response,
-        })
-        .await?;
+    let attempted =
+        Record::Attempted { alert: due.alert, sink: due.sink, attempt: due.attempt, outcome, status, response };
+    if context.delivers() {
+        // An attempt that is not recorded would be made again, and the receiver be told again every second.
+        patiently(|| context.append_one(&attempted)).await?;
+    } else {
+        context.append_one(&attempted).await?;
+    }
     context.settle()
 }
 
@@ -168,39 +166,5 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         link: context.public_url.clone(),
         drill,
         revealed: Vec::new(),
-    }
-}
-
-/// Watches for what sensors could not make durable, and says so at every sink within ten seconds. It goes around the
-/// journal, which is what fails.
-pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
-    let mut told = 0;
-    while !stop.is_cancelled() {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            () = stop.cancelled() => return,
-        }
-        let lost: u64 = match context.refusals.lock() {
-            Ok(refusals) => {
-                refusals.iter().filter(|((_, reason), _)| *reason == "not_durable").map(|(_, count)| *count).sum()
-            }
-            Err(_) => continue,
-        };
-        if lost == told {
-            continue;
-        }
-        let summary = format!(
-            "Telltale is blind: {} touches could not be made durable. Is the disk full, or failing?",
-            lost - told
-        );
-        told = lost;
-        let mut alert = plain(&context, AlertType::SystemBlind, &summary, false);
-        alert.id = format!("blind-{}", alert.at.as_second());
-        tracing::error!("{summary}");
-        for slot in &context.sinks {
-            if let Err(error) = slot.sink.send(&alert).await {
-                tracing::error!(sink = slot.name, %error, "the blind alarm was not delivered");
-            }
-        }
     }
 }

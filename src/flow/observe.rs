@@ -5,7 +5,10 @@ use crate::{
         record::Record,
         sighting::{Class, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError},
+    flow::{
+        context::{Context, patiently},
+        error::FlowError,
+    },
     journal::{counts::size_class, key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
@@ -55,10 +58,7 @@ impl Observer for Observe {
     }
 
     fn refused(&self, sensor: &str, reason: &'static str) {
-        metrics::counter!("telltale_refused_total", "sensor" => sensor.to_owned(), "reason" => reason).increment(1);
-        if let Ok(mut refusals) = self.context.refusals.lock() {
-            *refusals.entry((sensor.to_owned(), reason)).or_default() += 1;
-        }
+        self.context.refuse(sensor, reason);
     }
 }
 
@@ -121,10 +121,10 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
                 }
                 records.extend(sightings);
             }
-            try_join_all(strangers.iter().map(|touch| stranger(context, touch))).await?;
+            try_join_all(strangers.iter().map(|touch| patiently(move || stranger(context, touch)))).await?;
             // One append: whoever is killed here finds each of them held or sighted, and never both.
             records.extend(some.last().map(|last| Record::Released { up_to: *last }));
-            context.append(&records).await?;
+            patiently(|| context.append(&records)).await?;
             context.sighted.notify_one();
         }
         for key in keys.iter().filter(|key| **key != context.held) {

@@ -11,7 +11,7 @@ use crate::{
         progress::Progress,
         recover,
     },
-    journal::key_ref::KeyRef,
+    journal::{key_ref::KeyRef, log::NotDurable},
     stores::store::{NewPlanting, Profile, StoreError},
 };
 use canaries::{CanaryId, index::Owner};
@@ -99,7 +99,7 @@ pub async fn plant_store(
                     .zip(locators)
                     .map(|(minted, locator)| Record::Planted { canary: minted.placement.canary, locator })
                     .collect();
-                context.append(&records).await?;
+                context.append(&records).await.map_err(|error| unrecorded(slot, "plant", error))?;
                 planted = batch.len() as u64;
                 batch.clear();
                 break;
@@ -174,12 +174,26 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     Ok(())
 }
 
-async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), FlowError> {
-    if !canaries.is_empty() {
-        context.append_one(&Record::Abandoned { canaries }).await?;
-        context.settle()?;
+/// Gives up canaries that no store holds. The index forgets them too: their values may be a real person's.
+pub async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), FlowError> {
+    if canaries.is_empty() {
+        return Ok(());
     }
+    let gone: HashSet<CanaryId> = canaries.iter().copied().collect();
+    context.append_one(&Record::Abandoned { canaries }).await?;
+    context.settle()?;
+    let mut index = context.index.write().expect("no thread panics while it holds the index");
+    index.retain(|owner| !matches!(owner, Owner::Canary(canary) if gone.contains(&canary)));
     Ok(())
+}
+
+/// The store did its part, and the journal did not.
+pub fn unrecorded(slot: &StoreSlot, command: &str, error: NotDurable) -> FlowError {
+    let store = &slot.name;
+    FlowError::Unavailable(format!(
+        "store {store} was changed, but that could not be journaled ({error}): then run `telltale {command} {store}` again, \
+         and it finds what was done"
+    ))
 }
 
 fn plantings(batch: &[Minted], mapping: &Mapping) -> Vec<NewPlanting> {

@@ -20,40 +20,55 @@ pub struct Evidence {
 
 /// The problem that this evidence poses to attribution, with presence as audited.
 pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowError> {
-    let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
-    for presence in context.ledger.presences()? {
-        stays.entry(presence.canary).or_default().push(Stay {
-            store: presence.store,
-            from: presence.from,
-            until: presence.until,
-        });
-    }
-    let kinds = context.ledger.marker_kinds()?;
-    let none = BTreeSet::new();
-    let mut facts = Vec::new();
-    for PlacementRow { placement, .. } in context.ledger.placements(None)? {
-        if placement.state == State::Planned {
-            continue;
+    Ok(Facts::gather(context)?.problem(context, evidence))
+}
+
+/// What is known of the canaries at one moment: gathered once for all the incidents of a batch.
+pub struct Facts(Vec<CanaryFacts>);
+
+impl Facts {
+    /// Reads the ledger.
+    pub fn gather(context: &Context) -> Result<Facts, FlowError> {
+        let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
+        for presence in context.ledger.presences()? {
+            stays.entry(presence.canary).or_default().push(Stay {
+                store: presence.store,
+                from: presence.from,
+                until: presence.until,
+            });
         }
-        facts.push(CanaryFacts {
-            id: placement.canary,
-            showable: showable(kinds.get(&placement.canary).unwrap_or(&none)),
-            home: placement.store,
-            generation: placement.generation,
-            stays: stays.remove(&placement.canary).unwrap_or_default(),
-        });
+        let kinds = context.ledger.marker_kinds()?;
+        let none = BTreeSet::new();
+        let mut facts = Vec::new();
+        for PlacementRow { placement, .. } in context.ledger.placements(None)? {
+            if placement.state == State::Planned {
+                continue;
+            }
+            facts.push(CanaryFacts {
+                id: placement.canary,
+                showable: showable(kinds.get(&placement.canary).unwrap_or(&none)),
+                home: placement.store,
+                generation: placement.generation,
+                stays: stays.remove(&placement.canary).unwrap_or_default(),
+            });
+        }
+        Ok(Facts(facts))
     }
-    Ok(Problem {
-        stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
-        now: context.now(),
-        feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
-        canaries: facts,
-        seen: evidence.seen,
-        ghosts: u64::from(context.ghosts),
-        ghosts_seen: evidence.ghosts.len() as u64,
-        material: evidence.material,
-        real_rows: None,
-    })
+
+    /// The problem that this evidence poses.
+    pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
+        Problem {
+            stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
+            now: context.now(),
+            feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
+            canaries: self.0.clone(),
+            seen: evidence.seen,
+            ghosts: u64::from(context.ghosts),
+            ghosts_seen: evidence.ghosts.len() as u64,
+            material: evidence.material,
+            real_rows: None,
+        }
+    }
 }
 
 /// The classes of sighting that a canary with these markers can cause.

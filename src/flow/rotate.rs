@@ -21,8 +21,13 @@ pub async fn rotate(
     let mut outcome = Vec::new();
     for slot in context.chosen(names)? {
         context.settle()?;
-        let generation = context.ledger.generation(&slot.name)? + 1;
-        context.append_one(&Record::GenerationOpened { store: slot.name.clone(), generation }).await?;
+        let current = context.ledger.generation(&slot.name)?;
+        let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
+        // One that was opened and never planted, because the store was away, is still the next.
+        if begun {
+            let opened = Record::GenerationOpened { store: slot.name.clone(), generation: current + 1 };
+            context.append_one(&opened).await?;
+        }
         outcome.push(plant::plant_store(context, slot, count, progress).await?);
     }
     Ok(outcome)

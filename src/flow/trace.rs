@@ -8,7 +8,13 @@ use crate::{
         verdict::{Material, NotScanned, Verdict},
     },
     dumps,
-    flow::{context::Context, error::FlowError, judge, observe::name, problem},
+    flow::{
+        context::{Context, blocking},
+        error::FlowError,
+        judge,
+        observe::name,
+        problem,
+    },
     journal::evidence::Evidence,
 };
 use canaries::{
@@ -181,7 +187,8 @@ impl Trace {
             .collect();
         let mut evidence = judge::evidence(&sightings);
         evidence.material = Some(self.material);
-        let verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
+        let verdict =
+            blocking(|| Ok::<_, FlowError>(attribution::decide::attribute(&problem::problem(context, evidence)?)))?;
         if self.request.record {
             let mut records: Vec<Record> =
                 sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();

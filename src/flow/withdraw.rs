@@ -32,10 +32,7 @@ pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) 
         let mapping = plant::mapping_of(slot, &profile)?;
         let never: Vec<_> =
             recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
-        if !never.is_empty() {
-            context.append_one(&Record::Abandoned { canaries: never }).await?;
-            context.settle()?;
-        }
+        plant::abandon(context, never).await?;
         let mut placed = Vec::new();
         for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
             if matches!(placement.state, State::Withdrawn | State::Planned) {
@@ -56,7 +53,8 @@ pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) 
         let removed = slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
         if !placed.is_empty() {
             let canaries = placed.iter().map(|placed| placed.canary).collect();
-            context.append_one(&Record::Withdrawn { store: slot.name.clone(), canaries }).await?;
+            let withdrawn = Record::Withdrawn { store: slot.name.clone(), canaries };
+            context.append_one(&withdrawn).await.map_err(|error| plant::unrecorded(slot, "withdraw", error))?;
             context.settle()?;
         }
         progress.at(format!("withdrawing from {}", slot.name), removed.len() as u64, Some(placed.len() as u64));
