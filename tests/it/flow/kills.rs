@@ -40,7 +40,7 @@ fn long() -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
-    let kills = if long() { 100 } else { 5 };
+    let (kills, longest) = if long() { (100, 600) } else { (5, 2500) };
     let mut dice = dice();
     let inbox = Inbox::start().await;
     let site = Site::stocked(100, &inbox.address);
@@ -61,7 +61,7 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
     for _ in 0..kills {
         let serving = site.serve().await;
         load.at(Some(doors(&serving)));
-        tokio::time::sleep(Duration::from_millis(dice.random_range(50..2500))).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(50..longest))).await;
         serving.kill().await;
         load.at(None);
     }
@@ -113,7 +113,7 @@ fn doors(serving: &Serving) -> Doors {
 async fn judged(site: &Site, sent: &BTreeMap<Ipv4Addr, Sent>) -> Vec<Value> {
     let wanted = sent.values().filter(|sent| owed(sent)).count() as u64;
     let (mut last, mut still) = (0, 0);
-    for _ in 0..120 {
+    for _ in 0..600 {
         let items = site.run("incidents list --json").await.json()["items"].as_array().unwrap().clone();
         let count: u64 = items.iter().map(|item| item["sightings"].as_u64().unwrap()).sum();
         still = if count == last { still + 1 } else { 0 };
