@@ -66,7 +66,10 @@ pub async fn profile(
         progress.at(format!("looking at {store}"), 0, None);
         let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&store, &error))?;
         let proposed = mapping::propose(&profile).as_columns();
-        Ok(json!({ "store": store, "rows": profile.rows, "columns": profile.columns, "proposed": proposed,
+        let mut columns = profile.columns;
+        // Codes are kept to write like the store; they are values all the same, and not shown.
+        columns.iter_mut().for_each(|column| column.shape.codes.clear());
+        Ok(json!({ "store": store, "rows": profile.rows, "columns": columns, "proposed": proposed,
             "configured": slot.store.columns() }))
     })
     .await)

@@ -21,7 +21,7 @@ use canaries::{
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -108,13 +108,11 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
     for _ in 0..2 {
         context.settle()?;
         let held = context.ledger.held()?;
-        let mut keys = BTreeSet::from([context.held]);
         for some in held.chunks(AT_A_TIME) {
             let (mut records, mut strangers) = (Vec::new(), Vec::new());
             for seq in some {
                 let Some(entry) = context.journal.get(*seq).map_err(anyhow::Error::from)? else { continue };
-                let Ok(Record::Held { key, touch }) = entry.record else { continue };
-                keys.insert(key);
+                let Ok(Record::Held { touch, .. }) = entry.record else { continue };
                 let sightings = recognised(context, &touch, context.drill, entry.at);
                 if sightings.is_empty() {
                     strangers.push(touch);
@@ -127,14 +125,14 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
             patiently(|| context.append(&records)).await?;
             context.sighted.notify_one();
         }
-        for key in keys.iter().filter(|key| **key != context.held) {
-            context.keyring.erase(KeyRef::File(*key)).map_err(anyhow::Error::from)?;
-        }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     context.settle()?;
     if context.ledger.held()?.is_empty() {
-        context.keyring.erase(KeyRef::File(context.held)).map_err(anyhow::Error::from)?;
+        // Those of earlier starts too: one that was killed here had no time to forget.
+        for key in context.ledger.held_keys()?.into_iter().chain([context.held]) {
+            context.keyring.erase(KeyRef::File(key)).map_err(anyhow::Error::from)?;
+        }
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use crate::ledger::{
     view::View,
 };
 
-pub(crate) fn held(view: &mut View<'_>, seq: u64) -> Result<(), EngineError> {
+pub(crate) fn held(view: &mut View<'_>, seq: u64, key: &[u8; 16]) -> Result<(), EngineError> {
+    view.put(Key::of(Table::HeldKey).bytes(key), &())?;
     view.put(Key::of(Table::Held).number(seq), &())
 }
 
@@ -26,5 +27,10 @@ impl Ledger {
     /// The entries of touches that are not recognised yet, oldest first.
     pub fn held(&self) -> Result<Vec<u64>, LedgerError> {
         self.all(&Key::of(Table::Held), |key, _| row::last_number(key))
+    }
+
+    /// Every key that ever sealed such touches: erased ones among them.
+    pub fn held_keys(&self) -> Result<Vec<[u8; 16]>, LedgerError> {
+        self.all(&Key::of(Table::HeldKey), |key, _| key.last_chunk::<16>().copied().ok_or(EngineError::Damaged))
     }
 }

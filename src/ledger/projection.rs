@@ -56,7 +56,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Withdrawn { store, canaries } => placements::withdrawn(view, at, store, canaries),
         Record::GenerationOpened { store, generation } => view.put(Key::of(Table::Generation).text(store), generation),
         Record::Sighted { sighting, .. } => sightings::sighted(view, sighting),
-        Record::Held { .. } => held::held(view, seq),
+        Record::Held { key, .. } => held::held(view, seq, key),
         Record::Released { up_to } => held::released(view, *up_to),
         Record::Strangers { tallies, .. } => strangers(view, tallies),
         Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {

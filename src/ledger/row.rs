@@ -35,6 +35,7 @@ pub(crate) enum Table {
     Credential = b'K',
     Trace = b'Y',
     Held = b'E',
+    HeldKey = b'F',
 }
 
 /// A key under construction.

@@ -215,7 +215,9 @@ fn fit(field: Field, type_name: &str, shape: &Shape) -> Option<f32> {
     let dated = type_name.to_lowercase().contains("date") || type_name.to_lowercase().contains("timestamp");
     let dates = shape.share(|text| {
         let parts = text.split(['-', '/', '.', ' ', 'A']).take(3).map(str::len).collect::<Vec<_>>();
-        matches!(parts[..], [2, 2, 4] | [4, 2, 2] | [2, 2, 2]) && text.len() >= 8
+        // `06 39 98 01 02` is a phone: a short year leaves no digits behind, unless a time follows.
+        let short = parts[..] == [2, 2, 2] && (digits(text) < 10 || text.contains(':'));
+        (short || matches!(parts[..], [2, 2, 4] | [4, 2, 2])) && text.len() >= 8
             || text == "99999999"
             || text == "99999999999999A"
     });
