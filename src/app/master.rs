@@ -62,3 +62,44 @@ fn read(file: &Path) -> anyhow::Result<MasterKey> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read the master key {}", file.display()))?;
     MasterKey::read(&Secret::new(text)).with_context(|| format!("{}", file.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load::load;
+
+    fn house(folder: &Path) -> (Config, MasterKey) {
+        let key = MasterKey::generate();
+        // As `init` leaves it: the sections stand there, all their keys commented out.
+        fs::write(folder.join("telltale.toml"), "[organisation]\nname = \"Mairie\"\n[keys]\n[data]\n").unwrap();
+        fs::write(folder.join("master.key"), key.to_text().reveal()).unwrap();
+        Keyring::create(&folder.join("data"), &key).unwrap();
+        (load(&folder.join("telltale.toml"), std::iter::empty()).unwrap(), key)
+    }
+
+    #[test]
+    fn a_key_that_was_only_prepared_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, key) = house(folder.path());
+        let next = folder.path().join("master.key.new");
+        for left in [MasterKey::generate().to_text().reveal().to_owned(), "half a k".to_owned()] {
+            fs::write(&next, left).unwrap();
+            assert_eq!(*current(&config).unwrap().to_text().reveal(), *key.to_text().reveal());
+            assert!(next.exists());
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_keyring_went_over_to_is_put_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, key) = house(folder.path());
+        let new = MasterKey::generate();
+        let (file, next) = (folder.path().join("master.key"), folder.path().join("master.key.new"));
+        fs::write(&next, new.to_text().reveal()).unwrap();
+        Keyring::open(&config.data.dir, &key).unwrap().rewrap(&new).unwrap();
+        assert_eq!(*current(&config).unwrap().to_text().reveal(), *new.to_text().reveal());
+        assert!(!next.exists());
+        assert_eq!(fs::read_to_string(&file).unwrap(), new.to_text().reveal());
+        assert!(Keyring::open(&config.data.dir, &current(&config).unwrap()).is_ok(), "and from then on");
+    }
+}

@@ -159,8 +159,18 @@ impl<'a> Mint<'a> {
     fn row(&self, label: &Label<'_>, persona: &Persona) -> (BTreeMap<String, String>, Vec<Marker>) {
         let mut row = BTreeMap::new();
         let mut markers = Vec::new();
+        let shape_of = |column: &str| self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+        // A value in a column that is empty in every row would give the canary away.
+        let unused = |column: &str| {
+            shape_of(column).is_some_and(|known| known.nullable && known.shape.count == 0 && known.shape.empty > 0)
+        };
+        let marked = |(field, column): (&Field, &String)| MarkerKind::of(*field).is_some() && !unused(column);
+        let others = self.mapping.password.is_some() || self.mapping.fields.iter().any(marked);
         for (field, column) in &self.mapping.fields {
-            let shape = self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+            if others && unused(column) {
+                continue;
+            }
+            let shape = shape_of(column);
             let value = match shape {
                 Some(column) => column.shape.render(*field, persona),
                 None => persona.get(*field).to_owned(),
