@@ -4,9 +4,6 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{cell::RefCell, collections::HashSet, fmt};
 use zeroize::Zeroizing;
 
-/// The single key under which the configuration hands over a secret that it has read from its source.
-pub const RESOLVED: &str = "$resolved";
-
 #[derive(Default)]
 struct Policy {
     literals: bool,
@@ -58,23 +55,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Source {
-    Literal(String),
-    Resolved {
-        #[serde(rename = "$resolved")]
-        value: String,
-    },
-}
-
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Source::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))? {
-            Source::Resolved { value } => Ok(Secret::new(value)),
-            Source::Literal(value) if POLICY.with_borrow(|policy| policy.allows(&value)) => Ok(Secret::new(value)),
-            Source::Literal(_) => Err(D::Error::custom(format!("a literal secret is refused: {EXPECTED}"))),
+        let value = String::deserialize(deserializer)?;
+        if POLICY.with_borrow(|policy| policy.allows(&value)) {
+            return Ok(Secret::new(value));
         }
+        Err(D::Error::custom(format!("a literal secret is refused: {EXPECTED}")))
     }
 }
 
@@ -116,13 +103,9 @@ impl fmt::Debug for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (value, literal) =
-            match Source::deserialize(deserializer).map_err(|_| D::Error::custom("expected an address"))? {
-                Source::Resolved { value } => (value, false),
-                Source::Literal(value) => (value, true),
-            };
+        let value = String::deserialize(deserializer)?;
         let has_password = url::Url::parse(&value).is_ok_and(|url| url.password().is_some());
-        if literal && has_password && !POLICY.with_borrow(|policy| policy.allows(&value)) {
+        if has_password && !POLICY.with_borrow(|policy| policy.allows(&value)) {
             return Err(D::Error::custom(format!("an address with a password in it is a secret: {EXPECTED}")));
         }
         Ok(Address::new(value))

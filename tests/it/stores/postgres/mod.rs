@@ -10,7 +10,7 @@ use crate::stores::{
 use async_trait::async_trait;
 use std::{collections::BTreeMap, process::Command};
 use telltale::{
-    domain::{placement::Planting, section::Section},
+    domain::{placement::Planting, secret::with_literals, section::Section},
     stores::{
         self,
         store::{NewPlanting, Placed, Store},
@@ -87,10 +87,10 @@ pub async fn connect(url: &str) -> Client {
 pub fn store(url: &str, table: &str, keys: &str) -> Box<dyn Store> {
     let mut section: toml::Table = keys.parse().expect("keys in TOML");
     section.insert("table".into(), table.into());
-    section.insert("url".into(), toml::Table::from_iter([("$resolved".to_owned(), url.into())]).into());
+    section.insert("url".into(), url.into());
     let section = Section { name: "payroll".into(), keys: section, folder: ".".into() };
     let entry = stores::ALL.iter().find(|entry| entry.kind == "postgres").expect("postgres is listed");
-    (entry.build)(&section).unwrap_or_else(|error| panic!("{error}"))
+    with_literals(true, || (entry.build)(&section)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 const SCHEMA: &str = "drop schema if exists hr cascade; create schema hr;
