@@ -40,7 +40,7 @@ fn long() -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
-    let (kills, longest) = if long() { (100, 600) } else { (5, 2500) };
+    let (kills, longest) = if long() { (100, 600) } else { (10, 1500) };
     let mut dice = dice();
     let inbox = Inbox::start().await;
     let site = Site::stocked(100, &inbox.address);
