@@ -18,8 +18,9 @@ use canaries::{CanaryId, index::Owner};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// How often values that the store holds already are minted anew.
-const ROUNDS: usize = 5;
+/// How often values that the store holds already are minted anew: enough for a crowded store, where half of the values
+/// that fit it are somebody's already.
+const ROUNDS: usize = 25;
 
 /// What planting did to one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -178,7 +178,7 @@ impl Shape {
         let high = self.numbers.as_ref().map_or(room / 2, |numbers| numbers.high as u64);
         let span = (high / 5).max(1_000);
         let room = if high + 200 < room { room } else { room.saturating_mul(10) };
-        let number = high + dice % span.min(room.saturating_sub(high + 1)).max(1);
+        let number = high + 1 + dice % span.min(room.saturating_sub(high + 1)).max(1);
         let digits = if fixed { format!("{number:0width$}") } else { number.to_string() };
         if let Some((prefix, _)) = self.prefixes.iter().max_by_key(|row| row.1).filter(|_| template.starts_with('A')) {
             return format!("{prefix}{digits}");
