@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 /// A caller whose right to call is established.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn bearer(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
     // A lookup by hash: what time it takes tells nothing of any token.
     let Some((id, role)) = context.ledger.by_sha256(&sha256)? else {
         // A ledger that is still being rebuilt does not know everybody yet: a sender must not give up for that.
-        return Err(if context.ready.load(Ordering::Acquire) || context.ledger.head() >= context.journal.head() {
+        return Err(if context.ledger.is_whole() {
             unauthorized()
         } else {
             Problem::new(

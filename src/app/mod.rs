@@ -49,7 +49,6 @@ pub struct App {
 
 /// A house that runs.
 pub struct Running {
-    stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     /// Where each sensor listens, by name.
     pub addresses: BTreeMap<String, SocketAddr>,
@@ -110,6 +109,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         drill,
         delivering: AtomicBool::new(false),
         blind: AtomicBool::new(false),
+        stop: CancellationToken::new(),
         due: tokio::sync::Notify::new(),
         sighted: tokio::sync::Notify::new(),
         refusals: Mutex::new(BTreeMap::new()),
@@ -149,17 +149,17 @@ impl App {
     pub async fn session(self) -> anyhow::Result<Session> {
         let context = self.context.clone();
         tokio::task::spawn_blocking(move || fill_index(&context)).await??;
-        let stop = CancellationToken::new();
+        let stop = self.context.stop.clone();
         let listener = socket::bind(&self.context.data).context("the data folder's socket")?;
         let router = routes::api(self.context.clone(), None);
         let task = tokio::spawn(socket::serve(listener, router, self.context.data.clone(), stop.clone()));
-        Ok(Session { context: self.context, stop, task })
+        Ok(Session { context: self.context, task })
     }
 
     /// Opens every door and goes on in the background. Listeners answer at once; the index is filled behind them.
     pub async fn run(self, metrics: Option<PrometheusHandle>) -> anyhow::Result<Running> {
         let App { context, sensors } = self;
-        let stop = CancellationToken::new();
+        let stop = context.stop.clone();
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
         context.keyring.ensure(&[KeyRef::File(context.held)])?;
 
@@ -207,23 +207,22 @@ impl App {
         });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
-        Ok(Running { stop, tasks, addresses, api })
+        Ok(Running { tasks, addresses, api })
     }
 }
 
 /// One command's house.
 pub struct Session {
     pub context: Arc<Context>,
-    stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Session {
     /// Lets open requests end, and closes the journal.
     pub async fn close(self) -> anyhow::Result<()> {
-        self.stop.cancel();
+        self.context.stop.cancel();
         self.task.await?;
-        self.context.journal.close().await;
+        self.context.close().await;
         Ok(())
     }
 }
@@ -235,12 +234,12 @@ impl Running {
             Some(ended) = self.tasks.join_next() => ended.map_err(anyhow::Error::from).and_then(|outcome| outcome),
             () = asked => Ok(()),
         };
-        self.stop.cancel();
+        context.stop.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(20), all).await.is_err() {
             tracing::warn!("some connections did not end within 20 s; they are cut");
         }
-        context.journal.close().await;
+        context.close().await;
         failed
     }
 }

@@ -128,7 +128,8 @@ fn unreached(error: reqwest::Error) -> anyhow::Error {
     anyhow::Error::from(error).context("the service on the data folder's socket does not answer")
 }
 
-fn locked(error: &anyhow::Error) -> bool {
+/// Whether another process holds the data folder.
+pub fn locked(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<JournalError>(), Some(JournalError::Lock(_)))
 }
 

@@ -1,19 +1,28 @@
 //! `telltale serve`
 
 use crate::{
-    app,
-    cli::{outcome::Outcome, terminal::Terminal},
+    app::{self, App},
+    cli::{client::locked, outcome::Outcome, terminal::Terminal},
     config::Config,
 };
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// A command, or the service that is just being replaced, may hold the folder for a moment longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sent to whoever writes beyond the limit on the size of files (`ulimit -f`); its number on Linux.
+const SIGXFSZ: i32 = 25;
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcome> {
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
-    let app = app::build(config, app::wall(), false)?;
+    let app = build(config, terminal).await?;
     let context = app.context.clone();
+    // A limit on the size of files is a full disk, which the journal knows how to bear, and no reason to die.
+    let _limited = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let running = app.run(Some(metrics)).await?;
@@ -30,4 +39,22 @@ pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcom
     };
     running.until(context, asked).await?;
     Ok(Outcome::Done)
+}
+
+/// Builds the house as soon as the data folder is free.
+async fn build(config: &Config, terminal: Terminal) -> anyhow::Result<App> {
+    let began = Instant::now();
+    let mut told = false;
+    loop {
+        match app::build(config, app::wall(), false) {
+            Err(error) if locked(&error) && began.elapsed() < PATIENCE => {
+                if !told {
+                    terminal.note(&format!("waiting up to {} s: {error:#}", PATIENCE.as_secs()));
+                    told = true;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            built => return built,
+        }
+    }
 }

@@ -53,7 +53,10 @@ pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
         context.blind.store(watch.is_blind(now), Ordering::Release);
         metrics::gauge!("telltale_blind").set(if watch.is_blind(now) { 1.0 } else { 0.0 });
         if let Some((alarm, owed)) = &mut watch.alarm {
-            send(&context, alarm, owed).await;
+            tokio::select! {
+                () = send(&context, alarm, owed) => {}
+                () = stop.cancelled() => return,
+            }
             if owed.is_empty() {
                 watch.alarm = None;
             }

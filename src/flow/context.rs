@@ -28,6 +28,7 @@ use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::Notify,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Tells the time: the wall's, or a drill's own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -102,6 +103,8 @@ pub struct Context {
     pub delivering: AtomicBool,
     /// Set while touches cannot be made durable.
     pub blind: AtomicBool,
+    /// Told when the house is to stop: whoever waits for room on the disk waits no longer.
+    pub stop: CancellationToken,
     /// Rung when something new is due for delivery.
     pub due: Notify,
     /// Rung when a sighting is to be judged.
@@ -159,6 +162,30 @@ impl Context {
         blocking(|| self.ledger.catch_up(&self.journal)).map_err(FlowError::from)
     }
 
+    /// Tries again for as long as the disk is full, once a second, until the house stops: for what must not be done twice.
+    pub async fn patiently<T, Attempt>(&self, mut attempt: impl FnMut() -> Attempt) -> Result<T, NotDurable>
+    where
+        Attempt: Future<Output = Result<T, NotDurable>>,
+    {
+        loop {
+            match attempt().await {
+                Err(NotDurable::Full) if !self.stop.is_cancelled() => tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = self.stop.cancelled() => {}
+                },
+                other => return other,
+            }
+        }
+    }
+
+    /// Closes the journal, and brings the ledger to the disk, which spares the next start some reading.
+    pub async fn close(&self) {
+        self.journal.close().await;
+        if let Err(error) = blocking(|| self.ledger.sync()) {
+            tracing::warn!(%error, "the ledger is not on the disk; the next start reads it from the journal");
+        }
+    }
+
     /// Counts what a sensor refused or could not do, under one of few fixed reasons.
     pub fn refuse(&self, sensor: &str, reason: &'static str) {
         metrics::counter!("telltale_refused_total", "sensor" => sensor.to_owned(), "reason" => reason).increment(1);
@@ -172,19 +199,6 @@ pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current() {
         Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
         _ => work(),
-    }
-}
-
-/// Tries again for as long as the disk is full, once a second: for what must not be done twice.
-pub async fn patiently<T, Attempt>(mut attempt: impl FnMut() -> Attempt) -> Result<T, NotDurable>
-where
-    Attempt: Future<Output = Result<T, NotDurable>>,
-{
-    loop {
-        match attempt().await {
-            Err(NotDurable::Full) => tokio::time::sleep(Duration::from_secs(1)).await,
-            other => return other,
-        }
     }
 }
 

@@ -30,7 +30,7 @@ impl From<NotDurable> for FlowError {
 
 impl From<LedgerError> for FlowError {
     fn from(error: LedgerError) -> Self {
-        FlowError::Internal(error.into())
+        FlowError::Unavailable(format!("{error}; the ledger is read anew from the journal: try again in a while"))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
-        context::{Context, SinkSlot, listed, patiently},
+        context::{Context, SinkSlot, listed},
         error::FlowError,
     },
     ledger::outbox::Due,
@@ -81,7 +81,7 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
         Record::Attempted { alert: due.alert, sink: due.sink, attempt: due.attempt, outcome, status, response };
     if context.delivers() {
         // An attempt that is not recorded would be made again, and the receiver be told again every second.
-        patiently(|| context.append_one(&attempted)).await?;
+        context.patiently(|| context.append_one(&attempted)).await?;
     } else {
         context.append_one(&attempted).await?;
     }

@@ -5,10 +5,7 @@ use crate::{
         record::Record,
         sighting::{Class, Presented, Sighting, Touch},
     },
-    flow::{
-        context::{Context, patiently},
-        error::FlowError,
-    },
+    flow::{context::Context, error::FlowError},
     journal::{counts::size_class, key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
@@ -119,10 +116,10 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
                 }
                 records.extend(sightings);
             }
-            try_join_all(strangers.iter().map(|touch| patiently(move || stranger(context, touch)))).await?;
+            try_join_all(strangers.iter().map(|touch| context.patiently(move || stranger(context, touch)))).await?;
             // One append: whoever is killed here finds each of them held or sighted, and never both.
             records.extend(some.last().map(|last| Record::Released { up_to: *last }));
-            patiently(|| context.append(&records)).await?;
+            context.patiently(|| context.append(&records)).await?;
             context.sighted.notify_one();
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

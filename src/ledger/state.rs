@@ -54,6 +54,8 @@ struct Inner {
     head: Mutex<Head>,
     reached: watch::Sender<u64>,
     broken: AtomicBool,
+    /// Whether it has caught up with the journal since it was opened or begun anew.
+    whole: AtomicBool,
 }
 
 impl Ledger {
@@ -94,6 +96,7 @@ impl Ledger {
             reached: watch::Sender::new(head.seq),
             head: Mutex::new(head),
             broken: AtomicBool::new(false),
+            whole: AtomicBool::new(false),
         })))
     }
 
@@ -143,7 +146,13 @@ impl Ledger {
             self.watched(view.commit())?;
             self.moved(&mut head, &entry);
         }
+        self.0.whole.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Whether it knows all that the journal held a moment ago: what it does not find then is not there.
+    pub fn is_whole(&self) -> bool {
+        self.0.whole.load(Ordering::Acquire)
     }
 
     /// Follows the journal in the background until `stop`, then brings everything to the disk.
@@ -211,6 +220,7 @@ impl Ledger {
         let build = engine.0 + 1;
         *engine = (build, Arc::new(Sled::open(&self.0.folder.join(build.to_string()))?));
         *head = Head::default();
+        self.0.whole.store(false, Ordering::Release);
         self.0.reached.send_replace(0);
         self.0.broken.store(false, Ordering::Release);
         Ok(())

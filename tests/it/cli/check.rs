@@ -20,6 +20,9 @@ const LINK: &str = "https://docs.example.org";
 const HERE: [&str; 3] =
     ["courriel.example.org MX 10 mx.example.org", "mx.example.org A 127.0.0.1", "docs.example.org A 127.0.0.1"];
 
+/// What is published, what the configuration adds, how it ends; and what stands in which item.
+type Case<'a> = (&'a [&'a str], &'a str, i32, &'a str, &'a str, &'a [&'a str]);
+
 /// A site whose document links have a name, and which asks this name server.
 async fn site(inbox: &Inbox, names: &Names, more: &str) -> Site {
     let site = Site::stocked(20, &inbox.address);
@@ -67,8 +70,7 @@ async fn a_record_that_is_missing_or_leads_elsewhere_is_named() {
     let (mail, link) = ("dns courriel.example.org MX", "dns docs.example.org");
     let elsewhere = "mx.example.org A 203.0.113.5";
     let addresses = "addresses = [\"198.51.100.1\"]\n";
-    // What is published, what the configuration adds, how it ends; and what stands in which item.
-    let table: [(&[&str], &str, i32, &str, &str, &[&str]); 9] = [
+    let table: [Case<'_>; 9] = [
         (&HERE[1..], "", 2, mail, "error", &["no MX record", "publish"]),
         (&HERE[..2], "", 2, link, "error", &["docs.example.org", "no address", "publish"]),
         (&[HERE[0], HERE[2]], "", 2, mail, "error", &["mx.example.org", "no address"]),

@@ -1,8 +1,13 @@
 //! What must be kept is kept: backups, keys, tokens, and a service that stops when it is told to.
 
-use crate::support::{inbox::Inbox, service::Site, serving::client, traffic::log_in};
+use crate::support::{
+    inbox::Inbox,
+    service::Site,
+    serving::{Serving, client},
+    traffic::log_in,
+};
 use serde_json::{Value, json};
-use std::{fs, net::Ipv4Addr};
+use std::{fs, net::Ipv4Addr, time::Duration};
 
 async fn planted() -> (Inbox, Site) {
     let inbox = Inbox::start().await;
@@ -129,11 +134,27 @@ async fn two_commands_at_once_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_waits_for_the_one_that_it_replaces() {
+    let (_inbox, site) = planted().await;
+    let old = site.serve().await;
+    let new = tokio::spawn(Serving::start(site.command(&["serve"])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!new.is_finished(), "the folder is taken");
+    assert!(old.terminate().await.0.success());
+    let new = new.await.unwrap();
+    assert!(new.said().iter().any(|line| line.starts_with("waiting")), "{:?}", new.said());
+    assert!(new.terminate().await.0.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_stops_cleanly_when_it_is_told_to() {
     let (_inbox, site) = planted().await;
     let serving = site.serve().await;
-    let second = site.run("serve").await.complaint();
-    assert!(second.contains("data"), "one service a data folder: {second}");
+    let second = site.run("serve").await.ends(2).stderr;
+    let (waits, fails) = second.trim_end().split_once('\n').unwrap_or_else(|| panic!("two lines: {second}"));
+    let holder = format!("process {}", serving.pid());
+    assert!(waits.starts_with("waiting") && waits.contains(&holder), "it says for whom it waits: {waits}");
+    assert!(fails.contains("data") && fails.contains(&holder), "one service a data folder: {fails}");
     let portal = serving.address("portal");
     // An open connection holds it up no longer than it must.
     let _open = tokio::net::TcpStream::connect(portal).await.unwrap();

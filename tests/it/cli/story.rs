@@ -71,7 +71,7 @@ async fn a_leak_is_seen_told_and_attributed() {
     assert!(told["data"]["attack"].as_array().unwrap().contains(&json!("T1078")));
     assert!(!told.to_string().contains(&login), "an alert bears no marker");
 
-    assert!(write_mail(serving.address("mx"), source, &marker(second, "work_email")).await.unwrap());
+    assert_eq!(write_mail(serving.address("mx"), source, &marker(second, "work_email")).await.unwrap(), 250);
     let accused = |alert: &Received| {
         let told = alert.json();
         let stores = told["data"]["attribution"]["stores"].as_array().cloned().unwrap_or_default();

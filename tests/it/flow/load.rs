@@ -123,7 +123,7 @@ impl Thief {
             Kind::Portal => {
                 log_in(&self.client, doors.portal, from, login, "x").await.is_ok_and(|status| status == 401)
             }
-            Kind::Mail => write_mail(doors.mx, from, address).await.unwrap_or(false),
+            Kind::Mail => write_mail(doors.mx, from, address).await.is_ok_and(|code| code == 250),
             Kind::Logins => self.report(&doors.logins, from, login).await.unwrap_or(false),
         };
         self.sent.lock().unwrap().insert(from, Sent { acknowledged, canary });

@@ -1,4 +1,5 @@
 //! Tests of `flow` through the true binary.
 
+mod full;
 mod kills;
 mod load;

@@ -59,6 +59,11 @@ impl Serving {
         format!("http://{}{path}", self.address("api"))
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Every line on standard error but `ready`, so far.
     pub fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().clone()
@@ -79,7 +84,7 @@ impl Serving {
 
     /// SIGTERM, as an init system sends it; answers how it ended.
     pub async fn terminate(mut self) -> (ExitStatus, Vec<String>) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         let status = ended.unwrap_or_else(|_| panic!("it does not stop: {:?}", self.said())).unwrap();

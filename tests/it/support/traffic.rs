@@ -27,8 +27,8 @@ pub async fn log_in(
     Ok(request.send().await?.status().as_u16())
 }
 
-/// Writes a mail; answers whether it was taken with 250.
-pub async fn write_mail(mx: SocketAddr, from: Ipv4Addr, to: &str) -> io::Result<bool> {
+/// Writes a mail; answers the last code: 250 if it was taken.
+pub async fn write_mail(mx: SocketAddr, from: Ipv4Addr, to: &str) -> io::Result<u16> {
     let mut stream = BufReader::new(TcpStream::connect(mx).await?);
     stream.write_all(format!("PROXY TCP4 {from} 127.0.0.1 40000 25\r\n").as_bytes()).await?;
     answered(&mut stream).await?;
@@ -39,10 +39,10 @@ pub async fn write_mail(mx: SocketAddr, from: Ipv4Addr, to: &str) -> io::Result<
         stream.write_all(format!("{line}\r\n").as_bytes()).await?;
         code = answered(&mut stream).await?;
         if code >= 400 {
-            return Ok(false);
+            break;
         }
     }
-    Ok(code == 250)
+    Ok(code)
 }
 
 async fn answered(stream: &mut BufReader<TcpStream>) -> io::Result<u16> {
