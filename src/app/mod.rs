@@ -5,7 +5,7 @@ pub mod master;
 
 use crate::{
     api::{routes, socket},
-    config::Config,
+    config::{self, Config},
     domain::secret,
     flow::{
         blind,
@@ -45,13 +45,6 @@ use tokio_util::sync::CancellationToken;
 pub struct App {
     pub context: Arc<Context>,
     sensors: Vec<(String, Box<dyn Sensor>)>,
-    api: Doors,
-}
-
-struct Doors {
-    listen: SocketAddr,
-    ingest: Option<SocketAddr>,
-    config: crate::config::Api,
 }
 
 /// A house that runs.
@@ -78,8 +71,8 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let (built_sensors, sensor_slots) = components::build_sensors(config)?;
     let stores = components::build_stores(config, &sensor_slots)?;
     let sinks = components::build_sinks(config)?;
-    let listen = address(config, "listen", &config.api.listen)?;
-    let ingest = config.api.ingest_listen.as_ref().map(|text| address(config, "ingest_listen", text)).transpose()?;
+    let api = door(config, "listen", &config.api.listen)?;
+    let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
 
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
@@ -95,9 +88,13 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let context = Context {
         organisation: config.organisation.name.clone(),
         alias_domains: config.organisation.alias_domains.clone(),
+        addresses: config.dns.addresses.clone(),
+        name_servers: config.dns.servers.iter().map(|server| server.0).collect(),
         stores,
         sinks,
         sensors: sensor_slots,
+        api,
+        ingest,
         minter: Minter::new(&keyring.derive("mint seed"), locale, house),
         ghosts: config.organisation.ghosts,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
@@ -119,11 +116,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
     };
-    Ok(App {
-        context: Arc::new(context),
-        sensors: built_sensors,
-        api: Doors { listen, ingest, config: config.api.clone() },
-    })
+    Ok(App { context: Arc::new(context), sensors: built_sensors })
 }
 
 /// Fills the index with the control group and with every canary that was ever planned.
@@ -165,7 +158,7 @@ impl App {
 
     /// Opens every door and goes on in the background. Listeners answer at once; the index is filled behind them.
     pub async fn run(self, metrics: Option<PrometheusHandle>) -> anyhow::Result<Running> {
-        let App { context, sensors, api } = self;
+        let App { context, sensors } = self;
         let stop = CancellationToken::new();
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
         context.keyring.ensure(&[KeyRef::File(context.held)])?;
@@ -189,11 +182,13 @@ impl App {
             socket::serve(socket, local, folder, told).await;
             Ok(())
         });
-        let listener = door(api.listen, &api.config).await.context("[api] listen")?;
-        let address = listener.address();
+        // Material is streamed for as long as it takes.
+        let limits = Limits { body: None, ..Limits::default() };
+        let listener = Listener::bind(&context.api, limits).await.context("[api] listen")?;
+        let api = listener.address();
         tasks.spawn(listener.serve(router, Arc::new(|_| ()), stop.clone()));
-        if let Some(ingest) = api.ingest {
-            let listener = door(ingest, &api.config).await.context("[api] ingest_listen")?;
+        if let Some(ingest) = &context.ingest {
+            let listener = Listener::bind(ingest, limits).await.context("[api] ingest_listen")?;
             tasks.spawn(listener.serve(routes::ingest(context.clone()), Arc::new(|_| ()), stop.clone()));
         }
 
@@ -212,7 +207,7 @@ impl App {
         });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
-        Ok(Running { stop, tasks, addresses, api: address })
+        Ok(Running { stop, tasks, addresses, api })
     }
 }
 
@@ -293,26 +288,18 @@ async fn prepare(context: &Arc<Context>) -> anyhow::Result<()> {
     Ok(observe::release(context).await?)
 }
 
-async fn door(listen: SocketAddr, api: &crate::config::Api) -> anyhow::Result<Listener> {
-    let config = ListenerConfig {
-        listen,
-        tls_cert: api.tls_cert.clone(),
-        tls_key: api.tls_key.clone(),
-        trusted_proxies: api.trusted_proxies.clone(),
-    };
-    // Material is streamed for as long as it takes.
-    Listener::bind(&config, Limits { body: None, ..Limits::default() }).await
-}
-
-fn address(config: &Config, key: &str, text: &str) -> anyhow::Result<SocketAddr> {
-    text.parse().map_err(|_| {
-        anyhow::Error::from(crate::config::ConfigError::Key {
+/// One of the API's listeners, as configured.
+fn door(config: &Config, key: &str, text: &str) -> anyhow::Result<ListenerConfig> {
+    let listen = text.parse().map_err(|_| {
+        anyhow::Error::from(config::ConfigError::Key {
             file: config.file.display().to_string(),
             line: config.lines.of(&["api", key]),
             key: format!("api.{key}"),
             message: format!("expected an address and port such as 127.0.0.1:8700, not {text:?}"),
         })
-    })
+    })?;
+    let config::Api { tls_cert, tls_key, trusted_proxies, .. } = config.api.clone();
+    Ok(ListenerConfig { listen, tls_cert, tls_key, trusted_proxies })
 }
 
 /// The name of this journal in its checkpoints.

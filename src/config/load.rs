@@ -1,7 +1,7 @@
 //! Reading: file, then environment, then secrets, then the types.
 
 use crate::{
-    config::{Api, Component, Config, ConfigError, Data, Ledger, Organisation, lines::Lines, secrets},
+    config::{Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, lines::Lines, secrets},
     domain::{secret::Secret, section::Section},
 };
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use std::{collections::HashSet, path::Path};
 use toml::{Table, Value};
 
 const TOP: &[&str] =
-    &["organisation", "data", "keys", "api", "ledger", "stores", "sensors", "sinks", "allow_literal_secrets"];
+    &["organisation", "data", "keys", "api", "dns", "ledger", "stores", "sensors", "sinks", "allow_literal_secrets"];
 const PREFIX: &str = "TELLTALE__";
 
 /// Reads the configuration at `path`, with `environment` laid over it.
@@ -82,6 +82,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
     let mut data: Data = reader.part(&table, "data")?;
     data.dir = folder.join(data.dir);
     let api: Api = reader.part(&table, "api")?;
+    let dns: Dns = reader.part(&table, "dns")?;
     let ledger: Ledger = reader.part(&table, "ledger")?;
     let stores = reader.components(&table, "stores", &folder)?;
     let sensors = reader.components(&table, "sensors", &folder)?;
@@ -92,6 +93,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         organisation,
         data,
         api,
+        dns,
         ledger,
         master_key,
         master_key_file,

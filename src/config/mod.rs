@@ -6,8 +6,11 @@ pub mod load;
 pub mod secrets;
 
 use crate::domain::{secret::Secret, section::Section};
-use serde::Deserialize;
-use std::path::PathBuf;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Everything the operator configured.
 pub struct Config {
@@ -18,6 +21,7 @@ pub struct Config {
     pub organisation: Organisation,
     pub data: Data,
     pub api: Api,
+    pub dns: Dns,
     pub ledger: Ledger,
     /// The master key, as its source gave it; none before `init`.
     pub master_key: Option<Secret>,
@@ -89,6 +93,34 @@ pub struct Api {
     pub tls_key: Option<PathBuf>,
     #[serde(default)]
     pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+/// `[dns]`: for `check`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dns {
+    /// Who is asked; none: the servers that the system uses.
+    #[serde(default)]
+    pub servers: Vec<NameServer>,
+    /// Where the world reaches this machine, if not at an address of its own.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A name server: `9.9.9.9`, or `127.0.0.1:5353`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameServer(pub SocketAddr);
+
+impl<'de> Deserialize<'de> for NameServer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let server = text.parse().or_else(|_| text.parse().map(|address: IpAddr| SocketAddr::new(address, 53)));
+        server.map(NameServer).map_err(|_| {
+            D::Error::custom(format!(
+                "{text:?} is no name server: expected an address such as 9.9.9.9 or 127.0.0.1:5353"
+            ))
+        })
+    }
 }
 
 /// `[ledger]`

@@ -8,7 +8,7 @@ use crate::{
         log::{Journal, NotDurable},
     },
     ledger::state::Ledger,
-    sensors::sensor::Sensor,
+    sensors::{listener::config::ListenerConfig, sensor::Sensor},
     sinks::sink::Sink,
     stores::store::Store,
 };
@@ -16,6 +16,7 @@ use canaries::{index::Index, persona::Minter};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -68,8 +69,16 @@ pub struct Context {
     pub stores: Vec<StoreSlot>,
     pub sinks: Vec<SinkSlot>,
     pub sensors: Vec<SensorSlot>,
+    /// Where the API listens.
+    pub api: ListenerConfig,
+    /// Where it takes logins from senders outside.
+    pub ingest: Option<ListenerConfig>,
     /// Domains whose mail arrives here.
     pub alias_domains: Vec<String>,
+    /// Addresses by which the world reaches this machine, where they are not its own.
+    pub addresses: Vec<IpAddr>,
+    /// Whom `check` asks for DNS records; none: those that the system uses.
+    pub name_servers: Vec<SocketAddr>,
     pub minter: Minter,
     pub ghosts: u32,
     pub keyring: Arc<Keyring>,

@@ -131,7 +131,7 @@ fn it_leaves_no_option_of_a_component_out() {
 fn it_leaves_no_option_of_the_house_out() {
     let shown: toml::Table = switched_on().parse().expect("TOML");
     let folder = tempfile::tempdir().expect("a folder");
-    for part in ["organisation", "data", "api", "ledger"] {
+    for part in ["organisation", "data", "api", "dns", "ledger"] {
         let file = folder.path().join("telltale.toml");
         fs::write(
             &file,

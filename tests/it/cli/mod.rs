@@ -1,5 +1,6 @@
 //! Tests of `cli` through the real binary.
 
+mod check;
 mod errors;
 mod example;
 mod keep;

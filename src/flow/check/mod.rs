@@ -1,0 +1,123 @@
+//! Reaches everything that is configured, changing nothing, and says what is missing and how to mend it.
+
+pub mod names;
+pub mod records;
+
+use crate::{
+    flow::{
+        context::{Context, SensorSlot, StoreSlot},
+        error::FlowError,
+        plant,
+        progress::Progress,
+    },
+    sensors::listener::{
+        Listener,
+        config::{Limits, ListenerConfig},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// What came of a look; the worst comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Ok,
+    /// Could not be decided from here.
+    Warn,
+    Error,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// `store payroll`, `sensor mx`, `sink soc`, `api`, `dns …`
+    pub what: String,
+    pub state: State,
+    /// What was found; or what is missing, and how to mend it.
+    pub detail: String,
+}
+
+impl Checked {
+    /// What was found, or what is missing.
+    pub fn new(what: impl Into<String>, outcome: Result<String, String>) -> Checked {
+        let state = if outcome.is_ok() { State::Ok } else { State::Error };
+        let (Ok(detail) | Err(detail)) = outcome;
+        Checked { what: what.into(), state, detail }
+    }
+}
+
+/// Everything that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Whether every state is `ok`.
+    pub ok: bool,
+    pub items: Vec<Checked>,
+    /// DNS records that the alias domains and document links need.
+    pub dns: Vec<String>,
+}
+
+/// Looks at every store, sensor and sink, the API's doors, and the DNS records.
+pub async fn check(context: &Context, progress: &Progress) -> Result<Check, FlowError> {
+    let total = (context.stores.len() + context.sensors.len() + context.sinks.len() + 1) as u64;
+    let mut items = Vec::new();
+    for slot in &context.stores {
+        let what = format!("store {}", slot.name);
+        progress.at(what.clone(), items.len() as u64, Some(total));
+        items.push(Checked::new(what, store(slot).await));
+    }
+    for slot in &context.sensors {
+        let what = format!("sensor {}", slot.name);
+        progress.at(what.clone(), items.len() as u64, Some(total));
+        items.push(Checked::new(what, sensor(slot, context.delivers()).await));
+    }
+    for slot in &context.sinks {
+        let what = format!("sink {}", slot.name);
+        progress.at(what.clone(), items.len() as u64, Some(total));
+        let outcome = slot.sink.probe().await.map(|()| "reached".to_owned()).map_err(|error| format!("{error:#}"));
+        items.push(Checked::new(what, outcome));
+    }
+    for (what, door) in [("api", Some(&context.api)), ("api ingest", context.ingest.as_ref())] {
+        if let Some(door) = door {
+            items.push(Checked::new(what, listens(door, context.delivers()).await));
+        }
+    }
+    progress.at("dns".to_owned(), items.len() as u64, Some(total));
+    items.extend(records::look(context).await);
+    let ok = items.iter().all(|item| item.state == State::Ok);
+    Ok(Check { ok, items, dns: records::needed(context) })
+}
+
+async fn store(slot: &StoreSlot) -> Result<String, String> {
+    let looked = match slot.store.profile().await {
+        Ok(profile) => plant::mapping_of(slot, &profile).map(|mapping| {
+            let columns = mapping.fields.len();
+            format!("{} rows; {columns} of its {} columns are mapped", profile.rows, profile.columns.len())
+        }),
+        Err(error) => Err(FlowError::of_store(&slot.name, &error)),
+    };
+    match (looked, slot.store.unasked()) {
+        (Ok(found), Some(unasked)) => Ok(format!("{found}; {unasked}")),
+        (looked, _) => looked.map_err(|error| error.to_string()),
+    }
+}
+
+async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {
+    if let (true, Some(listen)) = (running, &slot.listen) {
+        return Ok(format!("listens on {listen}"));
+    }
+    slot.probe.probe().await.map_err(|error| format!("{error:#}"))?;
+    Ok(match &slot.listen {
+        Some(listen) => format!("{listen} can be listened on"),
+        None => "its source was reached".to_owned(),
+    })
+}
+
+async fn listens(door: &ListenerConfig, running: bool) -> Result<String, String> {
+    if running {
+        return Ok(format!("listens on {}", door.listen));
+    }
+    match Listener::bind(door, Limits::default()).await {
+        Ok(_) => Ok(format!("{} can be listened on", door.listen)),
+        Err(error) => Err(format!("{error:#}")),
+    }
+}
