@@ -141,6 +141,11 @@ pub trait Store: Send + Sync {
     /// reachability probe of `check`, which then needs rights to write too: what is missing is an error that names it.
     async fn profile(&self) -> Result<Profile, StoreError>;
 
+    /// What `profile` cannot find out about rights in a system of this kind; none where it finds out all.
+    fn unasked(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Shows every row or document that the store holds to `visit`, with the columns named (all where empty),
     /// streaming: memory does not grow with the store.
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError>;

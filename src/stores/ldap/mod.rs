@@ -154,6 +154,10 @@ impl Store for Directory {
         reading::profile(self).await
     }
 
+    fn unasked(&self) -> Option<&'static str> {
+        Some("whether entries may be added and removed cannot be asked of a directory: the first `plant` tells")
+    }
+
     async fn read(&self, columns: &[String], visit: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
         reading::read(self, columns, visit).await
     }

@@ -34,6 +34,8 @@ pub struct Column {
     pub longest: Option<usize>,
     /// Holds no value twice, alone.
     pub unique: bool,
+    /// Whether the connected user may give it a value.
+    insertable: bool,
 }
 
 impl Column {
@@ -80,6 +82,8 @@ pub struct Table {
     lacking: Vec<(String, String)>,
     /// The address, for messages.
     pub host: String,
+    /// The connected user, for SQL.
+    user: String,
     rows_are_secured: bool,
 }
 
@@ -92,7 +96,8 @@ const COLUMNS: &str = "select a.attname::text, format_type(a.atttypid, a.atttypm
       case when b.typname in ('varchar', 'bpchar') and coalesce(nullif(a.atttypmod, -1), t.typtypmod) > 4
         then coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4 end,
       exists (select 1 from pg_index i where i.indrelid = a.attrelid and i.indisunique and i.indpred is null
-        and i.indnkeyatts = 1 and i.indkey[0] = a.attnum)
+        and i.indnkeyatts = 1 and i.indkey[0] = a.attnum),
+      has_column_privilege(a.attrelid, a.attnum, 'INSERT')
     from pg_attribute a join pg_type t on t.oid = a.atttypid
       join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
     where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped order by a.attnum";
@@ -163,6 +168,7 @@ impl Table {
             referred_by,
             sequences: sequences.iter().map(|row| text(row, 0)).collect(),
             lacking: Vec::new(),
+            user: quoted(&text(&rights, 0)),
             rows_are_secured: rights.get(4),
             host,
         };
@@ -171,7 +177,7 @@ impl Table {
     }
 
     fn take_rights(&mut self, rights: &Row, sequences: &[Row]) {
-        let user = quoted(&text(rights, 0));
+        let user = &self.user;
         for (column, right) in [(1, "SELECT"), (2, "INSERT"), (3, "DELETE")] {
             if !rights.get::<_, bool>(column) {
                 self.lacking.push((right.to_owned(), format!("GRANT {right} ON {} TO {user}", self.sql)));
@@ -192,6 +198,22 @@ impl Table {
             return Ok(());
         }
         Err(self.refused(format!("rights are missing; let the owner run: {};", grants.join("; "))))
+    }
+
+    /// Refuses where a column that planting gives a value takes none of this user's: rights may be a column's own. It gives
+    /// one to those `named`, and to those that want one.
+    pub fn demand_columns(&self, named: &[&String]) -> Result<(), StoreError> {
+        let given = |column: &&Column| column.is_required() || (named.contains(&&column.name) && !column.computed);
+        let closed = self.columns.iter().filter(given).filter(|column| !column.insertable);
+        let closed: Vec<String> = closed.map(|column| quoted(&column.name)).collect();
+        if closed.is_empty() {
+            return Ok(());
+        }
+        let (columns, user) = (closed.join(", "), &self.user);
+        Err(self.refused(format!(
+            "rights are missing; let the owner run: GRANT INSERT ({columns}) ON {} TO {user};",
+            self.sql
+        )))
     }
 
     /// The column of this name.
@@ -262,6 +284,7 @@ fn column(row: &Row) -> Column {
         computed: row.get(7),
         longest: row.get::<_, Option<i32>>(8).and_then(|longest| usize::try_from(longest).ok()),
         unique: row.get(9),
+        insertable: row.get(10),
     }
 }
 

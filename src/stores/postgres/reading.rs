@@ -50,9 +50,11 @@ pub async fn profile(store: &Postgres) -> Result<Profile, StoreError> {
         tracing::warn!(store = %host, table = %table.sql, "row-level security hides rows of this table from the user");
     }
     let mapped = store.columns.fields.values().chain(store.columns.password_hash.iter().map(|hash| &hash.column));
-    for name in mapped.chain(store.constants.keys()) {
+    let named: Vec<&String> = mapped.chain(store.constants.keys()).collect();
+    for name in &named {
         table.known(name)?;
     }
+    table.demand_columns(&named)?;
     let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
     let mut learners: Vec<Learner> = names.iter().map(|_| Learner::default()).collect();
     let mut rows = 0;

@@ -28,7 +28,12 @@ use async_trait::async_trait;
 use canaries::{CanaryId, shape::Learner};
 use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The row of `stores::ALL`.
 pub const ENTRY: Entry = Entry { kind: "sqlite", about: "one table of a SQLite database", build };
@@ -95,6 +100,15 @@ impl Place {
     fn open_writable(&self) -> Result<Connection, StoreError> {
         if self.failure.path.metadata().is_ok_and(|found| found.permissions().readonly()) {
             return Err(self.failure.refused("the file is read-only: give its owner the right to write".to_owned()));
+        }
+        // SQLite's own journal stands beside the file while a transaction lasts.
+        let folder = self.failure.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf));
+        if let Some(folder) = folder
+            && (folder.metadata().is_ok_and(|found| found.permissions().readonly())
+                || rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).is_err())
+        {
+            let why = format!("no right to write in {}, where SQLite keeps its journal", folder.display());
+            return Err(self.failure.refused(why));
         }
         self.open()
     }

@@ -104,6 +104,25 @@ async fn a_missing_right_is_named_with_the_grant_that_mends_it() {
 }
 
 #[tokio::test]
+async fn a_right_that_some_columns_lack_is_named_with_those_columns() {
+    let database = Database::new().await;
+    let user = format!("hr_{}", unique_name());
+    database.run(TABLE).await;
+    database
+        .run(&format!(
+            "create role {user} login password 'word'; grant select, delete on staff to {user};
+             grant insert (id, name) on staff to {user}; grant usage on sequence staff_id_seq to {user}"
+        ))
+        .await;
+    let columns = "columns = { work_email = \"email\", family_name = \"name\" }";
+    let store = store(&database.as_user(&user, "word"), "staff", columns);
+    let why = refusal(store.profile().await);
+    assert!(why.contains("GRANT INSERT (\"email\") ON staff TO"), "{why}");
+    database.run(&format!("grant insert (email) on staff to {user}")).await;
+    store.profile().await.expect("and that mends it");
+}
+
+#[tokio::test]
 async fn tls_is_verified_where_it_is_required() {
     let database = Database::new().await;
     database.run(TABLE).await;
