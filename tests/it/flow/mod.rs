@@ -1,5 +1,6 @@
 //! Tests of `flow` through the true binary.
 
+mod again;
 mod crowded;
 mod kills;
 mod load;
