@@ -6,5 +6,5 @@ mod folder;
 mod kills;
 mod ldap;
 mod postgres;
-mod rows;
+pub mod rows;
 mod sqlite;
