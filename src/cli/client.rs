@@ -5,7 +5,7 @@ use crate::{
     app::{self, Session},
     cli::terminal::Terminal,
     config::Config,
-    journal::log::JournalError,
+    journal::{lock::LockError, log::JournalError},
 };
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -130,7 +130,7 @@ fn unreached(error: reqwest::Error) -> anyhow::Error {
 
 /// Whether another process holds the data folder.
 pub fn locked(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<JournalError>(), Some(JournalError::Lock(_)))
+    matches!(error.downcast_ref(), Some(JournalError::Lock(LockError::Held { .. })))
 }
 
 async fn checked(response: Response) -> anyhow::Result<Response> {

@@ -147,6 +147,18 @@ async fn a_service_waits_for_the_one_that_it_replaces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_cannot_be_made_is_not_waited_for() {
+    let (_inbox, site) = planted().await;
+    let lock = site.path("data/lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    for command in ["serve", "canaries list"] {
+        let complaint = site.run(command).await.complaint();
+        assert!(complaint.contains("cannot lock the data folder"), "{command}: {complaint}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_stops_cleanly_when_it_is_told_to() {
     let (_inbox, site) = planted().await;
     let serving = site.serve().await;
