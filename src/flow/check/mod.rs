@@ -88,17 +88,14 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
 }
 
 async fn store(slot: &StoreSlot) -> Result<String, String> {
-    let looked = match slot.store.profile().await {
-        Ok(profile) => plant::mapping_of(slot, &profile).map(|mapping| {
-            let columns = mapping.fields.len();
-            format!("{} rows; {columns} of its {} columns are mapped", profile.rows, profile.columns.len())
-        }),
-        Err(error) => Err(FlowError::of_store(&slot.name, &error)),
-    };
-    match (looked, slot.store.unasked()) {
-        (Ok(found), Some(unasked)) => Ok(format!("{found}; {unasked}")),
-        (looked, _) => looked.map_err(|error| error.to_string()),
-    }
+    // The item bears the store's name already.
+    let named = format!("store {}: ", slot.name);
+    let bare = |error: FlowError| error.to_string().trim_start_matches(&named).to_owned();
+    let profile = slot.store.profile().await.map_err(|error| error.to_string())?;
+    let mapping = plant::mapping_of(slot, &profile).map_err(bare)?;
+    let (mapped, columns) = (mapping.fields.len(), profile.columns.len());
+    let found = format!("{} rows; {mapped} of its {columns} columns are mapped", profile.rows);
+    Ok(slot.store.unasked().map_or(found.clone(), |unasked| format!("{found}; {unasked}")))
 }
 
 async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {

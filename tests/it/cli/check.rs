@@ -180,6 +180,7 @@ async fn a_store_that_may_not_be_written_is_named() {
         mode(&path, allowed);
         let (state, detail) = item(&answer, &format!("store {store}"));
         assert!(state == "error" && detail.contains(name) && detail.contains("right"), "{name}: {detail}");
+        assert!(!detail.starts_with("store"), "the item bears the name already: {detail}");
     }
     site.run("check --json").await.ends(0);
 }
