@@ -134,8 +134,10 @@ impl Page {
         let rest = "─".repeat(width - 1 - last);
         let _ = writeln!(self.text, "├{}{filled}{rest}┤", "─".repeat(first));
         let (left, right) = (short_day(start), short_day(end));
-        let gap = self.width.saturating_sub(left.len() + right.len()).max(1);
-        let _ = writeln!(self.text, "{left}{}{right}", " ".repeat(gap));
+        // Years before our era are long; side by side they may not fit a narrow page.
+        let beside = if left.len() + right.len() < self.width { left.len() } else { 0 };
+        let _ = write!(self.text, "{left}{}", if beside == 0 { "\n" } else { "" });
+        let _ = writeln!(self.text, "{right:>width$}", width = self.width - beside);
     }
 
     fn strength(&mut self, verdict: &Verdict) {
@@ -322,6 +324,14 @@ Why not:
     #[test]
     fn nothing_found_is_one_line() {
         assert_eq!(render(&Verdict::default(), 80, false), "No canary was found.\n");
+    }
+
+    #[test]
+    fn dates_that_do_not_fit_side_by_side_stand_one_below_the_other() {
+        let mut verdict = attributed();
+        verdict.window = Some(window("-001018-09-30T00:00:00Z", "-001018-10-09T00:00:00Z"));
+        let text = render(&verdict, 0, false);
+        assert!(text.contains("\n29 Sep -1018\n            10 Oct -1018\n"), "{text}");
     }
 
     proptest! {
