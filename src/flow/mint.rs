@@ -210,7 +210,9 @@ impl<'a> Mint<'a> {
             ("staff_list", document, people)
         } else {
             let person = minter.persona(label, today);
-            let document = documents::payslip(&person, minter.house(), today, link.as_deref());
+            // The current month is not paid yet: its payslip would be from the future.
+            let paid = today.first_of_month().yesterday().unwrap_or(today);
+            let document = documents::payslip(&person, minter.house(), paid, link.as_deref());
             ("payslip", document, vec![person])
         };
         let shown = kinds::named(kind).map(|kind| kind.fields).unwrap_or_default();

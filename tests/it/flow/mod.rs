@@ -6,3 +6,4 @@ mod full;
 mod kills;
 mod load;
 mod readers;
+mod tells;
