@@ -10,10 +10,11 @@ use crate::{
         error::FlowError,
         mapping::Mapping,
     },
-    stores::store::{Profile, Takes},
+    stores::store::{ColumnProfile, Profile, Takes},
 };
 use canaries::{
     CanaryId, Field, Marker, MarkerKind, documents,
+    identifiers::phone,
     index::FingerprintKey,
     kinds, password,
     persona::{Label, Persona},
@@ -22,6 +23,10 @@ use std::collections::{BTreeMap, HashSet};
 
 /// How often one canary is minted anew when a marker of it is taken already.
 const ATTEMPTS: u32 = 20;
+/// In so many of them a phone is refused that another canary bears, and in so many one that another of the same planting
+/// bears; then two may share it, for there are few phones that reach nobody.
+const PHONES_APART: u32 = 4;
+const PHONES_APART_HERE: u32 = 8;
 /// Every so many documents, one is a staff list.
 const STAFF_LIST_EVERY: u32 = 4;
 /// People on a staff list.
@@ -104,16 +109,59 @@ impl<'a> Mint<'a> {
                 continue;
             }
             for attempt in self.first_attempt..self.first_attempt + ATTEMPTS {
-                if let Some(minted) = self.attempt(&self.label(ordinal, attempt))? {
+                if let Some(minted) = self.attempt(&self.label(ordinal, attempt), attempt - self.first_attempt)? {
                     self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
                     return Ok(minted);
                 }
             }
-            return Err(FlowError::Refused(format!(
-                "store {}: no free markers were found in {ATTEMPTS} attempts: declare more alias_domains or phone_numbers",
-                self.slot.name
-            )));
+            return Err(FlowError::Refused(match self.phones_apart() {
+                true => self.too_few_phones(),
+                false => format!(
+                    "store {}: no free markers were found in {ATTEMPTS} attempts: declare more alias_domains",
+                    self.slot.name
+                ),
+            }));
         }
+    }
+
+    /// Refuses what the telephone numbers cannot suffice for, before anything is minted.
+    ///
+    /// # Errors
+    /// Names the greatest number of canaries.
+    pub fn suffices_for(&self, missing: u64) -> Result<(), FlowError> {
+        match self.phones_apart() && missing > self.phones() {
+            true => Err(FlowError::Refused(self.too_few_phones())),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether each canary needs a phone of its own: the store demands it, or nothing else identifies the canary.
+    fn phones_apart(&self) -> bool {
+        let Some(column) = self.mapping.fields.get(&Field::Phone) else { return false };
+        let strong = |field: &Field| MarkerKind::of(*field).is_some_and(|kind| !kind.is_weak());
+        let identified = self.mapping.password.is_some() || self.mapping.fields.keys().any(strong);
+        // A file has neither types nor constraints: there no two phones were seen alike, and two may be.
+        let unique = |known: &ColumnProfile| {
+            known.unique && !known.type_name.is_empty() && known.name.eq_ignore_ascii_case(column)
+        };
+        !identified || self.profile.columns.iter().any(unique)
+    }
+
+    /// How many phones there are for all canaries.
+    fn phones(&self) -> u64 {
+        match self.context.minter.house().phone_numbers.len() as u64 {
+            0 => phone::RESERVED_NUMBERS,
+            own => own,
+        }
+    }
+
+    fn too_few_phones(&self) -> String {
+        format!(
+            "store {}: each of its canaries needs a telephone number that no other canary of any store has, and there are \
+             {} at most: plant fewer, declare more phone_numbers, or take the phone out of `columns`",
+            self.slot.name,
+            self.phones()
+        )
     }
 
     /// From now on, mints other values than those that the store turned out to hold.
@@ -125,7 +173,7 @@ impl<'a> Mint<'a> {
         Label { store: &self.slot.name, generation: self.generation, ordinal, attempt }
     }
 
-    fn attempt(&self, label: &Label<'_>) -> Result<Option<Minted>, FlowError> {
+    fn attempt(&self, label: &Label<'_>, nth: u32) -> Result<Option<Minted>, FlowError> {
         let minter = &self.context.minter;
         let canary = minter.canary_id(label);
         let today = jiff::tz::TimeZone::UTC.to_datetime(self.context.now()).date();
@@ -140,7 +188,13 @@ impl<'a> Mint<'a> {
         let index = {
             let index = self.context.index.read().expect("no thread panics while it holds the index");
             let entries = entries(index.key(), &markers);
-            if entries.iter().any(|entry| self.taken.contains(&entry.fingerprint) || index.holds(&entry.fingerprint)) {
+            let may_share = !self.phones_apart() && markers.iter().any(|marker| !marker.kind.is_weak());
+            let clashes = |entry: &IndexEntry| {
+                let shares = |after| may_share && entry.kind == MarkerKind::Phone && nth >= after;
+                (self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
+                    || (index.holds(&entry.fingerprint) && !shares(PHONES_APART))
+            };
+            if entries.iter().any(clashes) {
                 return Ok(None);
             }
             entries

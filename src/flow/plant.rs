@@ -14,9 +14,9 @@ use crate::{
     journal::{key_ref::KeyRef, log::NotDurable},
     stores::store::{NewPlanting, Profile, StoreError},
 };
-use canaries::{CanaryId, index::Owner};
+use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// How often values that the store holds already are minted anew: enough for a crowded store, where half of the values
 /// that fit it are somebody's already.
@@ -71,6 +71,7 @@ pub async fn plant_store(
     let generation = context.ledger.generation(&slot.name)?;
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
     let missing = count.saturating_sub(live);
+    mint.suffices_for(missing)?;
     let mut batch: Vec<Minted> = left
         .into_iter()
         .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
@@ -93,7 +94,7 @@ pub async fn plant_store(
             break;
         }
         progress.at(format!("planting {}", slot.name), planted, Some(missing));
-        match slot.store.plant(&plantings(&batch, &mapping)).await {
+        match slot.store.plant(&plantings(context, &batch, &mapping)).await {
             Ok(locators) => {
                 let records: Vec<Record> = batch
                     .iter()
@@ -197,15 +198,27 @@ pub fn unrecorded(slot: &StoreSlot, command: &str, error: NotDurable) -> FlowErr
     ))
 }
 
-fn plantings(batch: &[Minted], mapping: &Mapping) -> Vec<NewPlanting> {
+fn plantings(context: &Context, batch: &[Minted], mapping: &Mapping) -> Vec<NewPlanting> {
     let columns = mapping.marker_columns();
+    let index = context.index.read().expect("no thread panics while it holds the index");
+    // A phone that several canaries bear may stand in the store already, and identifies none of them.
+    let shared = |minted: &Minted| {
+        minted.contents.markers.iter().any(|marker| {
+            marker.kind == MarkerKind::Phone
+                && index.key().all(marker).iter().any(|(fingerprint, ..)| index.is_shared(fingerprint))
+        })
+    };
+    let identifying = |minted: &Minted, row: &BTreeMap<String, String>| {
+        let phone = mapping.fields.get(&Field::Phone).filter(|_| shared(minted));
+        columns.iter().filter(|column| row.contains_key(*column) && phone != Some(*column)).cloned().collect()
+    };
     batch
         .iter()
         .map(|minted| NewPlanting {
             canary: minted.placement.canary,
             planting: minted.contents.planting.clone(),
             marker_columns: match &minted.contents.planting {
-                Planting::Row(row) => columns.iter().filter(|column| row.contains_key(*column)).cloned().collect(),
+                Planting::Row(row) => identifying(minted, row),
                 Planting::Document { .. } => Vec::new(),
             },
         })

@@ -5,6 +5,9 @@ use crate::draw::Draw;
 /// The reserved prefixes of six digits; the mobile one first.
 pub const RESERVED: &[&str] = &["063998", "019900", "026191", "035301", "046571", "053649"];
 
+/// How many numbers they hold.
+pub const RESERVED_NUMBERS: u64 = RESERVED.len() as u64 * 10_000;
+
 /// One of them, as `+33…`: mostly a mobile number, else one of the zone where this département lies.
 pub(crate) fn draw(draw: &mut Draw, department: &str) -> String {
     let prefix = if draw.percent(85) { RESERVED[0] } else { RESERVED[zone(department)] };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::marker::MarkerKind;
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{HashMap, HashSet, hash_map},
     fmt,
     hash::{BuildHasherDefault, Hash, Hasher},
 };
@@ -15,6 +15,8 @@ use std::{
 pub struct Index {
     key: FingerprintKey,
     entries: HashMap<Slot, Entry, BuildHasherDefault<Prefix>>,
+    /// Weak markers that several owners bear: they identify nobody.
+    shared: HashSet<Fingerprint>,
 }
 
 /// What a fingerprint leads to.
@@ -64,7 +66,7 @@ impl fmt::Debug for Index {
 impl Index {
     /// An empty index under this key.
     pub fn new(key: FingerprintKey) -> Index {
-        Index { key, entries: HashMap::default() }
+        Index { key, entries: HashMap::default(), shared: HashSet::new() }
     }
 
     /// The key under which its fingerprints were made.
@@ -87,31 +89,41 @@ impl Index {
         self.entries.reserve(more);
     }
 
-    /// Adds a fingerprint. If another owner has it already, that owner keeps it and is answered.
-    pub fn insert(
-        &mut self,
-        fingerprint: Fingerprint,
-        owner: Owner,
-        kind: MarkerKind,
-        digest: Option<Digest>,
-    ) -> Option<Owner> {
+    /// Adds a fingerprint; answers whether it leads to this owner now. If another has it already, that owner keeps it,
+    /// unless its kind is weak: then it leads to neither, for it would accuse the wrong one as often as the right one.
+    pub fn insert(&mut self, fingerprint: Fingerprint, owner: Owner, kind: MarkerKind, digest: Option<Digest>) -> bool {
+        if self.is_shared(&fingerprint) {
+            return false;
+        }
         match self.entries.entry(Slot(fingerprint)) {
-            hash_map::Entry::Occupied(there) => Some(there.get().owner).filter(|other| *other != owner),
             hash_map::Entry::Vacant(free) => {
                 free.insert(Entry { owner, kind, digest });
-                None
+                true
+            }
+            hash_map::Entry::Occupied(there) if there.get().owner == owner => true,
+            hash_map::Entry::Occupied(there) => {
+                if kind.is_weak() {
+                    there.remove();
+                    self.shared.insert(fingerprint);
+                }
+                false
             }
         }
     }
 
-    /// Keeps only the owners for which `keep` answers true.
+    /// Keeps only the owners for which `keep` answers true. What was shared stays nobody's.
     pub fn retain(&mut self, mut keep: impl FnMut(Owner) -> bool) {
         self.entries.retain(|_, entry| keep(entry.owner));
     }
 
     /// Whether this fingerprint is somebody's.
     pub fn holds(&self, fingerprint: &Fingerprint) -> bool {
-        self.get(*fingerprint).is_some()
+        self.get(*fingerprint).is_some() || self.is_shared(fingerprint)
+    }
+
+    /// Whether several owners bear this weak marker, so that it identifies none of them.
+    pub fn is_shared(&self, fingerprint: &Fingerprint) -> bool {
+        self.shared.contains(fingerprint)
     }
 
     pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
@@ -124,16 +136,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_owner_stays_and_the_second_is_told() {
+    fn the_first_owner_of_a_strong_marker_stays() {
         let mut index = Index::new(FingerprintKey::new([0; 32]));
         let fingerprint = index.key().plain(MarkerKind::Username, "jdupont");
         let mut add = |owner| index.insert(fingerprint, owner, MarkerKind::Username, None);
-        assert_eq!(add(Owner::Ghost(1)), None);
-        assert_eq!(add(Owner::Ghost(1)), None);
-        assert_eq!(add(Owner::Ghost(2)), Some(Owner::Ghost(1)));
+        assert!(add(Owner::Ghost(1)));
+        assert!(add(Owner::Ghost(1)));
+        assert!(!add(Owner::Ghost(2)));
         assert_eq!(index.len(), 1);
         index.retain(|owner| owner != Owner::Ghost(1));
         assert!(index.is_empty());
+    }
+
+    #[test]
+    fn a_phone_that_two_bear_accuses_neither() {
+        use crate::{index::scan, marker::Marker};
+        let mut index = Index::new(FingerprintKey::new([0; 32]));
+        let mut add = |owner, kind, value: &str| {
+            let marker = Marker { kind, value: value.to_owned() };
+            for (fingerprint, kind, digest) in index.key().all(&marker) {
+                index.insert(fingerprint, Owner::Ghost(owner), kind, digest);
+            }
+        };
+        for (owner, address) in [(1, "a.un@example.org"), (2, "b.deux@example.org"), (1, "a.un@example.org")] {
+            add(owner, MarkerKind::WorkEmail, address);
+            add(owner, MarkerKind::Phone, "+33639981234");
+        }
+        assert_eq!(index.recognise(None, "06 39 98 12 34"), []);
+        let fingerprint = index.key().plain(MarkerKind::Phone, "+33639981234");
+        assert!(index.holds(&fingerprint) && index.is_shared(&fingerprint));
+        let mut seen = Vec::new();
+        scan(b"b.deux@example.org;06 39 98 12 34", &index, &mut |found| seen.push((found.owner, found.kind)));
+        assert_eq!(seen, [(Owner::Ghost(2), MarkerKind::WorkEmail)], "the address still tells whose it is");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::support::{
     inbox::Inbox,
-    service::{Site, configuration},
+    people,
+    service::{Site, configuration, marker},
 };
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 #[tokio::test]
 async fn no_document_is_dated_in_the_future() {
@@ -28,4 +29,41 @@ async fn no_document_is_dated_in_the_future() {
         payslips += 1;
     }
     assert!(payslips >= 3, "{payslips}");
+}
+
+/// There are ten thousand mobile numbers that reach nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_canaries_are_planted_in_a_store_with_phones() {
+    let site = Site::stocked(400, &Inbox::start().await.address);
+    site.init().await;
+    let before = people::dump_sqlite(&site.path("payroll.db"));
+    let planted = site.run("plant payroll --count 10000 --json").await.ends(0).json();
+    assert_eq!(planted["stores"][0]["planted"], 10_000);
+    let canaries = site.canaries("payroll").await;
+    let mut bearers: BTreeMap<String, u32> = BTreeMap::new();
+    for canary in &canaries {
+        *bearers.entry(marker(canary, "phone")).or_default() += 1;
+    }
+    assert!(bearers.values().any(|count| *count > 1), "some share a number");
+    let verified = site.run("verify payroll --json").await.ends(0).json();
+    assert_eq!(verified["stores"][0]["planted"], 10_000, "{verified}");
+    assert!(["altered", "copied", "missing"].iter().all(|what| verified["stores"][0][what] == serde_json::json!([])));
+    site.run("withdraw payroll --json").await.ends(0);
+    assert!(people::dump_sqlite(&site.path("payroll.db")) == before, "nothing else was changed");
+}
+
+#[tokio::test]
+async fn more_canaries_than_phones_of_their_own_are_refused_with_the_greatest_number() {
+    let inbox = Inbox::start().await;
+    let site = Site::stocked(20, &inbox.address);
+    let own = "ghosts = 1000\nphone_numbers = [\"+33 1 99 00 00 01\", \"+33 1 99 00 00 02\"]";
+    let only = "table = \"employees\"\ncolumns = { family_name = \"last_name\", phone = \"mobile\" }";
+    let text = configuration(&inbox.address).replace("ghosts = 1000", own).replace("table = \"employees\"", only);
+    site.configure(&text);
+    site.init().await;
+    let why = site.run("plant payroll --count 3 --json").await.complaint();
+    assert!(why.contains("store payroll") && why.contains("there are 2 at most"), "{why}");
+    // Where something else identifies them, they share.
+    let planted = site.run("plant export --count 9 --json").await.ends(0).json();
+    assert_eq!(planted["stores"][0]["planted"], 9);
 }
