@@ -22,12 +22,13 @@ pub(crate) const PATTERNS: &[&str] = &[
     "family",
 ];
 
-/// What sets a person apart from a namesake: a middle initial, or the year of birth, as people do it.
+/// What sets a person apart from a namesake: a middle initial, the year of birth, or a number, as people do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Apart {
     Nothing,
     Initial(char),
     Year(u8),
+    Number(u8),
 }
 
 /// The parts of a person's login names: lower-case ASCII.
@@ -87,8 +88,10 @@ impl LoginName {
                 }
             }
         }
-        if let Apart::Year(year) = self.apart {
-            text.push_str(&format!("{year:02}"));
+        match self.apart {
+            Apart::Year(year) => text.push_str(&format!("{year:02}")),
+            Apart::Number(number) => text.push_str(&number.to_string()),
+            Apart::Nothing | Apart::Initial(_) => {}
         }
         text
     }

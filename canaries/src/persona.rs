@@ -7,7 +7,7 @@ use std::fmt;
 
 /// The version of the minting. Any change to a draw, a list or a rule raises it: old canaries are recognised from
 /// what was kept of them, new ones come from the new version.
-pub const MINT_VERSION: u32 = 1;
+pub const MINT_VERSION: u32 = 2;
 
 /// What the operator's organisation lends to its personas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

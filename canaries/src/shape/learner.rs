@@ -55,12 +55,18 @@ impl Learner {
                 self.see_number(digits);
             }
         }
-        let login = value.split('@').next().unwrap_or_default();
-        let may_be_one =
-            login.len() <= 64 && !login.contains(' ') && login.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if let Some((pattern, numbered)) = persons::login_pattern(login).filter(|_| may_be_one) {
+        self.see_login(value.split('@').next().unwrap_or_default());
+    }
+
+    fn see_login(&mut self, login: &str) {
+        if login.len() > 64 || login.contains(' ') || !login.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return;
+        }
+        self.shape.locals += 1;
+        self.shape.numbered += u64::from(login.bytes().any(|byte| byte.is_ascii_digit()));
+        if let Some((pattern, initialled)) = persons::login_pattern(login) {
             *self.logins.entry(pattern).or_default() += 1;
-            self.shape.logins_numbered += u64::from(numbered);
+            self.shape.initialled += u64::from(initialled);
         }
     }
 
@@ -128,7 +134,9 @@ impl Learner {
         shape.longest = WIDTHS.iter().copied().find(|width| *width >= longest).filter(|_| shape.count >= CROWD);
         shape.numbers = numbers(&magnitudes, &decimals);
         for count in [
-            &mut shape.logins_numbered,
+            &mut shape.locals,
+            &mut shape.numbered,
+            &mut shape.initialled,
             &mut shape.upper,
             &mut shape.lower,
             &mut shape.accented,

@@ -2,6 +2,7 @@
 //! `CROWD` rows share is kept; what fewer show is forgotten when the column has been read.
 
 pub mod learner;
+mod logins;
 mod persons;
 pub mod propose;
 pub mod render;
@@ -42,8 +43,11 @@ pub struct Shape {
     pub prefixes: BTreeMap<String, u64>,
     /// How local parts or login names are built of given and family name.
     pub logins: BTreeMap<String, u64>,
-    /// Of these local parts or login names, how many end in digits.
-    pub logins_numbered: u64,
+    /// Values whose local part, or that themselves, may be a login name, whatever it is built of.
+    pub locals: u64,
+    /// Of these: with digits in them, and with the initial of a second given name.
+    pub numbered: u64,
+    pub initialled: u64,
     /// Of values with letters: all capitals, all small.
     pub upper: u64,
     pub lower: u64,

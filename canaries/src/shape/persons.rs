@@ -30,27 +30,32 @@ pub(crate) fn is_family(name: &str) -> bool {
     NAMES.family.contains(&slug(name))
 }
 
-/// How this local part or login name is built, if that can be told, and whether digits follow.
+/// How this local part or login name is built, if that can be told, and whether an initial stands beside the given name.
 pub(crate) fn login_pattern(login: &str) -> Option<(&'static str, bool)> {
     let login = login.to_lowercase();
     let name = login.trim_end_matches(|character: char| character.is_ascii_digit());
-    let numbered = name.len() < login.len();
     let name = name.trim_end_matches(['.', '_', '-']);
-    let told = |text: String| PATTERNS.iter().find(|pattern| **pattern == text).map(|pattern| (*pattern, numbered));
+    let told = |text: String, initialled: bool| {
+        PATTERNS.iter().find(|pattern| **pattern == text).map(|pattern| (*pattern, initialled))
+    };
     if let Some((separator, (first, second))) =
         ['.', '_', '-'].into_iter().find_map(|mark| name.split_once(mark).map(|parts| (mark, parts)))
     {
-        let pattern = match (first.len(), second.len()) {
-            (0, _) | (_, 0) => return None,
-            (1 | 2, 3..) if !is_given(first) => format!("g{separator}family"),
-            (3.., 1 | 2) => format!("family{separator}g"),
-            _ => match (is_given(first) && !is_given(second), is_given(second) && !is_given(first)) {
-                (true, _) => format!("given{separator}family"),
-                (_, true) => format!("family{separator}given"),
-                _ => return None,
+        // Of `eloise-m`: the name, and that there is more.
+        let given = |part: &str| match part.rsplit_once('-') {
+            Some((name, initial)) if initial.len() == 1 && is_given(name) => Some(true),
+            _ => is_given(part).then_some(false),
+        };
+        return match (first.len(), second.len()) {
+            (0, _) | (_, 0) => None,
+            (1 | 2, 3..) if !is_given(first) => told(format!("g{separator}family"), first.len() == 2),
+            (3.., 1 | 2) => told(format!("family{separator}g"), second.len() == 2),
+            _ => match (given(first), given(second)) {
+                (Some(initialled), None) => told(format!("given{separator}family"), initialled),
+                (None, Some(initialled)) => told(format!("family{separator}given"), initialled),
+                _ => None,
             },
         };
-        return told(pattern);
     }
     if name.len() < 3 || !name.is_ascii() {
         return None;
@@ -66,10 +71,14 @@ pub(crate) fn login_pattern(login: &str) -> Option<(&'static str, bool)> {
         "givenfamily"
     } else if is_family(name) && !is_given(name) {
         "family"
+    } else if name.len() > 4 && is_family(&name[2..]) {
+        return told("gfamily".to_owned(), true);
+    } else if name.len() > 4 && is_family(&name[..last - 1]) {
+        return told("familyg".to_owned(), true);
     } else {
         return None;
     };
-    told(pattern.to_owned())
+    told(pattern.to_owned(), false)
 }
 
 #[cfg(test)]
@@ -79,9 +88,12 @@ mod tests {
     #[test]
     fn login_names_tell_their_pattern() {
         assert_eq!(login_pattern("stephanie.dubois"), Some(("given.family", false)));
-        assert_eq!(login_pattern("DUBOIS.stephanie2"), Some(("family.given", true)));
+        assert_eq!(login_pattern("DUBOIS.stephanie2"), Some(("family.given", false)));
+        assert_eq!(login_pattern("stephanie-m.dubois"), Some(("given.family", true)));
         assert_eq!(login_pattern("s.dubois"), Some(("g.family", false)));
+        assert_eq!(login_pattern("sm.dubois"), Some(("g.family", true)));
         assert_eq!(login_pattern("sdubois"), Some(("gfamily", false)));
+        assert_eq!(login_pattern("smdubois83"), Some(("gfamily", true)));
         assert_eq!(login_pattern("dubois_s"), None);
         assert_eq!(login_pattern("x"), None);
         assert_eq!(login_pattern("...."), None);

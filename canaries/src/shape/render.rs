@@ -3,7 +3,6 @@
 use crate::{
     field::Field,
     identifiers::iban,
-    login_name::{Apart, LoginName},
     persona::Persona,
     shape::{GENDERS, Numbers, Shape},
 };
@@ -25,7 +24,8 @@ impl Shape {
             Field::Iban if self.share(|template| template.contains(' ')) > 0.5 => iban::grouped(value),
             Field::Bic if self.lengths == Some((11, 11)) => format!("{value}XXX"),
             Field::WorkEmail => self.address(persona),
-            Field::PersonalEmail | Field::Iban | Field::Bic => value.to_owned(),
+            Field::PersonalEmail => self.private_address(persona),
+            Field::Iban | Field::Bic => value.to_owned(),
             Field::Username => self.username(persona),
             Field::EmployeeNumber | Field::BadgeNumber => self.serial(value, persona.dice(field.as_str())),
             Field::Salary => self.salary(value),
@@ -120,49 +120,8 @@ impl Shape {
         }
     }
 
-    fn address(&self, persona: &Persona) -> String {
-        let value = persona.get(Field::WorkEmail);
-        let Some((_, domain)) = value.split_once('@') else { return value.to_owned() };
-        match self.login(persona) {
-            Some(local) => self.cased(format!("{local}@{domain}")),
-            None => self.cased(value.to_owned()),
-        }
-    }
-
-    fn username(&self, persona: &Persona) -> String {
-        if self.share(|template| template == "<address>") > 0.5 {
-            return self.address(persona);
-        }
-        let canonical = persona.get(Field::Username);
-        let name = match self.login(persona) {
-            Some(name) => name,
-            None if self.share(|template| template.contains('9') && !template.contains('a')) > 0.5 => {
-                return self.serial(canonical, persona.dice("username"));
-            }
-            None => canonical.to_owned(),
-        };
-        // Only a narrow column cuts login names off: in a wide one a long name is just long.
-        let narrow = self.longest.is_some_and(|longest| longest <= 8);
-        if narrow { self.cut(self.cased(name)) } else { self.cased(name) }
-    }
-
-    /// The login name after the column's commonest pattern.
-    fn login(&self, persona: &Persona) -> Option<String> {
-        let (pattern, _) = self.logins.iter().max_by_key(|row| row.1)?;
-        let known: u64 = self.logins.values().sum();
-        let numbered = self.logins_numbered as f32 / known.max(1) as f32;
-        let mut name: LoginName = persona.login.clone();
-        if let (Apart::Year(_), true) = (name.apart, numbered < 0.01) {
-            // Nobody here has a number: a middle initial keeps namesakes apart.
-            name.apart = Apart::Initial(char::from(b"abcdefghjlmnprstv"[(persona.dice("initial") % 17) as usize]));
-        }
-        let text = name.write(pattern);
-        let digits = text.ends_with(|character: char| character.is_ascii_digit());
-        Some(if numbered > 0.3 && !digits { format!("{text}{}", 1 + persona.dice("number") % 98) } else { text })
-    }
-
     /// A number above all that the column has, after its template.
-    fn serial(&self, value: &str, dice: u64) -> String {
+    pub(super) fn serial(&self, value: &str, dice: u64) -> String {
         let Some((template, fixed)) = self
             .template()
             .filter(|template| !template.starts_with('<'))
@@ -228,7 +187,7 @@ impl Shape {
         self.cut(self.cased(value))
     }
 
-    fn cased(&self, value: String) -> String {
+    pub(super) fn cased(&self, value: String) -> String {
         match self.lettered {
             0 => value,
             all if self.upper * 10 >= all * 8 => value.to_uppercase(),
@@ -237,7 +196,7 @@ impl Shape {
         }
     }
 
-    fn cut(&self, value: String) -> String {
+    pub(super) fn cut(&self, value: String) -> String {
         match self.longest {
             Some(longest) => value.chars().take(longest as usize).collect::<String>().trim_end().to_owned(),
             None => value,

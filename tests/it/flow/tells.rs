@@ -67,3 +67,33 @@ async fn more_canaries_than_phones_of_their_own_are_refused_with_the_greatest_nu
     let planted = site.run("plant export --count 9 --json").await.ends(0).json();
     assert_eq!(planted["stores"][0]["planted"], 9);
 }
+
+/// Four thousand logins of the commonest names, each of an initial and a name: namesakes of most canaries.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_login_has_a_digit_or_a_second_initial_no_canary_has() {
+    let inbox = Inbox::start().await;
+    let site = Site::stocked(20, &inbox.address);
+    let names = include_str!("../../../canaries/locales/fr_FR/family_names.txt").lines();
+    let plain = |name: &&str| name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let mut text = "login;courriel;courriel_perso\r\n".to_owned();
+    for name in names.filter(plain).take(400).map(str::to_lowercase) {
+        for initial in "abcdefjlms".chars() {
+            text += &format!("{initial}{name};{initial}{name}@mairie.example;{name}.{initial}@mail.example\r\n");
+        }
+    }
+    fs::write(site.path("export.csv"), &text).unwrap();
+    site.init().await;
+    let planted = site.run("plant export --count 400 --json").await.ends(0).json();
+    assert_eq!(planted["stores"][0]["planted"], 400);
+    let mut logins: BTreeMap<String, u32> =
+        text.lines().map(|line| (line.split(';').next().unwrap().into(), 1)).collect();
+    for canary in site.canaries("export").await.iter().filter(|canary| canary["state"] == "planted") {
+        let (login, work) = (marker(canary, "username"), marker(canary, "work_email"));
+        let private = marker(canary, "personal_email");
+        let numbered = |text: &str| text.split('@').next().unwrap().bytes().any(|byte| byte.is_ascii_digit());
+        assert!(![&login, &work, &private].into_iter().any(|text| numbered(text)), "{login}, {work}, {private}");
+        assert_eq!(work.split('@').next(), Some(login.as_str()));
+        *logins.entry(login).or_default() += 1;
+    }
+    assert!(logins.values().all(|count| *count == 1), "nobody else has a canary's login");
+}
