@@ -21,9 +21,14 @@ use canaries::{
 };
 use std::collections::{BTreeMap, HashSet};
 
-/// How often one canary is minted anew when a marker of it is taken already.
-const ATTEMPTS: u32 = 20;
-/// In so many of them a phone is refused that another canary bears, and in so many one that another of the same planting
+/// How often one canary is minted anew when a name does not fit its column: enough where one in a hundred fits.
+const ATTEMPTS: u32 = 1_000;
+/// In so many of them everything written in words must fit: town, street, title. Then only the names must, and no word
+/// may be cut.
+const FITTING: u32 = 50;
+/// How often one is minted anew when a marker of it is taken already.
+const CLASHES: u32 = 40;
+/// So often a phone is refused that another canary bears, and so often one that another of the same planting
 /// bears; then two may share it, for there are few phones that reach nobody.
 const PHONES_APART: u32 = 4;
 const PHONES_APART_HERE: u32 = 8;
@@ -31,6 +36,12 @@ const PHONES_APART_HERE: u32 = 8;
 const STAFF_LIST_EVERY: u32 = 4;
 /// People on a staff list.
 const STAFF: u32 = 9;
+
+/// Of these a part tells that the rest was cut off.
+const NAMES: &[Field] = &[Field::GivenName, Field::FamilyName];
+
+/// Kind, planting and markers of what may become a canary.
+type Draft = (&'static str, Planting, Vec<Marker>);
 
 /// A canary, minted and not yet planted.
 pub struct Minted {
@@ -108,18 +119,32 @@ impl<'a> Mint<'a> {
             if self.context.ledger.placement(self.context.minter.canary_id(&first))?.is_some() {
                 continue;
             }
-            for attempt in self.first_attempt..self.first_attempt + ATTEMPTS {
-                if let Some(minted) = self.attempt(&self.label(ordinal, attempt), attempt - self.first_attempt)? {
+            let mut clashes = 0;
+            for nth in 0..ATTEMPTS {
+                let label = self.label(ordinal, self.first_attempt + nth);
+                let Some(draft) = self.draft(&label, nth < FITTING) else { continue };
+                if let Some(minted) = self.free(&label, draft, clashes) {
                     self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
                     return Ok(minted);
                 }
+                clashes += 1;
+                if clashes == CLASHES {
+                    break;
+                }
             }
-            return Err(FlowError::Refused(match self.phones_apart() {
-                true => self.too_few_phones(),
-                false => format!(
-                    "store {}: no free markers were found in {ATTEMPTS} attempts: declare more alias_domains",
-                    self.slot.name
+            let store = &self.slot.name;
+            return Err(FlowError::Refused(match () {
+                () if clashes < CLASHES => format!(
+                    "store {store}: nobody of {ATTEMPTS} has names as short as what stands in its columns {}: is the mapping \
+                     right?",
+                    self.mapping.fields.values().cloned().collect::<Vec<_>>().join(", ")
                 ),
+                () if self.phones_apart() => self.too_few_phones(),
+                () => {
+                    format!(
+                        "store {store}: no free markers were found in {CLASHES} attempts: declare more alias_domains"
+                    )
+                }
             }));
         }
     }
@@ -173,50 +198,65 @@ impl<'a> Mint<'a> {
         Label { store: &self.slot.name, generation: self.generation, ordinal, attempt }
     }
 
-    fn attempt(&self, label: &Label<'_>, nth: u32) -> Result<Option<Minted>, FlowError> {
+    /// What this label means in this store; none where a name would be cut or another word, or, if `all`
+    /// must fit, anything at all.
+    fn draft(&self, label: &Label<'_>, all: bool) -> Option<Draft> {
         let minter = &self.context.minter;
-        let canary = minter.canary_id(label);
         let today = jiff::tz::TimeZone::UTC.to_datetime(self.context.now()).date();
-        let (kind, planting, markers) = match self.slot.store.takes() {
+        Some(match self.slot.store.takes() {
             Takes::Rows => {
                 let persona = minter.persona(label, today);
+                let whole = |field: &Field, column: &str| {
+                    let words = !all && !NAMES.contains(field);
+                    self.column(column).is_none_or(|known| known.shape.fits(*field, &persona, words))
+                };
+                if !self.mapping.fields.iter().all(|(field, column)| whole(field, column)) {
+                    return None;
+                }
                 let (row, markers) = self.row(label, &persona);
                 (self.kind, Planting::Row(row), markers)
             }
             Takes::Documents => self.document(label, today),
-        };
+        })
+    }
+
+    /// The canary, if nobody else has its markers.
+    fn free(&self, label: &Label<'_>, (kind, planting, markers): Draft, clashes: u32) -> Option<Minted> {
         let index = {
             let index = self.context.index.read().expect("no thread panics while it holds the index");
             let entries = entries(index.key(), &markers);
             let may_share = !self.phones_apart() && markers.iter().any(|marker| !marker.kind.is_weak());
-            let clashes = |entry: &IndexEntry| {
-                let shares = |after| may_share && entry.kind == MarkerKind::Phone && nth >= after;
+            let clashing = |entry: &IndexEntry| {
+                let shares = |after| may_share && entry.kind == MarkerKind::Phone && clashes >= after;
                 (self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
                     || (index.holds(&entry.fingerprint) && !shares(PHONES_APART))
             };
-            if entries.iter().any(clashes) {
-                return Ok(None);
+            if entries.iter().any(clashing) {
+                return None;
             }
             entries
         };
         let placement = Placement {
-            canary,
+            canary: self.context.minter.canary_id(label),
             kind: kind.to_owned(),
             store: self.slot.name.clone(),
             generation: self.generation,
             state: State::Planned,
             since: self.context.now(),
         };
-        Ok(Some(Minted { placement, contents: Contents { planting, markers, locator: None }, index }))
+        Some(Minted { placement, contents: Contents { planting, markers, locator: None }, index })
+    }
+
+    fn column(&self, name: &str) -> Option<&ColumnProfile> {
+        self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
     fn row(&self, label: &Label<'_>, persona: &Persona) -> (BTreeMap<String, String>, Vec<Marker>) {
         let mut row = BTreeMap::new();
         let mut markers = Vec::new();
-        let shape_of = |column: &str| self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
         // A value in a column that is empty in every row would give the canary away.
         let unused = |column: &str| {
-            shape_of(column).is_some_and(|known| known.nullable && known.shape.count == 0 && known.shape.empty > 0)
+            self.column(column).is_some_and(|known| known.nullable && known.shape.count == 0 && known.shape.empty > 0)
         };
         let marked = |(field, column): (&Field, &String)| MarkerKind::of(*field).is_some() && !unused(column);
         let others = self.mapping.password.is_some() || self.mapping.fields.iter().any(marked);
@@ -224,7 +264,7 @@ impl<'a> Mint<'a> {
             if others && unused(column) {
                 continue;
             }
-            let shape = shape_of(column);
+            let shape = self.column(column);
             let value = match shape {
                 Some(column) => column.shape.render(*field, persona),
                 None => persona.get(*field).to_owned(),

@@ -34,8 +34,8 @@ impl Shape {
             None => self.perhaps_numbered(canonical, persona),
         };
         // Only a narrow column cuts login names off: in a wide one a long name is just long.
-        let narrow = self.longest.is_some_and(|longest| longest <= 8);
-        if narrow { self.cut(self.cased(name)) } else { self.cased(name) }
+        let narrow = self.longest.filter(|longest| *longest <= 8).map_or(usize::MAX, |longest| longest as usize);
+        self.cased(name).chars().take(narrow).collect()
     }
 
     /// Private addresses are built in many ways; what they may have in common is that none has digits.

@@ -8,9 +8,41 @@ use crate::{
 };
 use jiff::civil::Date;
 
+/// What is written as words and cut at the width of its column. Half a word there would give the canary away.
+const WORDS: &[Field] = &[
+    Field::GivenName,
+    Field::FamilyName,
+    Field::BirthPlace,
+    Field::Address,
+    Field::City,
+    Field::JobTitle,
+    Field::Department,
+    Field::Manager,
+    Field::Contract,
+    Field::HealthInsurer,
+    Field::LeaveReason,
+];
+
+/// Nothing written in words ends in one of these.
+const LEADING_ON: &[&str] =
+    &["a", "à", "au", "aux", "de", "des", "du", "en", "et", "la", "le", "les", "sous", "sur", "un", "une"];
+
 impl Shape {
     /// The persona's value as this column would hold it; the canonical one where the column is empty.
     pub fn render(&self, field: Field, persona: &Persona) -> String {
+        let value = self.written(field, persona);
+        if WORDS.contains(&field) { self.cut(value) } else { value }
+    }
+
+    /// Whether the whole value finds room in this column, as its longest one does; else, where `words` suffice, whether
+    /// the cut falls between two of them.
+    pub fn fits(&self, field: Field, persona: &Persona, words: bool) -> bool {
+        let value = self.written(field, persona);
+        let room = self.room(&value);
+        !WORDS.contains(&field) || room == value.len() || words && room > 0 && parts(&value[room..])
+    }
+
+    fn written(&self, field: Field, persona: &Persona) -> String {
         let value = persona.get(field);
         if self.count == 0 || value.is_empty() {
             return value.to_owned();
@@ -184,7 +216,7 @@ impl Shape {
     fn text(&self, value: &str) -> String {
         let plain = self.lettered >= 50 && self.accented == 0;
         let value = if plain { deunicode::deunicode(value) } else { value.to_owned() };
-        self.cut(self.cased(value))
+        self.cased(value)
     }
 
     pub(super) fn cased(&self, value: String) -> String {
@@ -196,12 +228,28 @@ impl Shape {
         }
     }
 
-    pub(super) fn cut(&self, value: String) -> String {
-        match self.longest {
-            Some(longest) => value.chars().take(longest as usize).collect::<String>().trim_end().to_owned(),
-            None => value,
-        }
+    /// As much of the value as the column's longest one has: whole words, where there are several.
+    fn cut(&self, value: String) -> String {
+        value[..self.room(&value)].trim_end_matches(['-', ' ']).to_owned()
     }
+
+    /// How many bytes of the value find room: up to the end of a word, where there are several.
+    fn room(&self, value: &str) -> usize {
+        let Some(longest) = self.longest else { return value.len() };
+        let Some((end, _)) = value.char_indices().nth(longest as usize) else { return value.len() };
+        let mut room = if parts(&value[end..]) { end } else { value[..end].rfind(['-', ' ']).unwrap_or(end) };
+        while let Some(before) = value[..room].rfind(['-', ' '])
+            && LEADING_ON.contains(&value[before + 1..room].to_lowercase().as_str())
+        {
+            room = before;
+        }
+        room
+    }
+}
+
+/// Whether one word ends here and another begins.
+fn parts(rest: &str) -> bool {
+    rest.starts_with(['-', ' '])
 }
 
 /// The template with its digits put in.

@@ -361,3 +361,28 @@ fn a_whole_table_is_mapped_with_each_field_once() {
     assert_eq!(fields, wanted);
     assert_eq!(password, Some(("pwd".to_owned(), Scheme::Sha1)));
 }
+
+#[test]
+fn words_that_find_no_room_are_cut_between_them_and_whoever_fits_is_told() {
+    let narrow = |width: usize| learn((0..200).map(|number| format!("Xé{number:03}{}", "x".repeat(width - 5))));
+    let (tight, wide) = (narrow(12), narrow(100));
+    let (mut cut, mut fitting) = (0, 0);
+    for persona in personas() {
+        for field in [Field::City, Field::JobTitle, Field::Address, Field::FamilyName] {
+            let (whole, value) = (wide.render(field, &persona), tight.render(field, &persona));
+            assert!(value.chars().count() <= 12 && whole.starts_with(&value), "{value:?} of {whole:?}");
+            assert_eq!(tight.fits(field, &persona, false), value == whole);
+            if tight.fits(field, &persona, true) && value != whole {
+                let rest = &whole[value.len()..];
+                assert!(
+                    rest.starts_with([' ', '-']) && !value.ends_with(" de") && !value.ends_with(" la"),
+                    "{value:?}"
+                );
+                cut += 1;
+            }
+        }
+        fitting += usize::from(tight.fits(Field::FamilyName, &persona, false));
+        assert!(wide.fits(Field::Address, &persona, false));
+    }
+    assert!(cut > 100 && fitting > 200, "{cut}, {fitting}");
+}

@@ -5,7 +5,10 @@ use crate::support::{
     people,
     service::{Site, configuration, marker},
 };
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 #[tokio::test]
 async fn no_document_is_dated_in_the_future() {
@@ -96,4 +99,45 @@ async fn where_no_login_has_a_digit_or_a_second_initial_no_canary_has() {
         *logins.entry(login).or_default() += 1;
     }
     assert!(logins.values().all(|count| *count == 1), "nobody else has a canary's login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_word_is_cut_in_a_narrow_column() {
+    let inbox = Inbox::start().await;
+    let site = Site::stocked(20, &inbox.address);
+    let people =
+        [("Paul", "Roy", "Lyon"), ("Lise", "Petit", "Nice"), ("Anne", "Faure", "Paris"), ("Luc", "Morel", "Brest")];
+    let mut text = "prenom;nom;ville;poste;email\r\n".to_owned();
+    for number in 0..200 {
+        let (given, family, city) = people[number % 4];
+        text += &format!("{given};{family};{city};Agent {number};{family}{number}@mairie.example\r\n");
+    }
+    fs::write(site.path("export.csv"), &text).unwrap();
+    let columns = "path = \"export.csv\"\ncolumns = { given_name = \"prenom\", family_name = \"nom\", \
+                   city = \"ville\", job_title = \"poste\", work_email = \"email\" }";
+    site.configure(&configuration(&inbox.address).replace("path = \"export.csv\"", columns));
+    site.init().await;
+    site.run("plant export --count 150 --json").await.ends(0);
+    let lists = ["given_names.tsv", "family_names.txt", "towns.tsv", "jobs.tsv"];
+    let known = lists.map(|list| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/canaries/locales/fr_FR/");
+        // The columns have no accents, so the canaries have none.
+        let text = fs::read_to_string(format!("{folder}{list}")).unwrap();
+        let text = text.replace(['é', 'è', 'ê', 'ë'], "e").replace(['É', 'È'], "E").replace(['î', 'ï'], "i");
+        text.replace('ô', "o").replace(['â', 'à'], "a").replace(['û', 'ü'], "u").replace('ç', "c").replace('œ', "oe")
+    });
+    let known =
+        known.map(|list| list.split(['\t', '\n', ',', '|', ' ', '-']).map(str::to_owned).collect::<BTreeSet<_>>());
+    let planted = fs::read_to_string(site.path("export.csv")).unwrap();
+    for row in planted.lines().filter(|row| row.contains(people::DOMAIN)) {
+        let cells: Vec<&str> = row.split(';').collect();
+        assert!(
+            cells[0].chars().count() <= 5 && cells[1].chars().count() <= 5 && cells[2].chars().count() <= 5,
+            "{row}"
+        );
+        for (cell, known) in cells.iter().zip(&known) {
+            assert!(cell.split([' ', '-']).all(|word| known.contains(word)), "{cell:?} is no whole word: {row}");
+        }
+    }
+    assert_eq!(planted.lines().count(), 351);
 }
