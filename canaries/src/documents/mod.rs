@@ -7,7 +7,6 @@ pub mod staff_list;
 pub use payslip::payslip;
 pub use staff_list::staff_list;
 
-use crate::{field::Field, persona::Persona};
 use std::fmt;
 
 /// A made file.
@@ -28,12 +27,6 @@ impl fmt::Debug for Document {
 fn file_part(text: &str) -> String {
     let plain = deunicode::deunicode(text);
     plain.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect()
-}
-
-/// The markers that go into a document's metadata, apart by semicolons.
-fn keywords(persona: &Persona, fields: &[Field]) -> String {
-    let values: Vec<&str> = fields.iter().map(|field| persona.get(*field)).filter(|value| !value.is_empty()).collect();
-    values.join("; ")
 }
 
 fn iso_to_french(date: &str) -> String {

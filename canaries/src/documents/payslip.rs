@@ -1,8 +1,9 @@
-//! A French payslip as PDF. The markers stand in the text and in the document's information and XMP metadata.
+//! A French payslip as PDF. The markers stand in the text; the document's information and XMP metadata have what payroll
+//! software writes there: the number of the document, which is built on the employee's.
 
 use crate::{
     documents::{
-        Document, file_part, iso_to_french, keywords,
+        Document, file_part, iso_to_french,
         sheet::{Face, Sheet},
     },
     field::Field,
@@ -30,7 +31,6 @@ const MONTHS: [&str; 12] = [
     "décembre",
 ];
 const LINK_AREA: [f32; 4] = [36.0, 40.0, 330.0, 54.0];
-const FIELDS: &[Field] = &[Field::Nir, Field::Iban, Field::EmployeeNumber];
 
 /// The persona's payslip of the month of this date, with a link to follow where one is given.
 pub fn payslip(persona: &Persona, house: &House, month: Date, link: Option<&str>) -> Document {
@@ -43,16 +43,16 @@ pub fn payslip(persona: &Persona, house: &House, month: Date, link: Option<&str>
         persona.get(Field::EmployeeNumber),
         file_part(&persona.get(Field::FamilyName).to_uppercase())
     );
+    let number = format!("{}-{}{:02}", persona.get(Field::EmployeeNumber), last.year(), last.month());
     let content = page(persona, house, last, link.is_some());
-    let metadata =
-        Metadata { title, author: house.organisation.clone(), keywords: keywords(persona, FIELDS), date: last };
+    let metadata = Metadata { title, author: house.organisation.clone(), number, date: last };
     Document { name, bytes: file(&content, &metadata, link) }
 }
 
 struct Metadata {
     title: String,
     author: String,
-    keywords: String,
+    number: String,
     date: Date,
 }
 
@@ -83,10 +83,10 @@ fn file(content: &[u8], metadata: &Metadata, link: Option<&str>) -> Vec<u8> {
         area.action().action_type(ActionType::Uri).uri(Str(link.as_bytes()));
         area.finish();
     }
-    let Metadata { title, author, keywords, date } = metadata;
+    let Metadata { title, author, number, date } = metadata;
     let (year, month, day) = (date.year(), date.month(), date.day());
     let mut document_info = pdf.document_info(information);
-    document_info.title(TextStr(title)).author(TextStr(author)).keywords(TextStr(keywords)).creator(TextStr("Paie"));
+    document_info.title(TextStr(title)).author(TextStr(author)).subject(TextStr(number)).creator(TextStr("Paie"));
     document_info.creation_date(
         pdf_writer::Date::new(year as u16)
             .month(month as u8)
@@ -98,24 +98,24 @@ fn file(content: &[u8], metadata: &Metadata, link: Option<&str>) -> Vec<u8> {
     );
     document_info.finish();
     let stamp = format!("{year:04}-{month:02}-{day:02}T08:30:00+01:00");
-    pdf.metadata(xmp, packet(title, author, keywords, &stamp).as_bytes());
-    let id = &blake3::hash(&[content, keywords.as_bytes()].concat()).as_bytes()[..16].to_vec();
+    pdf.metadata(xmp, packet(title, author, number, &stamp).as_bytes());
+    let id = &blake3::hash(&[content, number.as_bytes()].concat()).as_bytes()[..16].to_vec();
     pdf.set_file_id((id.clone(), id.clone()));
     pdf.finish()
 }
 
-fn packet(title: &str, author: &str, keywords: &str, stamp: &str) -> String {
-    let [title, author, keywords] =
-        [title, author, keywords].map(|text| text.replace('&', "&amp;").replace('<', "&lt;"));
+fn packet(title: &str, author: &str, number: &str, stamp: &str) -> String {
+    let [title, author, number] = [title, author, number].map(|text| text.replace('&', "&amp;").replace('<', "&lt;"));
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
          <x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\
          <rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" \
-         xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\" xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\">\
+         xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\">\
          <dc:format>application/pdf</dc:format>\
          <dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">{title}</rdf:li></rdf:Alt></dc:title>\
          <dc:creator><rdf:Seq><rdf:li>{author}</rdf:li></rdf:Seq></dc:creator>\
-         <pdf:Keywords>{keywords}</pdf:Keywords>\
+         <dc:description><rdf:Alt><rdf:li xml:lang=\"x-default\">{number}</rdf:li></rdf:Alt></dc:description>\
+         <dc:identifier>{number}</dc:identifier>\
          <xmp:CreatorTool>Paie</xmp:CreatorTool><xmp:CreateDate>{stamp}</xmp:CreateDate>\
          </rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"w\"?>"
     )

@@ -1,14 +1,13 @@
-//! A staff list as an XLSX workbook. The markers stand in its cells and in the document's properties.
+//! A staff list as an XLSX workbook. The markers stand in its cells; the document's properties say, by address, which of
+//! these people made it.
 
 use crate::{
-    documents::{Document, keywords},
+    documents::Document,
     field::Field,
     persona::{House, Persona},
 };
 use jiff::civil::Date;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatBorder, Url, Workbook, XlsxError};
-
-const FIELDS: &[Field] = &[Field::WorkEmail, Field::EmployeeNumber];
 
 /// A list of these people, as of the month after the last of them was hired; with a link to follow where one is given.
 pub fn staff_list(personas: &[Persona], house: &House, link: Option<&str>) -> Document {
@@ -23,14 +22,13 @@ pub fn staff_list(personas: &[Persona], house: &House, link: Option<&str>) -> Do
 
 fn write(personas: &[Persona], house: &House, link: Option<&str>, day: Date) -> Result<Vec<u8>, XlsxError> {
     let stamp = ExcelDateTime::from_ymd(day.year() as u16, day.month() as u8, day.day() as u8)?.and_hms(7, 45, 0.0)?;
-    let words: Vec<String> = personas.iter().map(|persona| keywords(persona, FIELDS)).collect();
+    let address = personas.first().map(|persona| persona.get(Field::WorkEmail)).filter(|address| !address.is_empty());
     let mut workbook = Workbook::new();
     workbook.set_properties(
         &DocProperties::new()
             .set_title("Liste du personnel")
-            .set_author("Ressources humaines")
+            .set_author(address.unwrap_or("Ressources humaines"))
             .set_company(&house.organisation)
-            .set_keywords(words.join("; "))
             .set_creation_datetime(&stamp),
     );
     let heading = Format::new().set_bold().set_background_color(0xD9E1F2).set_border(FormatBorder::Thin);

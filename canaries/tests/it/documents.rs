@@ -50,10 +50,15 @@ fn a_payslip_bears_its_markers_in_text_and_metadata() {
     let persona = &personas(1)[0];
     let document = payslip(persona, &house(), date(2026, 10, 5), Some(LINK));
     assert!(document.bytes.starts_with(b"%PDF-1.6") && document.bytes.trim_ascii_end().ends_with(b"%%EOF"));
-    // In the text, in the information dictionary, in the XMP packet.
-    assert_eq!(times(&document.bytes, persona.get(Field::Nir)), 3);
-    assert_eq!(times(&document.bytes, persona.get(Field::EmployeeNumber)), 3);
-    assert_eq!(times(&document.bytes, persona.get(Field::Iban)), 2);
+    // In the text, in the information dictionary, twice in the XMP packet: as payroll software numbers its documents.
+    let number = format!("{}-202610", persona.get(Field::EmployeeNumber));
+    assert_eq!(times(&document.bytes, persona.get(Field::EmployeeNumber)), 4);
+    assert_eq!(times(&document.bytes, &format!("/Subject ({number})")), 1);
+    assert_eq!(times(&document.bytes, &format!("<dc:identifier>{number}</dc:identifier>")), 1);
+    // No payroll software writes these anywhere but on the page.
+    assert_eq!(times(&document.bytes, persona.get(Field::Nir)), 1);
+    assert_eq!(times(&document.bytes, persona.get(Field::Iban)), 0);
+    assert_eq!(times(&document.bytes, "Keywords"), 0);
     assert_eq!(times(&document.bytes, &canaries::identifiers::iban::grouped(persona.get(Field::Iban))), 1);
     assert_eq!(times(&document.bytes, LINK), 1);
     assert_eq!(times(&document.bytes, "(Mairie de Saint-Aubin) Tj"), 1);
@@ -75,9 +80,12 @@ fn a_staff_list_bears_its_markers_in_cells_and_properties() {
     let document = staff_list(&people, &house(), Some(LINK));
     let parts = inflated(&document);
     for persona in &people {
-        assert_eq!(times(&parts, persona.get(Field::WorkEmail)), 2, "in its cell and in the properties");
-        assert_eq!(times(&parts, persona.get(Field::EmployeeNumber)), 2);
+        let in_properties = if persona.get(Field::WorkEmail) == people[0].get(Field::WorkEmail) { 2 } else { 0 };
+        assert_eq!(times(&parts, persona.get(Field::WorkEmail)), 1 + in_properties, "in its cell, and who made it");
+        assert_eq!(times(&parts, persona.get(Field::EmployeeNumber)), 1);
     }
+    assert_eq!(times(&parts, &format!("<dc:creator>{}</dc:creator>", people[0].get(Field::WorkEmail))), 1);
+    assert_eq!(times(&parts, "cp:keywords"), 0);
     assert_eq!(times(&parts, LINK), 1);
     assert!(document.name.ends_with(".xlsx") && !tells(&parts));
     assert_eq!(times(&inflated(&staff_list(&people, &house(), None)), "hyperlink"), 0);

@@ -88,8 +88,9 @@ async fn a_payslip_opens_in_pdf_readers_and_shows_its_markers() {
         let verdict = String::from_utf8(reads("qpdf", &["--check"], &path)).unwrap();
         assert!(verdict.contains("No syntax or stream encoding errors found"), "{verdict}");
         holds("the text", &dense(&reads("pdftotext", &["-layout", "-enc", "UTF-8"], &path)), &values);
-        holds("the information", &dense(&reads("pdfinfo", &["-enc", "UTF-8"], &path)), &values);
-        holds("the XMP metadata", &dense(&reads("pdfinfo", &["-meta"], &path)), &values);
+        let number = markers(canary, &["employee_number"]);
+        holds("the information", &dense(&reads("pdfinfo", &["-enc", "UTF-8"], &path)), &number);
+        holds("the XMP metadata", &dense(&reads("pdfinfo", &["-meta"], &path)), &number);
         holds("the links", &dense(&reads("pdfinfo", &["-url"], &path)), &markers(canary, &["document_link"]));
         // One page with ink on it: between a few and most of its dots are dark.
         let picture = reads("pdftoppm", &["-gray", "-r", "36"], &path);
@@ -107,18 +108,19 @@ async fn a_staff_list_opens_in_spreadsheets_and_shows_its_markers() {
     let python = peer("TELLTALE_TEST_READERS");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/read_sheet.py");
     for (path, canary) in lists {
-        let (cells, keywords) = (["work_email", "employee_number", "phone"], ["work_email", "employee_number"]);
-        let (cells, keywords) = (markers(canary, &cells), markers(canary, &keywords));
+        let cells = markers(canary, &["work_email", "employee_number", "phone"]);
+        // The first of the list made it.
+        let author = &markers(canary, &["work_email"])[..1];
         let read: Value = serde_json::from_slice(&reads(&python, &[script], &path)).unwrap();
         holds("the cells", &dense(read["cells"].to_string().as_bytes()), &cells);
-        holds("the properties", &dense(read["properties"].to_string().as_bytes()), &keywords);
+        holds("the properties", &dense(read["properties"].to_string().as_bytes()), author);
         holds("the links", &dense(read["links"].to_string().as_bytes()), &markers(canary, &["document_link"]));
 
         let csv = converted(&site, &path, "csv:Text - txt - csv (StarCalc):59,34,76");
         holds("LibreOffice's CSV", &dense(&fs::read(csv).unwrap()), &cells);
         let pdf = converted(&site, &path, "pdf");
         reads("qpdf", &["--check"], &pdf);
-        holds("LibreOffice's information", &dense(&reads("pdfinfo", &["-enc", "UTF-8"], &pdf)), &keywords);
+        holds("LibreOffice's information", &dense(&reads("pdfinfo", &["-enc", "UTF-8"], &pdf)), author);
     }
 }
 
