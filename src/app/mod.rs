@@ -1,6 +1,7 @@
 //! The one place that builds things: from the configuration to a house that runs.
 
 pub mod components;
+pub mod doors;
 pub mod master;
 
 use crate::{
@@ -72,6 +73,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let sinks = components::build_sinks(config)?;
     let api = door(config, "listen", &config.api.listen)?;
     let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
+    doors::check(config, &api, ingest.as_ref())?;
 
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
