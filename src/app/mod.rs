@@ -55,6 +55,8 @@ pub struct Running {
     pub addresses: BTreeMap<String, SocketAddr>,
     /// Where the API listens.
     pub api: SocketAddr,
+    /// Where it takes logins from senders outside.
+    pub ingest: Option<SocketAddr>,
 }
 
 /// The wall's clock.
@@ -189,8 +191,10 @@ impl App {
         let listener = Listener::bind(&context.api, limits).await.context("[api] listen")?;
         let api = listener.address();
         tasks.spawn(listener.serve(router, Arc::new(|_| ()), stop.clone()));
+        let mut outside = None;
         if let Some(ingest) = &context.ingest {
             let listener = Listener::bind(ingest, limits).await.context("[api] ingest_listen")?;
+            outside = Some(listener.address());
             tasks.spawn(listener.serve(routes::ingest(context.clone()), Arc::new(|_| ()), stop.clone()));
         }
 
@@ -209,7 +213,7 @@ impl App {
         });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
-        Ok(Running { tasks, addresses, api })
+        Ok(Running { tasks, addresses, api, ingest: outside })
     }
 }
 
