@@ -1,6 +1,7 @@
 //! Tests of `cli` through the real binary.
 
 mod check;
+mod drill;
 mod errors;
 mod example;
 mod keep;
