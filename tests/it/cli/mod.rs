@@ -1,7 +1,9 @@
 //! Tests of `cli` through the real binary.
 
 mod check;
+mod drill;
 mod errors;
 mod example;
 mod keep;
+mod plan;
 mod story;
