@@ -106,11 +106,11 @@ async fn no_word_is_cut_in_a_narrow_column() {
     let inbox = Inbox::start().await;
     let site = Site::stocked(20, &inbox.address);
     let people =
-        [("Paul", "Roy", "Lyon"), ("Lise", "Petit", "Nice"), ("Anne", "Faure", "Paris"), ("Luc", "Morel", "Brest")];
+        [("Paul", "Roy", "Lyon"), ("Zoé", "Rémy", "Sées"), ("Anne", "Faure", "Paris"), ("Luc", "Morel", "Brest")];
     let mut text = "prenom;nom;ville;poste;email\r\n".to_owned();
     for number in 0..200 {
         let (given, family, city) = people[number % 4];
-        text += &format!("{given};{family};{city};Agent {number};{family}{number}@mairie.example\r\n");
+        text += &format!("{given};{family};{city};Chargé {number};{family}{number}@mairie.example\r\n");
     }
     fs::write(site.path("export.csv"), &text).unwrap();
     let columns = "path = \"export.csv\"\ncolumns = { given_name = \"prenom\", family_name = \"nom\", \
@@ -121,10 +121,7 @@ async fn no_word_is_cut_in_a_narrow_column() {
     let lists = ["given_names.tsv", "family_names.txt", "towns.tsv", "jobs.tsv"];
     let known = lists.map(|list| {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/canaries/locales/fr_FR/");
-        // The columns have no accents, so the canaries have none.
-        let text = fs::read_to_string(format!("{folder}{list}")).unwrap();
-        let text = text.replace(['é', 'è', 'ê', 'ë'], "e").replace(['É', 'È'], "E").replace(['î', 'ï'], "i");
-        text.replace('ô', "o").replace(['â', 'à'], "a").replace(['û', 'ü'], "u").replace('ç', "c").replace('œ', "oe")
+        fs::read_to_string(format!("{folder}{list}")).unwrap()
     });
     let known =
         known.map(|list| list.split(['\t', '\n', ',', '|', ' ', '-']).map(str::to_owned).collect::<BTreeSet<_>>());
