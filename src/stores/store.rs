@@ -159,7 +159,8 @@ pub trait Store: Send + Sync {
 
     /// Plants all of these or none, and answers their locators in order. In one transaction, where the store has
     /// such: checks that no value of a marker column stands in its rows (`Taken`), runs the guard query before and
-    /// after, fills the columns that are neither given nor nullable from the constraints it finds.
+    /// after, fills the columns that are neither given nor nullable from the constraints it finds, and nullable ones, if
+    /// at all, as often as the other rows do, with what is nobody's own.
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError>;
 
     /// Takes out exactly these, whoever else wrote meanwhile, and leaves everything else byte for byte. One that is

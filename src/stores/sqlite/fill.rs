@@ -14,6 +14,8 @@ use rusqlite::{Connection, OptionalExtension, types::Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ATTEMPTS: u32 = 1000;
+/// What fewer rows share may be somebody's own, and is not given where it may be left empty.
+const CROWD: u64 = 10;
 
 enum How {
     /// The same in every row: an allowed key, a code.
@@ -25,17 +27,21 @@ enum How {
 /// How the columns beside those that are given are filled.
 pub struct Fillers {
     columns: BTreeMap<String, How>,
+    /// Which of them are left empty in a part of the rows, by the name under which that is drawn.
+    sparse: BTreeMap<String, (String, f64)>,
 }
 
 impl Fillers {
-    /// Finds out for the plantings that give these columns.
+    /// Finds out for the plantings that give these columns. Those that may be empty stay so, unless `sparse` ones are to
+    /// be filled as often as in the other rows: with what many rows share, or a number or date among theirs.
     pub fn find(
         connection: &Connection,
         table: &Table,
         given: &BTreeSet<String>,
+        sparse: bool,
         failure: &Failure,
     ) -> Result<Fillers, StoreError> {
-        let mut fillers = Fillers { columns: BTreeMap::new() };
+        let mut fillers = Fillers { columns: BTreeMap::new(), sparse: BTreeMap::new() };
         let mut settled: BTreeSet<&str> = given.iter().map(String::as_str).collect();
         settled.extend(table.columns.iter().filter(|column| column.generated).map(|column| column.name.as_str()));
         for reference in &table.references {
@@ -43,8 +49,9 @@ impl Fillers {
             if names.iter().any(|name| settled.contains(name)) {
                 continue;
             }
-            if let Some(values) = fillers.reference(connection, table, reference, failure)? {
+            if let Some((values, empty)) = fillers.reference(connection, table, reference, sparse, failure)? {
                 for (name, value) in names.iter().zip(values) {
+                    fillers.sparse.insert((*name).to_owned(), (names.concat(), empty));
                     fillers.columns.insert((*name).to_owned(), How::Fixed(value));
                 }
             }
@@ -54,26 +61,34 @@ impl Fillers {
             let select = format!("SELECT {} FROM {}", quoted(&column.name), quoted(&table.name));
             let likeness =
                 Likeness::study(connection, &select, &column.type_name).map_err(|error| failure.of(error))?;
+            let empty = likeness.empty();
             let listed = if likeness.is_empty() { table.allowed(&column.name) } else { None };
             let how = match (column.not_null, column.unique, likeness.code()) {
                 (true, false, None) if listed.is_some() => How::Fixed(listed.unwrap_or(Value::Null)),
-                (_, false, Some(code)) if column.not_null || likeness.nulls == 0 => How::Fixed(code),
+                (_, false, Some(code)) if column.not_null || likeness.empty() == 0.0 || sparse => How::Fixed(code),
+                (false, false, None) if sparse && likeness.is_nobodys_own() => {
+                    How::Like { likeness: Box::new(likeness), unique: false }
+                }
                 (false, ..) => continue,
                 (true, unique, _) => How::Like { likeness: Box::new(likeness), unique },
             };
             fillers.columns.insert(column.name.clone(), how);
+            if !column.not_null {
+                fillers.sparse.insert(column.name.clone(), (column.name.clone(), empty));
+            }
         }
         Ok(fillers)
     }
 
-    /// A key that many rows have; none where the columns may be left null.
+    /// A key that many rows have, and the part of the rows that have none; nothing where the columns are to be left null.
     fn reference(
         &self,
         connection: &Connection,
         table: &Table,
         reference: &Reference,
+        sparse: bool,
         failure: &Failure,
-    ) -> Result<Option<Vec<Value>>, StoreError> {
+    ) -> Result<Option<(Vec<Value>, f64)>, StoreError> {
         let columns: Vec<&Column> = reference.columns.iter().filter_map(|(here, _)| table.column(here)).collect();
         let nullable = columns.iter().any(|column| !column.not_null);
         let refuse = |why: &str| {
@@ -102,25 +117,29 @@ impl Fillers {
                 .optional()
                 .map_err(|error| failure.of(error))
         };
-        if nullable {
-            let rows: Option<Vec<Value>> =
-                values(&format!("SELECT {here} FROM {own} WHERE {} LIMIT 1", is_null(&here)))?;
-            let any: Option<Vec<Value>> = values(&format!("SELECT {here} FROM {own} LIMIT 1"))?;
-            if rows.is_some() || any.is_none() {
-                return Ok(None);
-            }
+        let empty: Option<f64> = connection
+            .query_row(&format!("SELECT avg({}) FROM {own}", is_null(&here)), [], |row| row.get(0))
+            .map_err(|error| failure.of(error))?;
+        let empty = if nullable { empty.unwrap_or(1.0) } else { 0.0 };
+        // Rows of the same table are persons: a canary under one of them would be noticed.
+        let sparse = sparse && !reference.table.eq_ignore_ascii_case(&table.name);
+        if empty == 1.0 || empty > 0.0 && !sparse {
+            return Ok(None);
         }
+        let shared = if empty > 0.0 { CROWD } else { 1 };
         let usual = values(&format!(
-            "SELECT {here} FROM {own} WHERE NOT ({}) GROUP BY {here} ORDER BY count(*) DESC, {here} LIMIT 1",
+            "SELECT {here} FROM {own} WHERE NOT ({}) GROUP BY {here} HAVING count(*) >= {shared} ORDER BY count(*) DESC, \
+             {here} LIMIT 1",
             is_null(&here)
         ))?;
         let allowed = match usual {
             Some(usual) => Some(usual),
+            None if empty > 0.0 => None,
             None => values(&format!("SELECT {there} FROM {parent} WHERE NOT ({}) LIMIT 1", is_null(&there)))?,
         };
         match allowed {
             None if !nullable => Err(refuse("which has no row to refer to: fill it first")),
-            allowed => Ok(allowed),
+            allowed => Ok(allowed.map(|values| (values, empty))),
         }
     }
 
@@ -133,8 +152,14 @@ impl Fillers {
         nth: u64,
         failure: &Failure,
     ) -> Result<Vec<(String, Value)>, StoreError> {
+        let left_empty = |column: &&String| {
+            self.sparse
+                .get(*column)
+                .is_some_and(|(name, part)| Draw::new(canary, &format!("{name} empty"), 0).happens(*part))
+        };
         self.columns
             .iter()
+            .filter(|(column, _)| !left_empty(column))
             .map(|(column, how)| {
                 let value = match how {
                     How::Fixed(value) => value.clone(),

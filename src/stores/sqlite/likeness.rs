@@ -18,7 +18,7 @@ const PERSONAL_DIGITS: usize = 8;
 #[derive(Debug)]
 pub struct Likeness {
     type_name: String,
-    pub nulls: u64,
+    nulls: u64,
     integers: Range<i64>,
     reals: Range<f64>,
     dates: Range<Date>,
@@ -62,6 +62,11 @@ impl Draw {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes);
         u64::from_be_bytes(bytes)
+    }
+
+    /// Whether something happens that does so in this part of all cases.
+    pub fn happens(&mut self, part: f64) -> bool {
+        (self.below(1 << 20) as f64) < part * f64::from(1 << 20)
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -136,6 +141,21 @@ impl Likeness {
     /// Whether no row has a value.
     pub fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+
+    /// The part of the rows that has no value.
+    pub fn empty(&self) -> f64 {
+        self.nulls as f64 / (self.nulls + self.count()).max(1) as f64
+    }
+
+    /// Whether these are amounts, dates, or numbers of which many rows share each, so that one more says nothing of
+    /// anybody.
+    pub fn is_nobodys_own(&self) -> bool {
+        let (count, few) = (self.count(), |(low, high): (i64, i64)| high.abs_diff(low) < self.count() / 10);
+        count > 0
+            && (self.dates.count == count
+                || self.reals.count > 0 && self.reals.count + self.integers.count == count
+                || self.integers.count == count && self.integers.ends.is_some_and(few))
     }
 
     /// The code that most rows share; none where these are no codes.

@@ -31,6 +31,52 @@ async fn what_is_not_given_is_filled_from_the_constraints() {
     assert_eq!(broken, 0);
 }
 
+/// Nine of ten rows have a contract, two of three a number of children, three of four a day and a department.
+const SPARSE: &str = "
+    CREATE TABLE departments (code TEXT PRIMARY KEY);
+    INSERT INTO departments VALUES ('FIN'), ('RH');
+    CREATE TABLE employees (id INTEGER PRIMARY KEY, name TEXT NOT NULL, mail TEXT UNIQUE, salary REAL, status TEXT,
+        contract TEXT, children INTEGER, since TEXT, department TEXT REFERENCES departments,
+        remark TEXT, phone INTEGER, chief INTEGER REFERENCES employees (id));
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+    INSERT INTO employees SELECT i, 'Person ' || i, 'p' || i || '@mairie.example', 2000 + i, 'active',
+        CASE WHEN i % 10 THEN 'CDI' END, CASE WHEN i % 3 THEN i % 5 END,
+        CASE WHEN i % 4 THEN date('2010-01-01', i || ' days') END, CASE WHEN i % 4 THEN 'RH' END,
+        CASE WHEN i % 2 THEN 'Remark about person ' || i END, CASE WHEN i % 2 THEN 612340000 + i END,
+        CASE WHEN i > 1 THEN 1 END FROM n;";
+
+#[tokio::test]
+async fn what_may_be_empty_is_filled_as_often_as_in_the_other_rows() {
+    // Where a check has something against that, it stays empty.
+    let check = "phone INTEGER CHECK (name NOT LIKE 'Canary%' OR children IS NULL),";
+    let checked: &str = SPARSE.replace("phone INTEGER,", check).leak();
+    for (schema, filled) in [(SPARSE, true), (checked, false)] {
+        let mut house = House::new(schema);
+        let store = house.fresh().await;
+        let plantings: Vec<NewPlanting> = (0..300).map(|number| house.planting(number)).collect();
+        let before = house.dump().await;
+        store.plant(&plantings).await.unwrap();
+        let connection = Connection::open(house.path()).unwrap();
+        let count = |column: &str, condition: &str| -> i64 {
+            let mark = "mail NOT LIKE '%@mairie.example'";
+            let query = format!("SELECT count(*) FROM employees WHERE {mark} AND {column} {condition}");
+            connection.query_row(&query, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count("id", "IS NOT NULL"), 300);
+        let expected = if filled { [270, 200, 225, 225] } else { [0; 4] };
+        for (column, expected) in ["contract", "children", "since", "department"].into_iter().zip(expected) {
+            let found = count(column, "IS NOT NULL");
+            assert!((found - expected).abs() <= 35 && (expected > 0 || found == 0), "{found} have a {column}");
+        }
+        assert_eq!(count("contract", "<> 'CDI'") + count("children", "NOT BETWEEN 0 AND 4"), 0);
+        assert_eq!(count("since", "NOT BETWEEN '2010-01-01' AND '2012-01-01'"), 0);
+        // What is a person's own is not invented, and nobody real gets a canary beneath.
+        assert_eq!(count("remark", "IS NOT NULL") + count("phone", "IS NOT NULL") + count("chief", "IS NOT NULL"), 0);
+        connection.execute("DELETE FROM employees WHERE mail NOT LIKE '%@mairie.example'", []).unwrap();
+        assert_eq!(before, house.dump().await);
+    }
+}
+
 #[tokio::test]
 async fn profile_tells_what_the_schema_says() {
     let mut house = House::new(STRICT_KEYS);
