@@ -43,6 +43,11 @@ impl Column {
     pub fn is_required(&self) -> bool {
         self.not_null && !self.has_default && !self.computed
     }
+
+    /// Whether an insert may name it and need not, and it is empty then.
+    pub fn may_be_left(&self) -> bool {
+        !self.not_null && !self.has_default && !self.computed && self.insertable
+    }
 }
 
 /// A constraint or unique index, as an error names it.

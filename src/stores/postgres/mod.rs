@@ -10,6 +10,7 @@ mod planting;
 mod reading;
 mod refusal;
 mod shown;
+mod sparse;
 mod withdrawal;
 
 use crate::{

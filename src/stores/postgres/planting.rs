@@ -11,6 +11,7 @@ use crate::{
             identity::quoted,
             refusal,
             shown::{self, Given, Text},
+            sparse,
         },
         store::{NewPlanting, StoreError},
     },
@@ -25,8 +26,16 @@ const AHEAD: usize = 64;
 
 type Values = BTreeMap<String, String>;
 
-/// See `Store::plant`.
+/// See `Store::plant`. Fills what may be left empty as often as the other rows do; where a check, a trigger or the guard
+/// has something against that, leaves it empty.
 pub async fn plant(store: &Postgres, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
+    match plant_all(store, plantings, true).await {
+        Err(StoreError::Refused(_)) => plant_all(store, plantings, false).await,
+        outcome => outcome,
+    }
+}
+
+async fn plant_all(store: &Postgres, plantings: &[NewPlanting], sparse: bool) -> Result<Vec<String>, StoreError> {
     if plantings.is_empty() {
         return Ok(Vec::new());
     }
@@ -39,7 +48,7 @@ pub async fn plant(store: &Postgres, plantings: &[NewPlanting]) -> Result<Vec<St
     let expected = shown::shown(&transaction, &table, &given).await?;
     check_free(&transaction, &table, plantings, &expected).await?;
     let before = guard::answer(&transaction, &table, store.guard.as_ref()).await?;
-    let keys = insert(&transaction, &table, plantings, &rows).await?;
+    let keys = insert(&transaction, &table, plantings, &rows, sparse).await?;
     // Deferred constraints and triggers speak now, not at the commit.
     transaction.batch_execute("set constraints all immediate").await.map_err(|error| table.judge(&error))?;
     check_shown(&transaction, &table, &keys, &expected).await?;
@@ -113,6 +122,7 @@ async fn insert(
     table: &Table,
     plantings: &[NewPlanting],
     rows: &[&Values],
+    sparse: bool,
 ) -> Result<Vec<Vec<String>>, StoreError> {
     let mut alike: BTreeMap<BTreeSet<&String>, Vec<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
@@ -122,12 +132,17 @@ async fn insert(
     for (given, indices) in alike {
         let group: Vec<(CanaryId, &Values)> =
             indices.iter().map(|index| (plantings[*index].canary, rows[*index])).collect();
-        let filled = filling::fill(transaction, table, &given, &group).await?;
+        let mut filled = filling::fill(transaction, table, &given, &group).await?;
+        if sparse {
+            let canaries: Vec<CanaryId> = group.iter().map(|(canary, _)| *canary).collect();
+            sparse::fill(transaction, table, &given, &canaries, &mut filled).await?;
+        }
+        let more: BTreeSet<&String> = filled.iter().flat_map(BTreeMap::keys).collect();
         let columns: Vec<&String> = given
             .iter()
             .copied()
             .filter(|name| table.column(name).is_some_and(|column| !column.computed))
-            .chain(filled[0].keys())
+            .chain(more)
             .collect();
         let statement = statement(transaction, table, &columns).await?;
         let mut inserts = Vec::new();
