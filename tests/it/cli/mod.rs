@@ -4,4 +4,5 @@ mod check;
 mod errors;
 mod example;
 mod keep;
+mod several;
 mod story;
