@@ -52,11 +52,10 @@ async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress
             continue;
         }
         let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
-        let columns = mapping.marker_columns();
         placed.push(Placed {
             canary: placement.canary,
             marker_columns: match &contents.planting {
-                Planting::Row(row) => columns.into_iter().filter(|column| row.contains_key(column)).collect(),
+                Planting::Row(row) => mapping.identifiers(row),
                 Planting::Document { .. } => Vec::new(),
             },
             planting: contents.planting,

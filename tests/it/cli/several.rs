@@ -1,7 +1,7 @@
 //! Several stores of which one is broken: the others are done and reported, the broken one is named, and the command
-//! fails.
+//! fails. A canary whose phone was edited is taken out all the same.
 
-use crate::support::service::{Answer, Site};
+use crate::support::service::{Answer, Site, marker};
 use serde_json::Value;
 use std::{fs, path::PathBuf};
 
@@ -72,4 +72,28 @@ async fn where_no_store_is_done_each_is_named_in_the_one_line() {
     fs::remove_file(site.path("payroll.db")).unwrap();
     let complaint = site.run("plant --count 2").await.complaint();
     assert!(complaint.contains("store export: ") && complaint.contains("; store payroll: "), "{complaint}");
+}
+
+#[tokio::test]
+async fn an_edited_phone_keeps_no_canary_from_being_withdrawn() {
+    let site = Site::stocked(60, NOBODY);
+    site.init().await;
+    site.run("plant --count 3").await.ends(0);
+    for store in ["export", "payroll"] {
+        let phone = marker(&site.canaries(store).await[0], "phone");
+        if store == "export" {
+            let text = fs::read_to_string(site.path("export.csv")).unwrap();
+            assert!(text.contains(&phone), "the export shows its phones as they are registered");
+            fs::write(site.path("export.csv"), text.replace(&phone, "none")).unwrap();
+        } else {
+            let database = rusqlite::Connection::open(site.path("payroll.db")).unwrap();
+            let edited = database.execute("UPDATE employees SET mobile = 'none' WHERE mobile = ?", [&phone]).unwrap();
+            assert_eq!(edited, 1);
+        }
+    }
+    let withdrawn = site.run("withdraw --json").await.ends(0).json();
+    for store in withdrawn["stores"].as_array().unwrap() {
+        assert_eq!((&store["withdrawn"], &store["gone"]), (&Value::from(3), &Value::from(0)), "{store}");
+    }
+    assert!(!fs::read_to_string(site.path("export.csv")).unwrap().contains("none"), "the row is gone");
 }
