@@ -25,12 +25,14 @@ pub struct Each<T> {
     first: Option<FlowError>,
 }
 
-impl<T> Each<T> {
+impl<T> Default for Each<T> {
     /// Nothing was done yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Each { stores: Vec::new(), failed: Vec::new(), first: None }
     }
+}
 
+impl<T> Each<T> {
     /// Notes what became of one store.
     pub fn note(&mut self, slot: &StoreSlot, outcome: Result<T, FlowError>) {
         match outcome {

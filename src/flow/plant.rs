@@ -44,7 +44,7 @@ pub async fn plant(
     progress: &Progress,
 ) -> Result<Each<Planted>, FlowError> {
     let _works = context.works.lock().await;
-    let mut each = Each::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
         each.note(slot, plant_store(context, slot, count, progress).await);
     }

@@ -19,7 +19,7 @@ pub async fn rotate(
     progress: &Progress,
 ) -> Result<Each<Planted>, FlowError> {
     let _works = context.works.lock().await;
-    let mut each = Each::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
         each.note(slot, rotate_store(context, slot, count, progress).await);
     }

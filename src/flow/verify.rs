@@ -48,7 +48,7 @@ impl Verified {
 /// Reads the chosen stores back, and journals what is really in them.
 pub async fn verify(context: &Context, names: &[String], progress: &Progress) -> Result<Each<Verified>, FlowError> {
     let _works = context.works.lock().await;
-    let mut each = Each::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
         each.note(slot, verify_store(context, slot, progress).await);
     }

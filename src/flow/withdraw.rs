@@ -31,7 +31,7 @@ pub struct Withdrawn {
 /// Removes every canary of the chosen stores.
 pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) -> Result<Each<Withdrawn>, FlowError> {
     let _works = context.works.lock().await;
-    let mut each = Each::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
         each.note(slot, withdraw_store(context, slot, progress).await);
     }
