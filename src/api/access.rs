@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 /// A caller whose right to call is established.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,49 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Caller>().cloned().ok_or_else(unauthorized)
+    }
+}
+
+/// A caller who has the right `R`. Stands first among what a handler asks for: of a caller who lacks the right nothing
+/// else is read, not even what is wrong with the request.
+pub struct May<R> {
+    caller: Caller,
+    right: PhantomData<R>,
+}
+
+/// A right as a type, for `May`.
+pub trait Needed {
+    const RIGHT: Right;
+}
+
+macro_rules! rights {
+    ($($name:ident)*) => { $(
+        /// The right of this name.
+        pub struct $name;
+
+        impl Needed for $name {
+            const RIGHT: Right = Right::$name;
+        }
+    )* };
+}
+
+rights! { Ingest Incidents Investigate Plant Audit Administer }
+
+impl<R> Deref for May<R> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<R: Needed, S: Send + Sync> FromRequestParts<S> for May<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.needs(R::RIGHT)?;
+        Ok(May { caller, right: PhantomData })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Administer, May},
         long,
         problem::Problem,
     },
@@ -38,11 +38,10 @@ pub const SHARE: f64 = 0.8;
     responses((status = 200, description = "The rehearsal"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn rehearsal(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Administer>,
     headers: HeaderMap,
     Json(wanted): Json<Wanted>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Administer)?;
     Ok(long::answer(&headers, |progress| async move {
         let share = share(wanted.leak)?;
         let slot = match &wanted.store {

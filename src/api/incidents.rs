@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Incidents, May},
         problem::Problem,
     },
     domain::{
@@ -58,10 +58,9 @@ pub fn shown(incident: &Incident) -> Value {
     responses((status = 200, description = "items, next_cursor"), (status = 403, body = Problem)))]
 pub async fn list(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Incidents>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Incidents)?;
     context.settle()?;
     let (incidents, next) = context.ledger.incidents(page.cursor.as_deref(), page.size())?;
     let items: Vec<Value> = incidents.iter().map(shown).collect();
@@ -73,10 +72,9 @@ pub async fn list(
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Incidents>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Incidents)?;
     context.settle()?;
     Ok(Json(shown(&known(&context, &id)?)))
 }
@@ -86,11 +84,10 @@ pub async fn show(
     responses((status = 200, description = "items, next_cursor"), (status = 404, body = Problem)))]
 pub async fn sightings(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Incidents>,
     Path(id): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Incidents)?;
     context.settle()?;
     known(&context, &id)?;
     let after: u64 = match page.cursor.as_deref().map(str::parse) {
@@ -111,7 +108,7 @@ pub async fn sightings(
     responses((status = 200, description = "The incident"), (status = 409, body = Problem)))]
 pub async fn acknowledge(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Incidents>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     transition(&context, &caller, &id, IncidentState::Acknowledged).await
@@ -122,7 +119,7 @@ pub async fn acknowledge(
     responses((status = 200, description = "The incident"), (status = 409, body = Problem)))]
 pub async fn close(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Incidents>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     transition(&context, &caller, &id, IncidentState::Closed).await
@@ -130,11 +127,10 @@ pub async fn close(
 
 async fn transition(
     context: &Context,
-    caller: &Caller,
+    caller: &May<Incidents>,
     id: &str,
     state: IncidentState,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Incidents)?;
     let mut judging = context.judging.lock().await;
     context.settle()?;
     let mut incident = known(context, id)?;

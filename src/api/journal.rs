@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Administer, Audit, Caller, May, Right},
         incidents::Page,
         problem::Problem,
     },
@@ -26,10 +26,9 @@ use tokio_util::io::ReaderStream;
     responses((status = 200, description = "items, next_cursor"), (status = 403, body = Problem)))]
 pub async fn list(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Audit>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Audit)?;
     let from = match page.cursor.as_deref().map(str::parse::<u64>) {
         None => 0,
         Some(Ok(from)) => from,
@@ -91,8 +90,7 @@ pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Resul
 /// Journal, keyring and evidence as one consistent file, also while serving.
 #[utoipa::path(post, path = "/api/v1/backup", tag = "journal",
     responses((status = 200, description = "The backup", content_type = "application/octet-stream"), (status = 403, body = Problem)))]
-pub async fn back_up(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
-    caller.needs(Right::Administer)?;
+pub async fn back_up(State(context): State<Arc<Context>>, caller: May<Administer>) -> Result<Response, Problem> {
     crate::api::stores::acted(&context, &caller, "backup", &["journal, keyring, evidence".to_owned()]).await?;
     // Written whole beside the journal first: what is streamed is a finished backup.
     let path = context.data.join(format!("backup-{}.tmp", uuid::Uuid::now_v7()));
@@ -111,10 +109,9 @@ pub async fn back_up(State(context): State<Arc<Context>>, caller: Caller) -> Res
     responses((status = 204, description = "The keyring is wrapped anew"), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn rotate_keys(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Administer>,
     key: String,
 ) -> Result<axum::http::StatusCode, Problem> {
-    caller.needs(Right::Administer)?;
     let key = crate::journal::master::MasterKey::read(&crate::domain::secret::Secret::new(key.trim()))
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     crate::api::stores::acted(&context, &caller, "keys rotate", &["keyring".to_owned()]).await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Investigate, May},
         long,
         problem::Problem,
     },
@@ -53,9 +53,11 @@ pub struct Named {
 /// Begins a trace: files are added, then it is concluded.
 #[utoipa::path(post, path = "/api/v1/traces", tag = "material", request_body(content = String, content_type = "application/json", description = "{seen_at?, record?}"),
     responses((status = 201, description = "{trace}"), (status = 403, body = Problem)))]
-pub async fn begin(caller: Caller, Json(request): Json<Request>) -> Result<(StatusCode, Json<Value>), Problem> {
-    caller.needs(Right::Investigate)?;
-    let id = open(Trace::begin(request, caller.actor))?;
+pub async fn begin(
+    caller: May<Investigate>,
+    Json(request): Json<Request>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let id = open(Trace::begin(request, caller.actor.clone()))?;
     Ok((StatusCode::CREATED, Json(json!({ "trace": id }))))
 }
 
@@ -65,12 +67,11 @@ pub async fn begin(caller: Caller, Json(request): Json<Request>) -> Result<(Stat
     responses((status = 200, description = "{findings}"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn add(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Investigate>,
     Path(id): Path<String>,
     Query(named): Query<Named>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Investigate)?;
     let trace = opened(&id)?;
     let mut findings = 0_u64;
     let path = named.path.unwrap_or_else(|| "material".to_owned());
@@ -87,10 +88,9 @@ pub async fn add(
     responses((status = 200, description = "The verdict"), (status = 404, body = Problem)))]
 pub async fn conclude(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Investigate>,
     Path(id): Path<String>,
 ) -> Result<Json<Verdict>, Problem> {
-    caller.needs(Right::Investigate)?;
     let trace = opened(&id)?;
     OPEN.lock().expect("no thread panics while it holds the traces").remove(&id);
     let trace = Arc::into_inner(trace)
@@ -105,16 +105,15 @@ pub async fn conclude(
     responses((status = 202, description = "{trace}"), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn take(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Investigate>,
     Query(named): Query<Named>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    caller.needs(Right::Investigate)?;
     let seen_at = named
         .seen_at
         .map(|text| text.parse().map_err(|_| Problem::bad_request("seen_at: an RFC 3339 time is expected")))
         .transpose()?;
-    let trace = Trace::begin(Request { seen_at, record: true }, caller.actor);
+    let trace = Trace::begin(Request { seen_at, record: true }, caller.actor.clone());
     let id = trace.id.clone();
     let trace = Arc::new(tokio::sync::Mutex::new(trace));
     let path = named.path.unwrap_or_else(|| "material".to_owned());
@@ -129,10 +128,9 @@ pub async fn take(
     responses((status = 200, description = "The verdict"), (status = 404, body = Problem)))]
 pub async fn show(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Investigate>,
     Path(id): Path<String>,
 ) -> Result<Json<Verdict>, Problem> {
-    caller.needs(Right::Investigate)?;
     context.settle()?;
     let verdict = context.ledger.verdict(&context.journal, &id)?;
     verdict.map(Json).ok_or_else(|| Problem::not_found(format!("no recorded trace has the id {id:?}")))
@@ -144,14 +142,13 @@ pub async fn show(
     responses((status = 200, description = "NDJSON: a finding a line, then {summary}"), (status = 403, body = Problem)))]
 pub async fn scan(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Investigate>,
     Query(named): Query<Named>,
     body: Body,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Investigate)?;
     let (lines, answer) = mpsc::channel::<Value>(256);
     let path = named.path.unwrap_or_else(|| "-".to_owned());
-    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor)));
+    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor.clone())));
     tokio::spawn(async move {
         let found = lines.clone();
         let outcome = read(context, trace.clone(), path, body, move |finding| {

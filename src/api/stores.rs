@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Caller, May, Plant},
         long,
         problem::Problem,
     },
@@ -56,11 +56,10 @@ pub struct Planned {
     responses((status = 200, description = "Shapes, counts and the proposed column mapping; no value"), (status = 404, body = Problem)))]
 pub async fn profile(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Plant>,
     Path(store): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move {
         let slot = context.store(&store)?;
         progress.at(format!("looking at {store}"), 0, None);
@@ -80,11 +79,10 @@ pub async fn profile(
     responses((status = 200, description = "The plan; nothing is changed"), (status = 422, body = Problem)))]
 pub async fn make_plan(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Plant>,
     headers: HeaderMap,
     Json(asked): Json<Planned>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move {
         let usual = Aim::default();
         let aim = Aim {
@@ -101,11 +99,10 @@ pub async fn make_plan(
     responses((status = 200, description = "What was planted in each store; `failed` says which were not done, and why"), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn do_plant(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Plant>,
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "plant", &chosen.stores).await?;
         plant::plant(&context, &chosen.stores, chosen.count, &progress).await
@@ -118,11 +115,10 @@ pub async fn do_plant(
     responses((status = 200, description = "Per store: planted, missing, altered, copied; `failed` says which were not read, and why"), (status = 503, body = Problem)))]
 pub async fn do_verify(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    _: May<Plant>,
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move { verify::verify(&context, &chosen.stores, &progress).await })
         .await)
 }
@@ -132,11 +128,10 @@ pub async fn do_verify(
     responses((status = 200, description = "What was planted in each store; `failed` says which were not done, and why"), (status = 422, body = Problem)))]
 pub async fn do_rotate(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Plant>,
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "rotate", &chosen.stores).await?;
         rotate::rotate(&context, &chosen.stores, chosen.count, &progress).await
@@ -149,11 +144,10 @@ pub async fn do_rotate(
     responses((status = 200, description = "What was withdrawn from each store; `failed` says which were not done, and why"), (status = 422, body = Problem)))]
 pub async fn do_withdraw(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Plant>,
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Result<Response, Problem> {
-    caller.needs(Right::Plant)?;
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "withdraw", &chosen.stores).await?;
         withdraw::withdraw(&context, &chosen.stores, &progress).await

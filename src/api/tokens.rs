@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access::{Caller, Right},
+        access::{Administer, May},
         problem::Problem,
     },
     domain::record::{Record, Role},
@@ -32,10 +32,9 @@ pub struct Wanted {
     responses((status = 201, description = "The token, shown this once"), (status = 403, body = Problem)))]
 pub async fn create(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Administer>,
     Json(wanted): Json<Wanted>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    caller.needs(Right::Administer)?;
     let (id, token) = issue(&context, wanted.role, &caller.actor).await?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id, "role": wanted.role, "token": token }))))
 }
@@ -43,8 +42,7 @@ pub async fn create(
 /// The tokens, without what makes them work.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
     responses((status = 200, description = "Ids, roles and states"), (status = 403, body = Problem)))]
-pub async fn list(State(context): State<Arc<Context>>, caller: Caller) -> Result<Json<Value>, Problem> {
-    caller.needs(Right::Administer)?;
+pub async fn list(State(context): State<Arc<Context>>, _: May<Administer>) -> Result<Json<Value>, Problem> {
     context.settle()?;
     Ok(Json(json!({ "items": context.ledger.accounts()? })))
 }
@@ -54,15 +52,14 @@ pub async fn list(State(context): State<Arc<Context>>, caller: Caller) -> Result
     responses((status = 204, description = "It no longer works"), (status = 404, body = Problem)))]
 pub async fn revoke(
     State(context): State<Arc<Context>>,
-    caller: Caller,
+    caller: May<Administer>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.needs(Right::Administer)?;
     context.settle()?;
     if !context.ledger.accounts()?.iter().any(|account| account.id == id && account.revoked_at.is_none()) {
         return Err(Problem::not_found(format!("no live token has the id {id:?}: `telltale tokens list` shows them")));
     }
-    let revoked = Record::TokenRevoked { id, by: caller.actor };
+    let revoked = Record::TokenRevoked { id, by: caller.actor.clone() };
     context.append_one(&revoked).await.map_err(FlowError::from)?;
     context.settle()?;
     Ok(StatusCode::NO_CONTENT)

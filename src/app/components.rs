@@ -22,9 +22,15 @@ pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<V
                 &component.section,
             )?;
             let feeds = texts(component.section.keys.get("feeds"));
-            if let Some(unknown) = feeds.iter().find(|feed| !names.contains(&feed.as_str())) {
-                let message = format!("no store is called {unknown:?}; configured are {}", names.join(", "));
-                return Err(config.component_error(component, "feeds", message).into());
+            for (place, feed) in feeds.iter().enumerate() {
+                let message = if !names.contains(&feed.as_str()) {
+                    format!("no store is called {feed:?}; configured are {}", names.join(", "))
+                } else if *feed == component.section.name {
+                    "a store is not copied into itself: name the stores that it feeds, or leave feeds out".to_owned()
+                } else {
+                    continue;
+                };
+                return Err(config.component_error(component, &format!("feeds.{place}"), message).into());
             }
             Ok(StoreSlot {
                 name: component.section.name.clone(),

@@ -1,6 +1,7 @@
 //! The one place that builds things: from the configuration to a house that runs.
 
 pub mod components;
+pub mod doors;
 pub mod master;
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct Running {
     pub addresses: BTreeMap<String, SocketAddr>,
     /// Where the API listens.
     pub api: SocketAddr,
+    /// Where it takes logins from senders outside.
+    pub ingest: Option<SocketAddr>,
 }
 
 /// The wall's clock.
@@ -72,6 +75,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let sinks = components::build_sinks(config)?;
     let api = door(config, "listen", &config.api.listen)?;
     let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
+    doors::check(config, &api, ingest.as_ref())?;
 
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
@@ -187,8 +191,10 @@ impl App {
         let listener = Listener::bind(&context.api, limits).await.context("[api] listen")?;
         let api = listener.address();
         tasks.spawn(listener.serve(router, Arc::new(|_| ()), stop.clone()));
+        let mut outside = None;
         if let Some(ingest) = &context.ingest {
             let listener = Listener::bind(ingest, limits).await.context("[api] ingest_listen")?;
+            outside = Some(listener.address());
             tasks.spawn(listener.serve(routes::ingest(context.clone()), Arc::new(|_| ()), stop.clone()));
         }
 
@@ -207,7 +213,7 @@ impl App {
         });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
-        Ok(Running { tasks, addresses, api })
+        Ok(Running { tasks, addresses, api, ingest: outside })
     }
 }
 

@@ -148,10 +148,11 @@ async fn play(
     let truth = Truth { copied_from: months[month], copied_to: months[month + 1] };
     if !terminal.json {
         terminal.line(&format!(
-            "Six months at the Mairie de Saint-Aubin: {} canaries among {} rows of {store} and its sister stores.\n\
+            "Six months at the Mairie de Saint-Aubin: {} canaries in {} stores; {store} holds {} rows or documents.\n\
              A thief copied {store} after month {}, took {} rows, tried {} logins, wrote {} mails, opened {} links,\n\
              and put the dump on a paste site.\n",
             rehearsal.planted,
+            STORES.len(),
             profile.rows,
             month + 1,
             leak.taken,

@@ -30,6 +30,9 @@ pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcom
         terminal.note(&format!("{name} listens on {address}"));
     }
     terminal.note(&format!("api listens on {}", running.api));
+    if let Some(ingest) = running.ingest {
+        terminal.note(&format!("api ingest listens on {ingest}"));
+    }
     terminal.note("ready");
     let asked = async move {
         tokio::select! {

@@ -88,6 +88,7 @@ pub async fn plan(
                     store.store.clone(),
                     store.rows.to_string(),
                     store.live.to_string(),
+                    store.earlier.to_string(),
                     store.count.to_string(),
                     format!("{:.2} %", store.share * 100.0),
                     format!("{:.4}", store.coverage),
@@ -101,7 +102,7 @@ pub async fn plan(
                 plan.aim.confidence
             ),
             String::new(),
-            table(&["store", "rows", "live", "canaries", "share", "probability"], &rows),
+            table(&["store", "rows", "live", "earlier", "canaries", "share", "probability"], &rows),
         ];
         for store in &plan.stores {
             lines.extend(store.notes.iter().map(|note| format!("! {}: {note}", store.store)));

@@ -162,7 +162,7 @@ impl Page {
         for score in verdict.stores.iter().filter(|score| score.accused) {
             if let Some(p) = score.ghost_p.filter(|p| *p > 0.0 && *p < 0.5) {
                 let sentence = format!(
-                    "Blind chance among planted canaries and ghosts would show so many of {}'s own once in {}.",
+                    "Blind chance among planted canaries and ghosts would show so many of those in {} once in {}.",
                     harmless(&score.store),
                     number(-p.log10())
                 );
@@ -278,8 +278,8 @@ payroll leaked — copy taken between 1 and 31 May 2026
 
 A leak of payroll makes the findings 10^9.2 times more probable than the next
 best, directory.
-Blind chance among planted canaries and ghosts would show so many of payroll's
-own once in 10^9.1.
+Blind chance among planted canaries and ghosts would show so many of those in
+payroll once in 10^9.1.
 Ruled out: directory, hris
 
 Generations seen: 4, 5

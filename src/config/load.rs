@@ -1,7 +1,7 @@
 //! Reading: file, then environment, then secrets, then the types.
 
 use crate::{
-    config::{Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, lines::Lines, secrets},
+    config::{Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, lines::Lines, owned, secrets},
     domain::{secret::Secret, section::Section},
 };
 use serde::de::DeserializeOwned;
@@ -79,10 +79,17 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
     if organisation.ghosts > 1_000_000 {
         return Err(reader.error(&["organisation", "ghosts"], "", "at most 1000000"));
     }
+    owned::check(&organisation)
+        .map_err(|(key, place, message)| reader.error(&["organisation", key, &place.to_string()], "", message))?;
     let mut data: Data = reader.part(&table, "data")?;
     data.dir = folder.join(data.dir);
     let api: Api = reader.part(&table, "api")?;
     let dns: Dns = reader.part(&table, "dns")?;
+    if let Some(place) = dns.addresses.iter().position(|address| address.is_loopback() || address.is_unspecified()) {
+        let message =
+            "nobody else reaches this address: the public one is needed, under which the world finds this machine";
+        return Err(reader.error(&["dns", "addresses", &place.to_string()], "", message));
+    }
     let ledger: Ledger = reader.part(&table, "ledger")?;
     let stores = reader.components(&table, "stores", &folder)?;
     let sensors = reader.components(&table, "sensors", &folder)?;

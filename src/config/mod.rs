@@ -3,6 +3,7 @@
 
 pub mod lines;
 pub mod load;
+pub mod owned;
 pub mod secrets;
 
 use crate::domain::{secret::Secret, section::Section};

@@ -44,11 +44,13 @@ pub struct StorePlan {
     pub rows: u64,
     /// Live canaries of its current generation.
     pub live: u64,
-    /// Canaries it shall have.
+    /// Live canaries of the generations before it, which stay.
+    pub earlier: u64,
+    /// Canaries that its current generation shall have.
     pub count: u64,
-    /// Their share of the store.
+    /// The share of the store that is canaries then, of whatever generation.
     pub share: f64,
-    /// The chance that a leak of the aimed size holds two of them or more.
+    /// The chance that a leak of the aimed size holds two or more of the current generation.
     pub coverage: f64,
     /// What limits the plan, in words.
     pub notes: Vec<String>,
@@ -102,39 +104,65 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
 }
 
-/// Live canaries of the store's current generation.
-pub fn live(context: &Context, slot: &StoreSlot) -> Result<u64, FlowError> {
+/// A store's live canaries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Of its current generation.
+    pub current: u64,
+    /// Of those before.
+    pub earlier: u64,
+}
+
+/// Counts the store's live canaries.
+pub fn live(context: &Context, slot: &StoreSlot) -> Result<Live, FlowError> {
     use crate::domain::placement::State;
     let generation = context.ledger.generation(&slot.name)?;
-    let placements = context.ledger.placements(Some(&slot.name))?;
-    let live = placements.iter().map(|row| &row.placement).filter(|placement| {
-        placement.generation == generation && matches!(placement.state, State::Planted | State::Altered)
-    });
-    Ok(live.count() as u64)
+    let mut live = Live::default();
+    for row in context.ledger.placements(Some(&slot.name))? {
+        let placement = row.placement;
+        if matches!(placement.state, State::Planted | State::Altered) {
+            let counted = if placement.generation == generation { &mut live.current } else { &mut live.earlier };
+            *counted += 1;
+        }
+    }
+    Ok(live)
 }
 
 /// The number for one store.
-pub fn of_store(slot: &StoreSlot, rows: u64, live: u64, aim: Aim) -> StorePlan {
+pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, aim: Aim) -> StorePlan {
     let mut notes = Vec::new();
-    let others = rows.saturating_sub(live);
+    let staff = rows.saturating_sub(live.current + live.earlier);
+    let most = (((staff as f64) * LARGEST_SHARE).ceil() as u64).max(FEWEST);
     let count = match slot.store.takes() {
         Takes::Documents => DOCUMENTS,
         Takes::Rows => {
             // No number is enough where fewer than two rows leak.
-            let wanted =
-                coverage::smallest_beside(others, aim.leak_fraction, 2, aim.confidence).unwrap_or(u64::MAX).max(FEWEST);
-            let most = ((others as f64) * LARGEST_SHARE).ceil() as u64;
-            if wanted > most.max(FEWEST) {
+            let wanted = coverage::smallest_beside(staff + live.earlier, aim.leak_fraction, 2, aim.confidence)
+                .unwrap_or(u64::MAX)
+                .max(FEWEST);
+            if wanted > most {
                 notes.push(format!(
                     "{wanted} canaries would be needed for this aim: more than {:.0} % of the store, which would be noticed; \
                      a smaller leak may go unattributed",
                     LARGEST_SHARE * 100.0
                 ));
             }
-            wanted.min(most.max(FEWEST))
+            let count = wanted.min(most);
+            if live.earlier > 0 && live.earlier + count > most {
+                notes.push(format!(
+                    "with {} live canaries of earlier generations it would hold {}: more than {:.0} % of the store, which \
+                     would be noticed; `telltale withdraw {}` takes all of them out, for a new beginning",
+                    live.earlier,
+                    live.earlier + count,
+                    LARGEST_SHARE * 100.0,
+                    slot.name
+                ));
+            }
+            count
         }
     };
-    let total = others + count;
+    let canaries = live.earlier + count;
+    let total = staff + canaries;
     let leaked = ((total as f64) * aim.leak_fraction).ceil() as u64;
     let covered = coverage::chance(total, count, leaked, 2);
     if count < 2 || covered < aim.confidence {
@@ -146,9 +174,10 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: u64, aim: Aim) -> StorePlan {
     StorePlan {
         store: slot.name.clone(),
         rows,
-        live,
+        live: live.current,
+        earlier: live.earlier,
         count,
-        share: count as f64 / total.max(1) as f64,
+        share: canaries as f64 / total.max(1) as f64,
         coverage: covered,
         notes,
     }

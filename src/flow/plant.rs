@@ -71,7 +71,7 @@ pub async fn plant_store(
     };
     let generation = context.ledger.generation(&slot.name)?;
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
-    let missing = count.saturating_sub(live);
+    let missing = count.saturating_sub(live.current);
     let mut batch: Vec<Minted> = left
         .into_iter()
         .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
@@ -134,7 +134,7 @@ pub async fn plant_store(
     }
     context.settle()?;
     progress.at(format!("planting {}", slot.name), missing, Some(missing));
-    Ok(Planted { store: slot.name.clone(), generation, planted, live: plan::live(context, slot)?, notes })
+    Ok(Planted { store: slot.name.clone(), generation, planted, live: plan::live(context, slot)?.current, notes })
 }
 
 /// The store's mapping; documents have none.

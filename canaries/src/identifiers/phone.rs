@@ -39,6 +39,16 @@ pub fn canonical(text: &str) -> String {
     format!("+33{national}")
 }
 
+/// Whether this canonical number has as many digits as its country's numbers can have.
+pub fn is_possible(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else { return false };
+    digits.bytes().all(|byte| byte.is_ascii_digit())
+        && match digits.strip_prefix("33") {
+            Some(national) => national.len() == 9 && !national.starts_with('0'),
+            None => (8..=15).contains(&digits.len()) && !digits.starts_with('0'),
+        }
+}
+
 /// Whether this canonical number (`+33…`) lies in a reserved range.
 pub fn is_reserved(text: &str) -> bool {
     let reserved = |prefix: &&str| text.strip_prefix("+33").is_some_and(|rest| rest.starts_with(&prefix[1..]));
@@ -55,6 +65,10 @@ mod tests {
             assert_eq!(canonical(text), "+33639981234", "{text}");
         }
         assert_eq!(canonical("+49 30 123456"), "+4930123456");
+        assert!(is_possible("+33639981234") && is_possible("+4930123456"));
+        for text in ["639981234", "+3363998123", "+336399812345", "+33039981234", "+012345678", "+49", ""] {
+            assert!(!is_possible(text), "{text}");
+        }
     }
 
     #[test]

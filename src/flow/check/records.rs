@@ -108,6 +108,13 @@ fn reaches(context: &Context, host: &str, found: &[IpAddr]) -> (State, String) {
     let elsewhere: Vec<IpAddr> =
         found.iter().copied().filter(|address| !context.addresses.contains(address) && !is_own(*address)).collect();
     if elsewhere.is_empty() {
+        if found.iter().all(IpAddr::is_loopback) {
+            let detail = format!(
+                "{host} leads here, by {}, from this machine only: whoever is elsewhere needs its public address",
+                listed(found)
+            );
+            return (State::Ok, detail);
+        }
         return (State::Ok, format!("{host} leads here, by {}", listed(found)));
     }
     let away = format!("{host} leads to {}", listed(&elsewhere));

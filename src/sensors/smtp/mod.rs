@@ -20,6 +20,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use canaries::identifiers::domain;
 use serde::Deserialize;
 use session::{Ended, Session};
 use std::{sync::Arc, time::Duration};
@@ -76,9 +77,9 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let alias_domains: Vec<String> = config
         .alias_domains
         .iter()
-        .map(|domain| domain.trim().trim_start_matches('@').trim_end_matches('.').to_ascii_lowercase())
+        .map(|name| name.trim().trim_start_matches('@').trim_end_matches('.').to_ascii_lowercase())
         .collect();
-    if alias_domains.is_empty() || alias_domains.iter().any(|domain| domain.is_empty() || domain.contains('@')) {
+    if alias_domains.is_empty() || !alias_domains.iter().all(|name| domain::is_valid(name)) {
         let wanted = "expected at least one domain whose mail arrives here, such as courriel.example.org";
         return Err(SectionError::new("alias_domains", wanted));
     }

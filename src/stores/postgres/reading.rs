@@ -3,7 +3,7 @@
 use crate::{
     domain::placement::Planting,
     stores::{
-        postgres::{Postgres, catalog::Table, identity::quoted, shown::Text},
+        postgres::{Postgres, catalog::Table, guard, identity::quoted, shown::Text},
         store::{ColumnProfile, Profile, StoreError, Stored},
     },
 };
@@ -65,6 +65,7 @@ pub async fn profile(store: &Postgres) -> Result<Profile, StoreError> {
         }
     })
     .await?;
+    guard::answer(&transaction, &table, store.guard.as_ref()).await?;
     let columns = table.columns.iter().zip(learners).map(|(column, learner)| ColumnProfile {
         name: column.name.clone(),
         type_name: column.type_name.clone(),

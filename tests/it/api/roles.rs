@@ -51,6 +51,9 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("post", "/api/v1/sinks/test", "/api/v1/sinks/test", r#"{"name":"nowhere"}"#, &[]),
 ];
 
+/// The one route whose right depends on what its query asks for.
+const ASKED: &str = "/api/v1/canaries";
+
 /// Described, and open to all.
 const OPEN: &[&str] = &["/healthz", "/readyz"];
 
@@ -107,6 +110,12 @@ async fn every_route_lets_pass_whom_it_names_and_nobody_else() {
             assert!(status != 401 && status != 405 && status < 500, "{asked} as {role}: {status}");
             if status >= 400 {
                 problem(response, &format!("{asked} as {role}")).await;
+            }
+            if !may && !path.starts_with(ASKED) {
+                // Neither a body that nobody can read nor a wrong query comes before the right.
+                let path = format!("{}?limit=many", path.split('?').next().unwrap());
+                let response = ask(&serving, method, &path, "}", Some(&tokens[role])).await;
+                assert_eq!(response.status(), 403, "{asked}, not to be read, as {role}");
             }
         }
     }

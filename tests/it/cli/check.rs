@@ -49,16 +49,20 @@ async fn where_everything_stands_the_answer_is_0() {
     assert_eq!(answer.json()["ok"], true);
     let (state, detail) = item(&answer, "dns courriel.example.org MX");
     assert_eq!(state, "ok");
-    for part in ["mx.example.org", "127.0.0.1", "port 25, which must lead to 127.0.0.1:0"] {
+    for part in ["mx.example.org", "127.0.0.1", "needs its public address", "port 25, which must lead to 127.0.0.1:0"] {
         assert!(detail.contains(part), "{part:?} is not in: {detail}");
     }
     let shown = site.run("check").await.ends(0).stdout;
     assert!(shown.lines().any(|line| line.starts_with("✓ ok ") && line.contains("api: 127.0.0.1:0")), "{shown}");
 
-    // A running service holds its own doors, and that is as it should be.
+    // A running service holds its own doors, and that is as it should be. It names each of them as it starts.
+    let text = fs::read_to_string(site.path("telltale.toml")).unwrap();
+    let api = "[api]\nlisten = \"127.0.0.1:0\"\n";
+    site.configure(&text.replacen(api, &format!("{api}ingest_listen = \"127.0.0.1:0\"\n"), 1));
     let serving = site.serve().await;
+    assert_ne!(serving.address("api ingest").port(), 0);
     let answer = site.run("check --json").await.ends(0);
-    for what in ["api", "sensor portal", "sensor mx", "sensor links"] {
+    for what in ["api", "api ingest", "sensor portal", "sensor mx", "sensor links"] {
         let (state, detail) = item(&answer, what);
         assert!(state == "ok" && detail.starts_with("listens on "), "{what}: {detail}");
     }

@@ -69,6 +69,12 @@ async fn a_wrong_key_is_named_with_its_line_and_what_is_known() {
         ("kind = \"slack\"", "kind = \"irc\"", vec!["\"irc\"", "slack", "webhook"]),
         ("locale = \"fr_FR\"", "locale = \"tlh\"", vec!["organisation.locale", "\"tlh\"", "fr_FR"]),
         ("listen = \"127.0.0.1:0\"", "listen = \"nowhere\"", vec!["api.listen", "127.0.0.1:8700", "nowhere"]),
+        ("kind = \"csv\"", "feeds = [\"export\"]\nkind = \"csv\"", vec!["stores \"export\": feeds", "into itself"]),
+        (
+            "listen = \"127.0.0.1:0\"",
+            "ingest_listen = \"0.0.0.0:8799\"\nlisten = \"127.0.0.1:8799\"",
+            vec!["api.ingest_listen", "the API listens on 127.0.0.1:8799", "another port"],
+        ),
         ("[data]", "[date]", vec!["date", "unknown key", "organisation", "stores", "sinks"]),
         ("[data]", "[data", vec!["syntax"]),
     ];
@@ -77,6 +83,59 @@ async fn a_wrong_key_is_named_with_its_line_and_what_is_known() {
         let place = format!("telltale.toml:{}", line_of(good));
         parts.push(&place);
         says(&site.run("check").await.complaint(), &parts);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_owned_is_refused_and_not_repeated() {
+    let right = configuration(NOBODY);
+    let [organisation, dns] = ["name = \"Mairie de Saint-Aubin\"\n", "[data]\n"];
+    let table = [
+        ("phone_numbers = [\"02 40 00 11 22\", \"02 40 99 88\"]", "organisation.phone_numbers.1", "ten digits"),
+        ("phone_numbers = [\"nobody 0240001122\"]", "organisation.phone_numbers.0", "ten digits"),
+        ("ibans = [\"FR14 2004 1010 0505 0001 3M02 607\"]", "organisation.ibans.0", "check digits"),
+        // The check digits of the IBAN agree, those within the French account number do not.
+        ("ibans = [\"FR8420041010050500013M02607\"]", "organisation.ibans.0", "check digits"),
+    ];
+    for (line, key, mend) in table {
+        let site = Site::bare(&right.replacen(organisation, &format!("{organisation}{line}\n"), 1));
+        let complaint = site.run("check").await.complaint();
+        says(&complaint, &["telltale.toml:4", key, mend]);
+        let value = line.split('"').nth_back(1).unwrap();
+        assert!(!complaint.contains(value), "{complaint}");
+    }
+    for domain in ["127.0.0.1", "@courriel.example.org", "courriel example.org", "intranet"] {
+        let site = Site::bare(&right.replacen("\"courriel.example.org\"", &format!("\"{domain}\""), 1));
+        says(&site.run("check").await.complaint(), &["organisation.alias_domains.0", "no mail domain", "xn--"]);
+    }
+    for address in ["127.0.0.1", "::1", "0.0.0.0"] {
+        let section = format!("[dns]\naddresses = [\"203.0.113.5\", \"{address}\"]\n{dns}");
+        let site = Site::bare(&right.replacen(dns, &section, 1));
+        says(&site.run("check").await.complaint(), &["dns.addresses.1", "public one is needed"]);
+    }
+}
+
+#[tokio::test]
+async fn two_sensors_in_one_place_are_named() {
+    let listen = |sensor: &str, place: &str, text: &str| {
+        let kind = format!("kind = \"{sensor}\"\nlisten = ");
+        text.replacen(&format!("{kind}\"127.0.0.1:0\""), &format!("{kind}\"{place}\""), 1)
+    };
+    let right = configuration(NOBODY);
+    for (portal, mx, clash) in [
+        ("127.0.0.1:8798", "127.0.0.1:8798", true),
+        ("0.0.0.0:8798", "127.0.0.1:8798", true),
+        ("127.0.0.1:8798", "[::]:8798", true),
+        ("127.0.0.1:8798", "127.0.0.2:8798", false),
+        ("127.0.0.1:8798", "127.0.0.1:8797", false),
+    ] {
+        let site = Site::bare(&listen("smtp", mx, &listen("portal", portal, &right)));
+        let complaint = site.run("plan").await.complaint();
+        let named = "sensors \"mx\": listen";
+        assert_eq!(complaint.contains(named), clash, "{portal} {mx}: {complaint}");
+        if clash {
+            says(&complaint, &["telltale.toml:", "sensor portal", portal, "another port"]);
+        }
     }
 }
 

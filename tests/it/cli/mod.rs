@@ -1,8 +1,10 @@
 //! Tests of `cli` through the real binary.
 
 mod check;
+mod drill;
 mod errors;
 mod example;
 mod keep;
+mod plan;
 mod several;
 mod story;

@@ -3,6 +3,7 @@
 mod again;
 mod crowded;
 mod full;
+mod hostile;
 mod kills;
 mod load;
 mod readers;

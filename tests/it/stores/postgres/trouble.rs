@@ -259,6 +259,9 @@ async fn a_guard_that_does_not_run_is_named() {
         let keys = format!("guard = {{ query = \"{query}\" }}");
         let why = refusal(database.store("staff", &keys).plant(&planting).await);
         assert!(why.contains("[stores.guard]"), "{query}: {why}");
+        // It is named before anything is planted, too.
+        let why = refusal(database.store("staff", &keys).profile().await);
+        assert!(why.contains("[stores.guard]"), "{query}: {why}");
         assert_eq!(database.number("select count(*) from staff").await, 30, "{query}");
     }
 }
