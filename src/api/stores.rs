@@ -96,7 +96,7 @@ pub async fn make_plan(
 
 /// Mints, allocates and plants what is missing.
 #[utoipa::path(post, path = "/api/v1/plant", tag = "stores", request_body = Chosen,
-    responses((status = 200, description = "What was planted in each store"), (status = 422, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, description = "What was planted in each store; `failed` says which were not done, and why"), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn do_plant(
     State(context): State<Arc<Context>>,
     caller: May<Plant>,
@@ -105,31 +105,27 @@ pub async fn do_plant(
 ) -> Result<Response, Problem> {
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "plant", &chosen.stores).await?;
-        let stores = plant::plant(&context, &chosen.stores, chosen.count, &progress).await?;
-        Ok(json!({ "stores": stores }))
+        plant::plant(&context, &chosen.stores, chosen.count, &progress).await
     })
     .await)
 }
 
 /// Are they still there and unchanged?
 #[utoipa::path(post, path = "/api/v1/verify", tag = "stores", request_body = Chosen,
-    responses((status = 200, description = "Per store: planted, missing, altered, copied"), (status = 503, body = Problem)))]
+    responses((status = 200, description = "Per store: planted, missing, altered, copied; `failed` says which were not read, and why"), (status = 503, body = Problem)))]
 pub async fn do_verify(
     State(context): State<Arc<Context>>,
     _: May<Plant>,
     headers: HeaderMap,
     Json(chosen): Json<Chosen>,
 ) -> Result<Response, Problem> {
-    Ok(long::answer(&headers, |progress| async move {
-        let stores = verify::verify(&context, &chosen.stores, &progress).await?;
-        Ok(json!({ "stores": stores }))
-    })
-    .await)
+    Ok(long::answer(&headers, |progress| async move { verify::verify(&context, &chosen.stores, &progress).await })
+        .await)
 }
 
 /// Opens a new generation.
 #[utoipa::path(post, path = "/api/v1/rotate", tag = "stores", request_body = Chosen,
-    responses((status = 200, description = "What was planted in each store"), (status = 422, body = Problem)))]
+    responses((status = 200, description = "What was planted in each store; `failed` says which were not done, and why"), (status = 422, body = Problem)))]
 pub async fn do_rotate(
     State(context): State<Arc<Context>>,
     caller: May<Plant>,
@@ -138,15 +134,14 @@ pub async fn do_rotate(
 ) -> Result<Response, Problem> {
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "rotate", &chosen.stores).await?;
-        let stores = rotate::rotate(&context, &chosen.stores, chosen.count, &progress).await?;
-        Ok(json!({ "stores": stores }))
+        rotate::rotate(&context, &chosen.stores, chosen.count, &progress).await
     })
     .await)
 }
 
 /// Takes every canary of the stores out again.
 #[utoipa::path(post, path = "/api/v1/withdraw", tag = "stores", request_body = Chosen,
-    responses((status = 200, description = "What was withdrawn from each store"), (status = 422, body = Problem)))]
+    responses((status = 200, description = "What was withdrawn from each store; `failed` says which were not done, and why"), (status = 422, body = Problem)))]
 pub async fn do_withdraw(
     State(context): State<Arc<Context>>,
     caller: May<Plant>,
@@ -155,8 +150,7 @@ pub async fn do_withdraw(
 ) -> Result<Response, Problem> {
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "withdraw", &chosen.stores).await?;
-        let stores = withdraw::withdraw(&context, &chosen.stores, &progress).await?;
-        Ok(json!({ "stores": stores }))
+        withdraw::withdraw(&context, &chosen.stores, &progress).await
     })
     .await)
 }

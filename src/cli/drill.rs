@@ -114,7 +114,7 @@ async fn play(
         house.live_a_month()?;
         populate(&context, month).await?;
         house.feed()?;
-        verify::verify(&context, &[], &Progress::default()).await?;
+        verify::verify(&context, &[], &Progress::default()).await?.whole()?;
         house.keep_copies(month)?;
     }
     time.store(0, Ordering::Release);
@@ -168,9 +168,9 @@ async fn populate(context: &Context, month: usize) -> anyhow::Result<()> {
     for (name, count) in STORES.iter().map(|name| (*name, if *name == "documents" { DOCUMENTS } else { ROWS })) {
         let chosen = [name.to_owned()];
         if month == 0 {
-            plant::plant(context, &chosen, Some(count), &Progress::default()).await?;
+            plant::plant(context, &chosen, Some(count), &Progress::default()).await?.whole()?;
         } else {
-            rotate::rotate(context, &chosen, Some(count), &Progress::default()).await?;
+            rotate::rotate(context, &chosen, Some(count), &Progress::default()).await?.whole()?;
         }
     }
     Ok(())

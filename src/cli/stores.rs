@@ -7,7 +7,7 @@ use crate::{
         outcome::Outcome,
         terminal::{Terminal, plain, table},
     },
-    flow::{plan::Plan, plant::Planted, verify::Verified, withdraw::Withdrawn},
+    flow::{each::Each, plan::Plan, plant::Planted, verify::Verified, withdraw::Withdrawn},
     stores::store::{ColumnProfile, Columns},
 };
 use serde::{Deserialize, Serialize};
@@ -19,11 +19,6 @@ struct Profiled {
     rows: u64,
     columns: Vec<ColumnProfile>,
     proposed: Columns,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Stores<T> {
-    stores: Vec<T>,
 }
 
 /// Shapes, and the proposed mapping as it is written in the configuration.
@@ -142,7 +137,7 @@ pub async fn plant(
     client: &Client,
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
-    let answer: Stores<Planted> = client.work(&format!("/api/v1/{verb}"), &Chosen { stores, count }).await?;
+    let answer: Each<Planted> = client.work(&format!("/api/v1/{verb}"), &Chosen { stores, count }).await?;
     terminal.answer(&answer, || {
         let rows: Vec<Vec<String>> = answer
             .stores
@@ -162,12 +157,12 @@ pub async fn plant(
         }
         lines.join("\n")
     });
-    Ok(Outcome::Done)
+    done(&answer, Outcome::Done)
 }
 
 /// Are they still there and unchanged?
 pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
-    let answer: Stores<Verified> = client.work("/api/v1/verify", &Chosen { stores, count: None }).await?;
+    let answer: Each<Verified> = client.work("/api/v1/verify", &Chosen { stores, count: None }).await?;
     terminal.answer(&answer, || {
         let rows: Vec<Vec<String>> = answer
             .stores
@@ -195,12 +190,12 @@ pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) ->
         lines.join("\n")
     });
     let clean = answer.stores.iter().all(Verified::is_clean);
-    Ok(if clean { Outcome::Done } else { Outcome::Inconclusive })
+    done(&answer, if clean { Outcome::Done } else { Outcome::Inconclusive })
 }
 
 /// Takes the canaries out again.
 pub async fn withdraw(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
-    let answer: Stores<Withdrawn> = client.work("/api/v1/withdraw", &Chosen { stores, count: None }).await?;
+    let answer: Each<Withdrawn> = client.work("/api/v1/withdraw", &Chosen { stores, count: None }).await?;
     terminal.answer(&answer, || {
         let rows: Vec<Vec<String>> = answer
             .stores
@@ -209,5 +204,11 @@ pub async fn withdraw(stores: Vec<String>, client: &Client, terminal: Terminal) 
             .collect();
         table(&["store", "withdrawn", "gone already"], &rows)
     });
-    Ok(Outcome::Done)
+    done(&answer, Outcome::Done)
+}
+
+/// The command failed where a store did, after what was done in the others was printed.
+fn done<T>(answer: &Each<T>, outcome: Outcome) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(answer.failed.is_empty(), answer.failures());
+    Ok(outcome)
 }

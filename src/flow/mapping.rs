@@ -63,6 +63,16 @@ impl Mapping {
             .collect()
     }
 
+    /// Columns by which this planted row is known again: those of markers that no chance makes. A phone or a personnel
+    /// number is edited like any other value, and counts only where there is nothing better.
+    pub fn identifiers(&self, row: &BTreeMap<String, String>) -> Vec<String> {
+        let held = |column: &String| row.get(column).is_some_and(|value| !value.is_empty());
+        let columns: Vec<String> = self.marker_columns().into_iter().filter(held).collect();
+        let is_strong = |column: &&String| self.marker_kind(column).is_some_and(|kind| !kind.is_weak());
+        let strong: Vec<String> = columns.iter().filter(is_strong).cloned().collect();
+        if strong.is_empty() { columns } else { strong }
+    }
+
     /// The kind of marker that this column holds.
     pub fn marker_kind(&self, column: &str) -> Option<MarkerKind> {
         self.fields

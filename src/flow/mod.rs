@@ -4,6 +4,7 @@ pub mod blind;
 pub mod check;
 pub mod context;
 pub mod drill;
+pub mod each;
 pub mod error;
 pub mod judge;
 pub mod mapping;

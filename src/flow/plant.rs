@@ -4,6 +4,7 @@ use crate::{
     domain::{placement::Planting, record::Record},
     flow::{
         context::{Context, StoreSlot},
+        each::Each,
         error::FlowError,
         mapping::Mapping,
         mint::{self, Mint, Minted},
@@ -41,13 +42,13 @@ pub async fn plant(
     names: &[String],
     count: Option<u64>,
     progress: &Progress,
-) -> Result<Vec<Planted>, FlowError> {
+) -> Result<Each<Planted>, FlowError> {
     let _works = context.works.lock().await;
-    let mut outcome = Vec::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
-        outcome.push(plant_store(context, slot, count, progress).await?);
+        each.note(slot, plant_store(context, slot, count, progress).await);
     }
-    Ok(outcome)
+    each.answer()
 }
 
 /// Plants in one store. The caller holds `context.works`.

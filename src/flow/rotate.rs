@@ -3,7 +3,8 @@
 use crate::{
     domain::record::Record,
     flow::{
-        context::Context,
+        context::{Context, StoreSlot},
+        each::Each,
         error::FlowError,
         plant::{self, Planted},
         progress::Progress,
@@ -16,19 +17,28 @@ pub async fn rotate(
     names: &[String],
     count: Option<u64>,
     progress: &Progress,
-) -> Result<Vec<Planted>, FlowError> {
+) -> Result<Each<Planted>, FlowError> {
     let _works = context.works.lock().await;
-    let mut outcome = Vec::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
-        context.settle()?;
-        let current = context.ledger.generation(&slot.name)?;
-        let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
-        // One that was opened and never planted, because the store was away, is still the next.
-        if begun {
-            let opened = Record::GenerationOpened { store: slot.name.clone(), generation: current + 1 };
-            context.append_one(&opened).await?;
-        }
-        outcome.push(plant::plant_store(context, slot, count, progress).await?);
+        each.note(slot, rotate_store(context, slot, count, progress).await);
     }
-    Ok(outcome)
+    each.answer()
+}
+
+async fn rotate_store(
+    context: &Context,
+    slot: &StoreSlot,
+    count: Option<u64>,
+    progress: &Progress,
+) -> Result<Planted, FlowError> {
+    context.settle()?;
+    let current = context.ledger.generation(&slot.name)?;
+    let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
+    // One that was opened and never planted, because the store was away, is still the next.
+    if begun {
+        let opened = Record::GenerationOpened { store: slot.name.clone(), generation: current + 1 };
+        context.append_one(&opened).await?;
+    }
+    plant::plant_store(context, slot, count, progress).await
 }

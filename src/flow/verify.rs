@@ -9,6 +9,7 @@ use crate::{
     dumps,
     flow::{
         context::{Context, StoreSlot},
+        each::Each,
         error::FlowError,
         mapping::Mapping,
         plant,
@@ -45,13 +46,13 @@ impl Verified {
 }
 
 /// Reads the chosen stores back, and journals what is really in them.
-pub async fn verify(context: &Context, names: &[String], progress: &Progress) -> Result<Vec<Verified>, FlowError> {
+pub async fn verify(context: &Context, names: &[String], progress: &Progress) -> Result<Each<Verified>, FlowError> {
     let _works = context.works.lock().await;
-    let mut outcome = Vec::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
-        outcome.push(verify_store(context, slot, progress).await?);
+        each.note(slot, verify_store(context, slot, progress).await);
     }
-    Ok(outcome)
+    each.answer()
 }
 
 async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) -> Result<Verified, FlowError> {

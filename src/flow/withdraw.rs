@@ -5,7 +5,14 @@ use crate::{
         placement::{Planting, State},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, plant, progress::Progress, recover},
+    flow::{
+        context::{Context, StoreSlot},
+        each::Each,
+        error::FlowError,
+        plant,
+        progress::Progress,
+        recover,
+    },
     ledger::placements::PlacementRow,
     stores::store::Placed,
 };
@@ -22,47 +29,50 @@ pub struct Withdrawn {
 }
 
 /// Removes every canary of the chosen stores.
-pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) -> Result<Vec<Withdrawn>, FlowError> {
+pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) -> Result<Each<Withdrawn>, FlowError> {
     let _works = context.works.lock().await;
-    let mut outcome = Vec::new();
+    let mut each = Each::default();
     for slot in context.chosen(names)? {
-        context.settle()?;
-        progress.at(format!("withdrawing from {}", slot.name), 0, None);
-        let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-        let mapping = plant::mapping_of(slot, &profile)?;
-        let never: Vec<_> =
-            recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
-        plant::abandon(context, never).await?;
-        let mut placed = Vec::new();
-        for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
-            if matches!(placement.state, State::Withdrawn | State::Planned) {
-                continue;
-            }
-            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
-            let columns = mapping.marker_columns();
-            placed.push(Placed {
-                canary: placement.canary,
-                marker_columns: match &contents.planting {
-                    Planting::Row(row) => columns.into_iter().filter(|column| row.contains_key(column)).collect(),
-                    Planting::Document { .. } => Vec::new(),
-                },
-                planting: contents.planting,
-                locator: contents.locator.unwrap_or_default(),
-            });
+        each.note(slot, withdraw_store(context, slot, progress).await);
+    }
+    each.answer()
+}
+
+async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress) -> Result<Withdrawn, FlowError> {
+    context.settle()?;
+    progress.at(format!("withdrawing from {}", slot.name), 0, None);
+    let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let mapping = plant::mapping_of(slot, &profile)?;
+    let never: Vec<_> =
+        recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
+    plant::abandon(context, never).await?;
+    let mut placed = Vec::new();
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
+        if matches!(placement.state, State::Withdrawn | State::Planned) {
+            continue;
         }
-        let removed = slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-        if !placed.is_empty() {
-            let canaries = placed.iter().map(|placed| placed.canary).collect();
-            let withdrawn = Record::Withdrawn { store: slot.name.clone(), canaries };
-            context.append_one(&withdrawn).await.map_err(|error| plant::unrecorded(slot, "withdraw", error))?;
-            context.settle()?;
-        }
-        progress.at(format!("withdrawing from {}", slot.name), removed.len() as u64, Some(placed.len() as u64));
-        outcome.push(Withdrawn {
-            store: slot.name.clone(),
-            withdrawn: removed.len() as u64,
-            gone: (placed.len() - removed.len()) as u64,
+        let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
+        placed.push(Placed {
+            canary: placement.canary,
+            marker_columns: match &contents.planting {
+                Planting::Row(row) => mapping.identifiers(row),
+                Planting::Document { .. } => Vec::new(),
+            },
+            planting: contents.planting,
+            locator: contents.locator.unwrap_or_default(),
         });
     }
-    Ok(outcome)
+    let removed = slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    if !placed.is_empty() {
+        let canaries = placed.iter().map(|placed| placed.canary).collect();
+        let withdrawn = Record::Withdrawn { store: slot.name.clone(), canaries };
+        context.append_one(&withdrawn).await.map_err(|error| plant::unrecorded(slot, "withdraw", error))?;
+        context.settle()?;
+    }
+    progress.at(format!("withdrawing from {}", slot.name), removed.len() as u64, Some(placed.len() as u64));
+    Ok(Withdrawn {
+        store: slot.name.clone(),
+        withdrawn: removed.len() as u64,
+        gone: (placed.len() - removed.len()) as u64,
+    })
 }

@@ -113,7 +113,7 @@ pub struct Placed {
     pub planting: Planting,
     /// What `plant` answered, or `read` found.
     pub locator: String,
-    /// As in `NewPlanting`.
+    /// Columns by which it is known again, whatever else was edited.
     pub marker_columns: Vec<String>,
 }
 

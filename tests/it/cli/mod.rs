@@ -6,4 +6,5 @@ mod errors;
 mod example;
 mod keep;
 mod plan;
+mod several;
 mod story;
