@@ -21,9 +21,16 @@ struct Profiled {
     proposed: Columns,
 }
 
+/// One line a key: a table of its own, as TOML writes one within another, would not be the store's.
+fn pasteable(columns: &Columns) -> anyhow::Result<String> {
+    let keys = toml::Table::try_from(columns)?;
+    Ok(keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect())
+}
+
 /// Shapes, and the proposed mapping as it is written in the configuration.
 pub async fn profile(store: &str, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let profiled: Profiled = client.work(&format!("/api/v1/stores/{}/profile", escaped(store)), &json!({})).await?;
+    let proposed = pasteable(&profiled.proposed)?;
     terminal.answer(&profiled, || {
         let rows: Vec<Vec<String>> = profiled
             .columns
@@ -59,11 +66,10 @@ pub async fn profile(store: &str, client: &Client, terminal: Terminal) -> anyhow
             })
             .collect();
         format!(
-            "{}: {} rows\n\n{}\n\nProposed for telltale.toml:\n\n[stores.columns]\n{}",
+            "{}: {} rows\n\n{}\n\nProposed for telltale.toml:\n\n[stores.columns]\n{proposed}",
             profiled.store,
             profiled.rows,
-            table(&["column", "type", "values", "empty", "looks like", "constraints"], &rows),
-            toml::to_string(&profiled.proposed).unwrap_or_default()
+            table(&["column", "type", "values", "empty", "looks like", "constraints"], &rows)
         )
     });
     Ok(Outcome::Done)

@@ -1,6 +1,7 @@
 //! Tests of `cli` through the real binary.
 
 mod check;
+mod columns;
 mod drill;
 mod errors;
 mod example;
