@@ -36,6 +36,7 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
     if records.is_empty() {
         return Ok(false);
     }
+    // In one append: a crash leaves all of the batch judged, or nothing of it.
     context.append(&records).await?;
     for (incident, sightings, evidence) in grown {
         memory.keep(incident, sightings, evidence);
@@ -50,11 +51,8 @@ type Grown = (String, u64, Evidence);
 
 /// What the next batch of sightings makes of the incidents: one record each.
 fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Grown>), FlowError> {
-    let judged = context.ledger.judged()?;
-    let mut fresh = context.ledger.unjudged(&context.journal, BATCH)?;
+    let fresh = context.ledger.unjudged(&context.journal, BATCH)?;
     let Some(last) = fresh.last().map(|sighting| sighting.id) else { return Ok((Vec::new(), Vec::new())) };
-    let joined = memory.joined_beyond(context, judged)?;
-    fresh.retain(|sighting| !joined.contains(&sighting.id));
     let mut touched: BTreeMap<String, (Incident, Vec<Sighting>, bool)> = BTreeMap::new();
     for sighting in fresh {
         let stores = stores_of(context, sighting.canary)?;
@@ -79,15 +77,11 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
     let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
     let facts = Facts::gather(context)?;
     let (mut records, mut grown) = (Vec::new(), Vec::new());
-    let mut left = touched.len();
     for (incident, joined, new) in touched.into_values() {
-        left -= 1;
-        // Only the last record says that the batch is judged: a crash between two of them loses no incident.
-        let judged = if left == 0 { last } else { judged };
         let evidence = rests_on(context, memory, &incident, &joined, new)?;
         grown.push((incident.id.clone(), incident.sightings, evidence.clone()));
         let problem = facts.problem(context, evidence);
-        records.push(moved(context, incident, joined, new, judged, &sinks, &problem)?);
+        records.push(moved(context, incident, joined, new, last, &sinks, &problem)?);
     }
     Ok((records, grown))
 }

@@ -1,11 +1,8 @@
 //! What the judge remembers between two batches, so that a flood is not read anew for each of them. It may be lost at
 //! any time: the ledger tells it again.
 
-use crate::{
-    domain::record::Record,
-    flow::{context::Context, error::FlowError, problem::Evidence},
-};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::flow::problem::Evidence;
+use std::collections::BTreeMap;
 
 /// At most so many incidents are remembered; others are read from the journal when they grow.
 const MOST: usize = 32;
@@ -15,9 +12,6 @@ const MOST: usize = 32;
 pub struct Memory {
     /// What an incident rests on, when it had so many sightings.
     incidents: BTreeMap<String, (u64, Evidence)>,
-    /// Sightings that had joined an incident already when the house was opened, though their batch was not done; none
-    /// before the first look.
-    joined: Option<BTreeSet<u64>>,
 }
 
 impl Memory {
@@ -38,28 +32,12 @@ impl Memory {
     pub fn forget(&mut self, incident: &str) {
         self.incidents.remove(incident);
     }
-
-    /// The sightings beyond `judged` that joined an incident before a crash came between the records of their batch.
-    pub fn joined_beyond(&mut self, context: &Context, judged: u64) -> Result<&BTreeSet<u64>, FlowError> {
-        let found = match self.joined.take() {
-            Some(found) => found,
-            None => {
-                let mut found = BTreeSet::new();
-                for entry in context.journal.read(judged + 1) {
-                    if let Ok(Record::IncidentMoved { joined, .. }) = entry.map_err(anyhow::Error::from)?.record {
-                        found.extend(joined.into_iter().filter(|sighting| *sighting > judged));
-                    }
-                }
-                found
-            }
-        };
-        Ok(self.joined.insert(found))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn what_is_remembered_holds_for_one_size_only_and_memory_is_bounded() {

@@ -1,7 +1,7 @@
 //! One journal entry as bytes: a header in the clear, and the sealed body. Magic, version, length and checksum keep
 //! their places in every version, so that an older binary can tell a newer frame from a broken one.
 //!
-//! Little-endian: 0 magic, 4 version u16, 6 key kind, 7 mark, 8 length u32, 12 CRC-32 of all the rest, 16 seq u64,
+//! Little-endian: 0 magic, 4 version u16, 6 key kind, 7 mark (bit 0) and more (bit 1), 8 length u32, 12 CRC-32 of all the rest, 16 seq u64,
 //! 24 time i64 (ns), 32 settled u64, 40 key name, 56 nonce, 80 previous leaf hash, 112 body.
 
 use crate::journal::{key_ref::KeyRef, merkle::Hash, seal::Nonce};
@@ -36,6 +36,8 @@ pub struct Frame<'a> {
     pub settled: u64,
     pub key: KeyRef,
     pub mark: Mark,
+    /// The next entry was appended together with this one: without it this one does not count.
+    pub more: bool,
     pub nonce: Nonce,
     /// Leaf hash of the entry before.
     pub previous: Hash,
@@ -78,10 +80,7 @@ impl Frame<'_> {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.push(kind);
-        out.push(match self.mark {
-            Mark::Ordinary => 0,
-            Mark::Folds => 1,
-        });
+        out.push(u8::from(self.mark == Mark::Folds) | u8::from(self.more) << 1);
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.seq.to_le_bytes());
@@ -128,11 +127,12 @@ impl<'a> Frame<'a> {
                 .map_err(|_| FrameError::Field)?,
             settled: u64::from_le_bytes(field(bytes, 32)),
             key: KeyRef::from_bytes(bytes[6], field(bytes, 40)).ok_or(FrameError::Field)?,
-            mark: match bytes[7] {
+            mark: match bytes[7] & 1 {
+                _ if bytes[7] > 3 => return Err(FrameError::Field),
                 0 => Mark::Ordinary,
-                1 => Mark::Folds,
-                _ => return Err(FrameError::Field),
+                _ => Mark::Folds,
             },
+            more: bytes[7] & 2 != 0,
             nonce: field(bytes, 56),
             previous: field(bytes, 80),
             body: &bytes[HEADER..],
@@ -171,6 +171,7 @@ mod tests {
             settled: 5,
             key: KeyRef::Canary(canaries::CanaryId([9; 10])),
             mark: Mark::Ordinary,
+            more: true,
             nonce: [1; 24],
             previous: [2; 32],
             body,
@@ -185,6 +186,7 @@ mod tests {
         bytes.extend_from_slice(b"what follows");
         let (frame, length) = Frame::read(&bytes).unwrap();
         assert_eq!((frame.seq, frame.settled, frame.body, length), (7, 5, b"body".as_slice(), HEADER + 4));
+        assert_eq!((frame.mark, frame.more), (Mark::Ordinary, true));
         assert_eq!(frame.key, KeyRef::Canary(canaries::CanaryId([9; 10])));
     }
 

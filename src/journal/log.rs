@@ -184,7 +184,7 @@ impl Journal {
         self.append_at(std::slice::from_ref(record), Timestamp::now()).await.map(|range| range.start)
     }
 
-    /// Appends records as of now, all of them in this order or none.
+    /// Appends records as of now, all of them in this order or none, whatever happens meanwhile.
     pub async fn append_all(&self, records: &[Record]) -> Result<Range<u64>, NotDurable> {
         self.append_at(records, Timestamp::now()).await
     }
@@ -197,7 +197,7 @@ impl Journal {
         }
         let mut items = Vec::with_capacity(records.len());
         let mut size = 0;
-        for record in records {
+        for (number, record) in (1..).zip(records) {
             let text = Zeroizing::new(serde_json::to_vec(record).map_err(|_| NotDurable::TooLong)?);
             if text.len() > frame::LONGEST - frame::HEADER - crate::journal::seal::OVERHEAD {
                 return Err(NotDurable::TooLong);
@@ -206,7 +206,7 @@ impl Journal {
             let key = KeyRef::of(record);
             let data_key = self.0.shared.keyring.key(key).ok_or(NotDurable::NoKey(key))?;
             let mark = if matches!(record, Record::Strangers { .. }) { Mark::Folds } else { Mark::Ordinary };
-            items.push(Item { key, data_key, at, text, mark });
+            items.push(Item { key, data_key, at, text, mark, more: number < records.len() });
         }
         let room = self.room(size).await?;
         let (done, answer) = oneshot::channel();

@@ -3,7 +3,8 @@
 //!
 //! A torn end is what a crash leaves of a batch that was never acknowledged. Each frame names the entry up to which
 //! everything was durable when it was written (`settled`), so a broken frame that a later frame or the checkpoint
-//! vouches for is damage, and the journal does not open over it.
+//! vouches for is damage, and the journal does not open over it. What was appended together counts as a whole or not at
+//! all: an append whose last entries are torn is torn from its first.
 
 use crate::journal::{
     checkpoint::Checkpoint,
@@ -118,10 +119,17 @@ fn read_segment(
     }
     found.segments.push(first);
     let mut offset = segment::HEADER;
+    // Where an append begins whose last entry has not come yet, and what was found before it.
+    let mut begun: Option<(usize, Tree, Hash, u64)> = None;
     while offset < bytes.len() {
         let seq = found.tree.size() + 1;
         let what = match Frame::read(&bytes[offset..]) {
             Ok((frame, length)) if frame.seq == seq && frame.previous == found.previous => {
+                if frame.more {
+                    begun.get_or_insert_with(|| (offset, found.tree.clone(), found.previous, found.last_fold));
+                } else {
+                    begun = None;
+                }
                 take(found, &frame, &bytes[offset..offset + length], offset);
                 if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size == seq)
                     && found.tree.root() != checkpoint.root
@@ -140,9 +148,18 @@ fn read_segment(
         if !last || vouched {
             return damaged(offset, seq, what);
         }
-        found.torn = (bytes.len() - offset) as u64;
         break;
     }
+    if let Some((start, tree, previous, last_fold)) = begun {
+        let seq = tree.size() + 1;
+        if !last || checkpoint.is_some_and(|checkpoint| checkpoint.size >= seq) {
+            return damaged(start, seq, "the last entries of an append are missing".to_owned());
+        }
+        offset = start;
+        found.positions.truncate(tree.size() as usize);
+        (found.tree, found.previous, found.last_fold) = (tree, previous, last_fold);
+    }
+    found.torn = (bytes.len() - offset) as u64;
     found.length = offset as u64;
     Ok(())
 }

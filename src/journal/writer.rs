@@ -39,6 +39,8 @@ pub(crate) struct Item {
     pub at: Timestamp,
     pub text: Zeroizing<Vec<u8>>,
     pub mark: Mark,
+    /// Not the last of its append.
+    pub more: bool,
 }
 
 /// What the writer is asked to do.
@@ -188,7 +190,7 @@ impl Writer {
             let record = self.counts.record();
             let text = Zeroizing::new(serde_json::to_vec(&record).map_err(|_| NotDurable::TooLong)?);
             let (key, data_key) = (KeyRef::House, self.house.clone());
-            items.push(Item { key, data_key, at: Timestamp::now(), text, mark: Mark::Folds });
+            items.push(Item { key, data_key, at: Timestamp::now(), text, mark: Mark::Folds, more: false });
         }
         if items.is_empty() {
             return Ok(first);
@@ -203,8 +205,8 @@ impl Writer {
             let place = Frame::place(seq, item.at, item.key);
             let body = seal::seal(&item.data_key, &nonce, &place, &item.text);
             let start = bytes.len();
-            let (key, mark) = (item.key, item.mark);
-            Frame { seq, at: item.at, settled: self.tree.size(), key, mark, nonce, previous, body: &body }
+            let (key, mark, more) = (item.key, item.mark, item.more);
+            Frame { seq, at: item.at, settled: self.tree.size(), key, mark, more, nonce, previous, body: &body }
                 .write(&mut bytes);
             previous = merkle::leaf(&bytes[start..]);
             tree.push(previous);

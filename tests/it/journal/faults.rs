@@ -223,6 +223,7 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
                 let journal = open(crashed.path(), &keyring);
                 let found = details(&journal);
                 prop_assert_eq!(&found[..acknowledged.len()], &acknowledged[..]);
+                prop_assert_eq!(found.len() % width, 0, "an append is there as a whole or not at all");
                 prop_assert!(journal.append(&acted("goes on")).await.is_ok());
                 Ok(())
             })

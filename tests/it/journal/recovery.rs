@@ -70,11 +70,7 @@ async fn a_torn_end_is_cut_at_every_byte_of_the_last_three_frames() {
     let _ = fs::remove_file(segment::folder(crashed.path()).join("checkpoint"));
     let path = only_segment(crashed.path());
     let bytes = fs::read(&path).unwrap();
-    let mut ends = vec![segment::HEADER];
-    while ends[ends.len() - 1] < bytes.len() {
-        let start = ends[ends.len() - 1];
-        ends.push(start + Frame::read(&bytes[start..]).unwrap().1);
-    }
+    let ends = borders(&bytes);
     assert_eq!(ends.len(), 7);
     for length in ends[3]..bytes.len() {
         fs::write(&path, &bytes[..length]).unwrap();
@@ -85,6 +81,52 @@ async fn a_torn_end_is_cut_at_every_byte_of_the_last_three_frames() {
         drop(journal);
         fs::remove_file(segment::folder(crashed.path()).join("checkpoint")).unwrap();
     }
+}
+
+/// Where the frames of a segment begin, and where the last one ends.
+fn borders(bytes: &[u8]) -> Vec<usize> {
+    let mut ends = vec![segment::HEADER];
+    while ends[ends.len() - 1] < bytes.len() {
+        let start = ends[ends.len() - 1];
+        ends.push(start + Frame::read(&bytes[start..]).unwrap().1);
+    }
+    ends
+}
+
+#[tokio::test]
+async fn what_was_appended_together_is_there_as_a_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = new_keyring(folder.path());
+    let journal = open(folder.path(), &keyring);
+    journal.append(&acted("alone")).await.unwrap();
+    for append in 0..2 {
+        let together: Vec<_> = (0..3).map(|number| acted(format!("{append}.{number}"))).collect();
+        journal.append_all(&together).await.unwrap();
+    }
+    let before = told(&journal);
+    let crashed = tempfile::tempdir().unwrap();
+    copy(folder.path(), crashed.path());
+    let checkpoint = segment::folder(crashed.path()).join("checkpoint");
+    let _ = fs::remove_file(&checkpoint);
+    let path = only_segment(crashed.path());
+    let bytes = fs::read(&path).unwrap();
+    let ends = borders(&bytes);
+    for length in (ends[1]..bytes.len()).step_by(13).chain(ends[1..7].iter().copied()) {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let whole = [7, 4, 1].into_iter().find(|whole| ends[*whole] <= length).unwrap();
+        let journal = open(crashed.path(), &keyring);
+        assert_eq!(told(&journal), before[..whole], "cut at {length}");
+        assert_eq!(journal.append(&acted("goes on")).await.unwrap(), whole as u64 + 1);
+        drop(journal);
+        fs::remove_file(&checkpoint).unwrap();
+    }
+
+    // A checkpoint that vouches for the beginning of an append vouches for all of it.
+    journal.close().await;
+    copy(folder.path(), crashed.path());
+    fs::write(&path, &bytes[..ends[6]]).unwrap();
+    let error = Journal::open(crashed.path(), keyring.clone(), ORIGIN).map(|_| ()).unwrap_err();
+    assert!(matches!(error, JournalError::Unsound(Unsound::Damaged { seq: 5, .. })), "{error}");
 }
 
 #[tokio::test]
