@@ -1,7 +1,10 @@
 //! Which column of a store means which persona field: as configured, else as the shapes propose.
 
 use crate::{
-    flow::{context::StoreSlot, error::FlowError},
+    flow::{
+        context::{StoreSlot, listed},
+        error::FlowError,
+    },
     stores::store::{Columns, PasswordColumn, Profile},
 };
 use canaries::{Field, MarkerKind, password::Scheme, shape};
@@ -32,18 +35,19 @@ impl Mapping {
         for column in used.chain(slot.store.constants().keys()) {
             if !known.iter().any(|name| name.eq_ignore_ascii_case(column)) {
                 return Err(FlowError::Refused(format!(
-                    "store {}: there is no column {column:?}; it has: {}",
-                    slot.name,
-                    known.join(", ")
+                    "store {name}: there is no column {column:?}; it has: {}. Correct [stores.columns] or [stores.constants]: \
+                     `telltale profile {name}` proposes columns",
+                    listed(&known),
+                    name = slot.name
                 )));
             }
         }
         if mapping.marker_columns().is_empty() {
             return Err(FlowError::Refused(format!(
-                "store {}: none of its columns ({}) is known to hold a marker (an address, phone, NIR, IBAN, login …): \
-                 name them under [stores.columns]",
-                slot.name,
-                known.join(", ")
+                "store {name}: none of its columns ({}) is known to hold a marker (an address, phone, NIR, IBAN, login …): \
+                 look at them with `telltale profile {name}`, and name them under [stores.columns]",
+                listed(&known),
+                name = slot.name
             )));
         }
         Ok(mapping)

@@ -109,7 +109,7 @@ impl<'p> NewEntry<'p> {
             let value = all.get(&naming)?.1.iter().next()?;
             Some(String::from_utf8_lossy(value).into_owned())
         };
-        if let (false, Some(full)) = (all.contains_key("cn"), common_name(store, row).or_else(|| named(&all))) {
+        if let (false, Some(full)) = (all.contains_key("cn"), common_name(store, schema, row).or_else(|| named(&all))) {
             all.insert("cn".to_owned(), ("cn".to_owned(), HashSet::from([full.into_bytes()])));
         }
         let Some(name) = named(&all) else {
@@ -142,11 +142,17 @@ impl<'p> NewEntry<'p> {
     }
 }
 
-fn common_name(store: &Directory, row: &Values) -> Option<String> {
-    let value = |field| row.get(store.columns.fields.get(&field)?).map(String::as_str);
-    match (value(Field::GivenName), value(Field::FamilyName)) {
+/// Of the columns that hold the names: as configured, else where a person's names always stand.
+fn common_name(store: &Directory, schema: &Schema, row: &Values) -> Option<String> {
+    let value = |field, usual: &str| {
+        let configured = store.columns.fields.get(&field).and_then(|column| row.get(column));
+        configured.or_else(|| {
+            row.iter().find(|(column, _)| schema.canonical(column) == schema.canonical(usual)).map(|(_, value)| value)
+        })
+    };
+    match (value(Field::GivenName, "givenName"), value(Field::FamilyName, "sn")) {
         (Some(given), Some(family)) => Some(format!("{given} {family}")),
-        (one, other) => one.or(other).map(str::to_owned),
+        (one, other) => one.or(other).cloned(),
     }
 }
 

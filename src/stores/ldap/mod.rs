@@ -14,12 +14,10 @@ use crate::{
         secret::{Address, Secret},
         section::{Section, SectionError},
     },
-    stores::store::{
-        Columns, Entry, Guard, NewPlanting, PasswordColumn, Placed, Profile, Store, StoreError, Stored, Takes,
-    },
+    stores::store::{Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes},
 };
 use async_trait::async_trait;
-use canaries::{CanaryId, Field};
+use canaries::CanaryId;
 use connection::Endpoint;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -87,7 +85,6 @@ fn build(section: &Section) -> Result<Box<dyn Store>, SectionError> {
     if config.object_classes.is_empty() {
         return Err(SectionError::new("object_classes", "expected at least one object class, as inetOrgPerson"));
     }
-    let columns = if config.columns == Columns::default() { usual_columns() } else { config.columns };
     Ok(Box::new(Directory {
         endpoint: Endpoint::new(
             config.url,
@@ -100,7 +97,7 @@ fn build(section: &Section) -> Result<Box<dyn Store>, SectionError> {
         object_classes: config.object_classes,
         rdn: config.rdn,
         filter: config.filter,
-        columns,
+        columns: config.columns,
         constants: config.constants,
         guard: config.guard,
     }))
@@ -116,24 +113,6 @@ fn person_filter() -> String {
 
 fn uid() -> String {
     "uid".to_owned()
-}
-
-/// The attributes of `inetOrgPerson` (RFC 2798), which is what a directory of people nearly always has.
-fn usual_columns() -> Columns {
-    let pairs = [
-        (Field::GivenName, "givenName"),
-        (Field::FamilyName, "sn"),
-        (Field::WorkEmail, "mail"),
-        (Field::Phone, "telephoneNumber"),
-        (Field::EmployeeNumber, "employeeNumber"),
-        (Field::JobTitle, "title"),
-        (Field::Department, "departmentNumber"),
-        (Field::Username, "uid"),
-    ];
-    Columns {
-        password_hash: Some(PasswordColumn { column: "userPassword".to_owned(), scheme: "ssha".to_owned() }),
-        fields: pairs.into_iter().map(|(field, attribute)| (field, attribute.to_owned())).collect(),
-    }
 }
 
 #[async_trait]

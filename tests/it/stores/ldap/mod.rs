@@ -1,6 +1,7 @@
 //! The `ldap` store against a real OpenLDAP: a branch of its own for every test, and the promises of every store.
 
 mod trouble;
+mod unmapped;
 
 use crate::stores::{
     contract::{self, StoreUnderTest, canary},
