@@ -9,15 +9,26 @@ use crate::{
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-/// Writes the backup beside its name first: a file that bears the name is whole.
-pub async fn backup(file: &Path, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+/// Writes the backup beside its name first: a file that bears the name is whole. It never overwrites one, and does not
+/// lie with what it is to replace.
+pub async fn backup(config: &Config, file: &Path, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    if file.symlink_metadata().is_ok() {
+        bail!("{} is there already, and a backup overwrites nothing: give it another name", file.display());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().with_context(|| format!("cannot write to the folder {}", folder.display()))?;
+    if config.data.dir.canonicalize().is_ok_and(|data| folder.starts_with(data)) {
+        bail!("{} lies in the data folder, and would be lost with it: keep backups elsewhere", file.display());
+    }
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
     let response = client.download("/api/v1/backup").await?;
-    let mut out = fs::File::create(part).with_context(|| format!("cannot write {}", part.display()))?;
+    let mut options = fs::File::options();
+    options.create(true).truncate(true).write(true).mode(0o600);
+    let mut out = options.open(part).with_context(|| format!("cannot write {}", part.display()))?;
     let bar = terminal.bar();
     let mut bytes = 0;
     let mut stream = response.bytes_stream();

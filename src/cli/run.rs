@@ -76,7 +76,7 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Verify { stores } => stores::verify(stores, client, terminal).await,
         Command::Withdraw { stores } => stores::withdraw(stores, client, terminal).await,
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
-        Command::Backup { file } => journal::backup(&file, client, terminal).await,
+        Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
         Command::Scan { paths } => material::scan(&paths, client, terminal).await,
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,

@@ -16,7 +16,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, BufReader, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -37,16 +37,28 @@ pub enum RestoreError {
     Io { folder: PathBuf, error: io::Error },
 }
 
-/// Restores a backup into a data folder that is not there or empty. Blocks.
+/// Restores a backup into a data folder that is not there or empty. A refusal leaves no folder that was not there.
+/// Blocks.
 pub fn restore(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manifest, RestoreError> {
+    let made = !data.exists();
+    let restored = restore_into(backup, data, master);
+    if made && restored.as_ref().is_err_and(|error| !matches!(error, RestoreError::Lock(_))) {
+        // Only the lock is left in it; a folder that holds anything else is not removed.
+        let _ = fs::remove_file(data.join("lock"));
+        let _ = fs::remove_dir(data);
+    }
+    restored
+}
+
+fn restore_into(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manifest, RestoreError> {
     let io = |error| RestoreError::Io { folder: data.to_owned(), error };
-    fs::create_dir_all(data).map_err(io)?;
+    make_private(data).map_err(io)?;
     if fs::read_dir(data).map_err(io)?.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")) {
         return Err(RestoreError::NotEmpty(data.to_owned()));
     }
     let _lock = FolderLock::take(data)?;
     let stage = data.join(".restore");
-    fs::create_dir(&stage).map_err(io)?;
+    make_private(&stage).map_err(io)?;
     let checked = unpack(backup, &stage).and_then(|manifest| check(backup, &stage, master).map(|()| manifest));
     let moved = checked.and_then(|manifest| {
         // The keyring goes last: without it, nothing takes the folder for a whole one.
@@ -62,6 +74,11 @@ pub fn restore(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manifes
     let manifest = moved?;
     cleared?;
     Ok(manifest)
+}
+
+/// Makes a folder that is its owner's alone, unless it is there.
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn unpack(backup: &Path, stage: &Path) -> Result<Manifest, RestoreError> {
@@ -87,7 +104,7 @@ fn unpack(backup: &Path, stage: &Path) -> Result<Manifest, RestoreError> {
             return Err(broken(format!("{name:?} is no member of a backup")));
         }
         let path = stage.join(&name);
-        fs::create_dir_all(path.parent().unwrap_or(stage)).map_err(io)?;
+        make_private(path.parent().unwrap_or(stage)).map_err(io)?;
         let mut file = File::options().create_new(true).write(true).mode(0o600).open(&path).map_err(io)?;
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 256 << 10];

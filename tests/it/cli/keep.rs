@@ -7,7 +7,7 @@ use crate::support::{
     traffic::log_in,
 };
 use serde_json::{Value, json};
-use std::{fs, net::Ipv4Addr, time::Duration};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, time::Duration};
 
 async fn planted() -> (Inbox, Site) {
     let inbox = Inbox::start().await;
@@ -32,7 +32,12 @@ async fn a_backup_under_serve_is_restored_on_an_empty_machine() {
     let from = Ipv4Addr::new(198, 51, 100, 1);
     assert_eq!(log_in(&client(), serving.address("portal"), from, &login, "x").await.unwrap(), 401);
     let made = site.run("backup all.backup --json").await.ends(0).json();
-    assert_eq!(made["bytes"], fs::metadata(site.path("all.backup")).unwrap().len());
+    let written = fs::metadata(site.path("all.backup")).unwrap();
+    assert_eq!((&made["bytes"], written.permissions().mode() & 0o777), (&json!(written.len()), 0o600));
+    let complaint = site.run("backup all.backup").await.complaint();
+    assert!(complaint.contains("overwrites nothing"), "{complaint}");
+    let complaint = site.run("backup data/all.backup").await.complaint();
+    assert!(complaint.contains("elsewhere") && !site.path("data/all.backup").exists(), "{complaint}");
     let master = fs::read_to_string(site.path("master.key")).unwrap();
     let backup = fs::read(site.path("all.backup")).unwrap();
     let holds = |needle: &[u8]| backup.windows(needle.len()).any(|window| window == needle);
@@ -64,7 +69,7 @@ async fn a_backup_under_serve_is_restored_on_an_empty_machine() {
     fs::copy(site.path("master.key"), cut.path("master.key")).unwrap();
     fs::write(cut.path("half.backup"), &backup[..backup.len() / 2]).unwrap();
     cut.run("restore half.backup").await.complaint();
-    assert!(!cut.path("data/keyring").exists(), "half a backup makes no data folder");
+    assert!(!cut.path("data").exists(), "half a backup makes no data folder");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +80,6 @@ async fn after_a_rotation_only_the_new_key_opens() {
     let new = fs::read(site.path("master.key")).unwrap();
     assert_ne!(new, old);
     assert!(!site.path("master.key.new").exists());
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(fs::metadata(site.path("master.key")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(register(&site).await, known);
     fs::write(site.path("master.key"), &old).unwrap();

@@ -1,7 +1,7 @@
 //! One consistent file under load, and back on an empty machine.
 
 use crate::journal::records::{ORIGIN, acted, canary, open, planned, told};
-use std::{fs, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 use telltale::journal::{
     backup::back_up,
     evidence::Evidence,
@@ -45,6 +45,9 @@ async fn a_backup_under_load_restores_whole_on_an_empty_machine() {
 
     let data = machine.path().join("data");
     restore(&file, &data, &master).unwrap();
+    for private in [data.clone(), data.join("journal"), data.join("evidence")] {
+        assert_eq!(fs::metadata(&private).unwrap().permissions().mode() & 0o777, 0o700, "{}", private.display());
+    }
     assert!(matches!(restore(&file, &data, &master), Err(RestoreError::NotEmpty(_))));
     let keyring = Arc::new(Keyring::open(&data, &master).unwrap());
     let restored = Journal::open(&data, keyring.clone(), ORIGIN).unwrap();
@@ -69,7 +72,7 @@ async fn a_broken_backup_restores_nothing() {
     back_up(&journal, &file).await.unwrap();
     let bytes = fs::read(&file).unwrap();
     let data = machine.path().join("data");
-    let is_empty = || fs::read_dir(&data).unwrap().all(|entry| entry.unwrap().file_name() == "lock");
+    let is_empty = || !data.exists();
     let error = restore(&file, &data, &MasterKey::generate()).unwrap_err();
     assert!(matches!(error, RestoreError::Keyring(KeyringError::WrongMasterKey(_))), "{error}");
     assert!(is_empty());
