@@ -6,6 +6,7 @@ use crate::{
     journal::{keyring::Keyring, master::MasterKey},
 };
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use std::{
     fs::{self, File},
     io,
@@ -40,14 +41,34 @@ pub fn beside(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
-/// Puts the new key in the old one's place. Whoever found it meanwhile may have done so already.
-pub fn put(next: &Path, file: &Path) -> anyhow::Result<()> {
-    match fs::rename(next, file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+/// Puts the new key in the old one's place, and keeps the old one beside it under the name that is returned: backups made
+/// before need it. Whoever found the new key meanwhile may have done so already; nothing is returned then.
+pub fn put(next: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let former = until(file, Timestamp::now());
+    // A file system without hard links gets a copy, which has the file's mode too.
+    fs::hard_link(file, &former)
+        .or_else(|_| fs::copy(file, &former).and_then(|_| File::open(&former)?.sync_all()))
+        .with_context(|| format!("cannot keep the former key as {}", former.display()))?;
+    let put = fs::rename(next, file);
+    if put.is_err() {
+        // What was linked is still the key in force, no former one.
+        fs::remove_file(&former)?;
+    }
+    sync_folder(file)?;
+    match put {
+        Ok(()) => Ok(Some(former)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
             Err(error).with_context(|| format!("cannot put {} in place of {}", next.display(), file.display()))
         }
-        _ => Ok(sync_folder(file)?),
     }
+}
+
+/// What a key is called that was in force until then.
+fn until(file: &Path, then: Timestamp) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(then.strftime(".until-%Y%m%dT%H%M%S.%6fZ").to_string());
+    file.with_file_name(name)
 }
 
 /// Brings a folder's entry of this file to the disk.
@@ -100,6 +121,12 @@ mod tests {
         assert_eq!(*current(&config).unwrap().to_text().reveal(), *new.to_text().reveal());
         assert!(!next.exists());
         assert_eq!(fs::read_to_string(&file).unwrap(), new.to_text().reveal());
+        let former = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let former: Vec<_> = former.filter(|path| path.to_string_lossy().contains("master.key.until-")).collect();
+        assert_eq!(former.len(), 1, "{former:?}");
+        assert_eq!(fs::read_to_string(&former[0]).unwrap(), *key.to_text().reveal());
+        assert!(put(&next, &file).unwrap().is_none(), "it was put in place already");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "the configuration, the data, two keys");
         assert!(Keyring::open(&config.data.dir, &current(&config).unwrap()).is_ok(), "and from then on");
     }
 }

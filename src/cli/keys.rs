@@ -16,8 +16,8 @@ use std::{
     path::Path,
 };
 
-/// Wraps the keyring under a new master key. The new key is durable before the keyring needs it, and the old one lies
-/// beside it until the keyring no longer does.
+/// Wraps the keyring under a new master key. The new key is durable before the keyring needs it, and the old one
+/// stays beside it for the backups made before.
 pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let Some(file) = &config.master_key_file else {
         bail!(
@@ -30,12 +30,16 @@ pub async fn rotate(config: &Config, client: &Client, terminal: Terminal) -> any
     let key = MasterKey::generate();
     write(&next, &key).with_context(|| format!("cannot write {}", next.display()))?;
     client.tell(Method::POST, "/api/v1/keys/rotate", key.to_text().reveal().to_owned()).await?;
-    master::put(&next, file)?;
-    terminal.answer(&json!({ "rotated": true }), || {
-        format!(
-            "The keyring is wrapped under the new key in {}.\nBackups made before still need the old key.",
-            file.display()
-        )
+    let former = master::put(&next, file)?;
+    terminal.answer(&json!({ "rotated": true, "former": former }), || {
+        let mut lines = vec![format!("The keyring is wrapped under the new key in {}.", file.display())];
+        lines.extend(former.as_ref().map(|former| {
+            format!(
+                "Backups made before still need the old key: it is in {}. Delete it with the last of them.",
+                former.display()
+            )
+        }));
+        lines.join("\n")
     });
     Ok(Outcome::Done)
 }

@@ -76,7 +76,16 @@ async fn a_backup_under_serve_is_restored_on_an_empty_machine() {
 async fn after_a_rotation_only_the_new_key_opens() {
     let (_inbox, site) = planted().await;
     let (known, old) = (register(&site).await, fs::read(site.path("master.key")).unwrap());
-    assert_eq!(site.run("keys rotate --json").await.ends(0).json(), json!({"rotated": true}));
+    site.run("backup before.backup").await.ends(0);
+    let rotated = site.run("keys rotate --json").await.ends(0).json();
+    assert_eq!(rotated["rotated"], true);
+    let former = site.path(rotated["former"].as_str().unwrap());
+    assert_eq!(fs::read(&former).unwrap(), old);
+    assert_eq!(fs::metadata(&former).unwrap().permissions().mode() & 0o777, 0o600);
+    let other = Site::bare(&fs::read_to_string(site.path("telltale.toml")).unwrap());
+    fs::copy(&former, other.path("master.key")).unwrap();
+    fs::copy(site.path("before.backup"), other.path("before.backup")).unwrap();
+    other.run("restore before.backup").await.ends(0);
     let new = fs::read(site.path("master.key")).unwrap();
     assert_ne!(new, old);
     assert!(!site.path("master.key.new").exists());
