@@ -1,5 +1,6 @@
 //! The `ldap` store against a real OpenLDAP: a branch of its own for every test, and the promises of every store.
 
+mod malformed;
 mod trouble;
 mod unmapped;
 
