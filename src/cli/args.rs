@@ -83,6 +83,9 @@ pub enum Command {
     Withdraw {
         /// Names of stores; all where none is given
         stores: Vec<String>,
+        /// Only the canaries of this generation, as `canaries list` shows it
+        #[arg(long, value_name = "N")]
+        generation: Option<u32>,
     },
     /// Open a new generation: new canaries beside the old
     Rotate {

@@ -74,7 +74,7 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Plant { stores, count } => stores::plant("plant", stores, count, client, terminal).await,
         Command::Rotate { stores, count } => stores::plant("rotate", stores, count, client, terminal).await,
         Command::Verify { stores } => stores::verify(stores, client, terminal).await,
-        Command::Withdraw { stores } => stores::withdraw(stores, client, terminal).await,
+        Command::Withdraw { stores, generation } => stores::withdraw(stores, generation, client, terminal).await,
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
