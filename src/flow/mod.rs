@@ -18,6 +18,7 @@ pub mod problem;
 pub mod progress;
 pub mod recover;
 pub mod rotate;
+pub mod supply;
 pub mod trace;
 pub mod verify;
 pub mod withdraw;

@@ -65,3 +65,18 @@ async fn a_generation_that_is_not_there_is_refused() {
     }
     assert_eq!(before, fs::read_to_string(site.path("export.csv")).unwrap());
 }
+
+#[tokio::test]
+async fn a_count_of_none_is_refused_and_opens_no_generation() {
+    let site = Site::stocked(60, NOBODY);
+    site.init().await;
+    let before = fs::read_to_string(site.path("export.csv")).unwrap();
+    for command in ["plant export --count 0", "rotate export --count 0"] {
+        let complaint = site.run(command).await.complaint();
+        assert!(complaint.contains("count of 0") && complaint.contains("telltale plan"), "{complaint}");
+    }
+    assert_eq!(before, fs::read_to_string(site.path("export.csv")).unwrap());
+    site.run("plant export --count 2").await.ends(0);
+    site.run("rotate export --count 0").await.complaint();
+    assert_eq!(plan(&site).await, (2.into(), 0.into()), "no generation was opened");
+}

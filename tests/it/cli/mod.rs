@@ -10,3 +10,4 @@ mod keep;
 mod plan;
 mod several;
 mod story;
+mod supply;
