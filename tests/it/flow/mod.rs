@@ -7,4 +7,6 @@ mod hostile;
 mod kills;
 mod load;
 mod readers;
+mod single;
+mod taken;
 mod tells;
