@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(crate) enum Table {
     Index = b'X',
     Presence = b'V',
     Verified = b'W',
+    Audited = b'M',
     Reveal = b'H',
     Sighting = b'A',
     Touched = b'C',
