@@ -11,7 +11,7 @@ use std::{path::Path, time::Duration};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Whether this sink is given markers' values: a webhook only.
+    /// Whether this sink is given markers' values.
     pub reveal: bool,
     /// The name of the sink that takes over while this one fails.
     pub then: Option<String>,
@@ -64,19 +64,6 @@ pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(Options, T), Sect
         error
     })?;
     Ok((options, own))
-}
-
-impl Options {
-    /// For sinks that people read, or that keep what they get: they never carry a marker's value.
-    pub fn refuse_reveal(&self) -> Result<(), SectionError> {
-        if self.reveal {
-            return Err(SectionError::new(
-                "reveal",
-                "only a webhook sink can be given markers' values: leave it out here",
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// Reads the authority's certificate that a section's `ca` names.
