@@ -10,7 +10,7 @@ use crate::{
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, judge},
+    flow::{context::Context, error::FlowError, judge, route},
 };
 use axum::{
     Json,
@@ -141,7 +141,7 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

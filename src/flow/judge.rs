@@ -18,6 +18,7 @@ use crate::{
         memory::Memory,
         observe::happening,
         problem::{Evidence, Facts},
+        route,
     },
 };
 use canaries::{CanaryId, MarkerKind};
@@ -114,7 +115,7 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
         }
     }
-    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
+    let sinks = route::sinks(context);
     let facts = Facts::gather(context)?;
     let (mut records, mut grown) = (Vec::new(), Vec::new());
     for (incident, joined, new) in touched.into_values() {

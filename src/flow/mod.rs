@@ -18,6 +18,8 @@ pub mod problem;
 pub mod progress;
 pub mod recover;
 pub mod rotate;
+pub mod route;
+pub mod takeover;
 pub mod trace;
 pub mod verify;
 pub mod withdraw;

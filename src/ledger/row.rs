@@ -32,6 +32,7 @@ pub(crate) enum Table {
     Delivery = b'R',
     Attempt = b'Q',
     Dead = b'D',
+    Health = b'M',
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
