@@ -53,6 +53,21 @@ async fn an_audit_tells_a_store_from_the_one_that_it_feeds() {
     assert_eq!(shown["items"].as_array().unwrap().len(), 1);
     assert_eq!(shown["items"][0]["attribution"]["stores"][0]["accused"], true, "{shown}");
 
+    // The case stands without either sensor, and not without the canaries that this test looked at, nor its one source.
+    let id = shown["items"][0]["id"].as_str().unwrap();
+    let shown = site.run(&format!("incidents show {id} --json")).await.ends(0).json();
+    let stays: Vec<(&str, bool)> = shown["rests_on"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|without| (without["without"]["kind"].as_str().unwrap(), without["accused"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(stays, [("sensor", true), ("sensor", true), ("reporter", false), ("revealed", false)], "{shown}");
+    assert_eq!(shown["reveals"][0]["stores"], serde_json::json!(["payroll"]));
+    let told = site.run(&format!("incidents show {id}")).await.ends(0).stdout;
+    assert!(told.contains("without sensor mx: still accused"), "{told}");
+    assert!(told.contains("looked at once before the incident opened"), "{told}");
+
     // A look that changes nothing tells nobody anything.
     let before = inbox.at("/hook").len();
     site.run("verify --json").await.ends(0);
