@@ -9,6 +9,7 @@ mod pdf;
 mod pieces;
 mod rows;
 mod signatures;
+pub mod tables;
 
 use crate::dumps::{account::Account, containers::Walk};
 use std::{io::Read, ops::Range, time::Duration};
