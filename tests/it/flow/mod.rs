@@ -7,6 +7,7 @@ mod hostile;
 mod kills;
 mod load;
 mod readers;
+mod revealing;
 mod single;
 mod taken;
 mod tells;
