@@ -37,10 +37,15 @@ use std::{
         Arc, Mutex, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How often it is seen whether there is something to judge.
+const JUDGED_EVERY: Duration = Duration::from_millis(50);
+/// So long after the last look there is another one, whether there was a sighting or not.
+const LOOKED_AT_LEAST: Duration = Duration::from_secs(2);
 
 /// A house that stands, and does not run yet.
 pub struct App {
@@ -115,7 +120,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         blind: AtomicBool::new(false),
         stop: CancellationToken::new(),
         due: tokio::sync::Notify::new(),
-        sighted: tokio::sync::Notify::new(),
+        sighted: AtomicBool::new(false),
         refusals: Mutex::new(BTreeMap::new()),
         judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
@@ -264,23 +269,24 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
             () = stop.cancelled() => {}
         }
     }
+    let mut looked = Instant::now();
     while !stop.is_cancelled() {
-        let rung = context.sighted.notified();
-        match judge::judge(&context).await {
-            Ok(true) => {
-                // In a flood the sightings of this while are judged together.
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
-                    () = stop.cancelled() => {}
+        let mut pause = JUDGED_EVERY;
+        // What nobody told of, because a crash came between, is found all the same.
+        if context.sighted.swap(false, Ordering::AcqRel) || looked.elapsed() > LOOKED_AT_LEAST {
+            looked = Instant::now();
+            match judge::judge(&context).await {
+                Ok(true) => {
+                    // In a flood the sightings of a while are judged together.
+                    context.sighted.store(true, Ordering::Release);
+                    pause = JUDGED_EVERY * 2;
                 }
-                continue;
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
             }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
         }
         tokio::select! {
-            () = rung => {}
-            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     io::{self, Read},
-    sync::mpsc,
+    sync::{atomic::Ordering, mpsc},
     thread,
 };
 
@@ -195,7 +195,7 @@ impl Trace {
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
-            context.sighted.notify_one();
+            context.sighted.store(true, Ordering::Release);
         }
         Ok(verdict)
     }

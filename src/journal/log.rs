@@ -40,7 +40,7 @@ use zeroize::Zeroizing;
 const ROOM: u32 = 64 << 10;
 
 /// A stranger's touch is never padded beyond this.
-const LARGEST_CLASS: usize = 128 << 10;
+const LONGEST_TOUCH: usize = 128 << 10;
 
 /// The entry is not on stable storage, and may never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -214,12 +214,12 @@ impl Journal {
         answer.await.unwrap_or(Err(NotDurable::Closed))
     }
 
-    /// Counts a stranger's touch, which takes as long as a canary's entry of the same size class (`counts::size_class`).
-    pub async fn count(&self, sensor: &str, source: Option<IpAddr>, size: usize) -> Result<(), NotDurable> {
-        let size = size.min(LARGEST_CLASS);
-        let room = self.room(size).await?;
+    /// Counts a stranger's touch, which takes as long as an entry whose record is `length` bytes long.
+    pub async fn count(&self, sensor: &str, source: Option<IpAddr>, length: usize) -> Result<(), NotDurable> {
+        let length = length.min(LONGEST_TOUCH);
+        let room = self.room(length).await?;
         let (done, answer) = oneshot::channel();
-        let touch = Stranger { sensor: sensor.to_owned(), source, minute: this_minute(), size };
+        let touch = Stranger::new(sensor, source, this_minute(), length);
         self.order(Order::Count { touch, done, _room: room })?;
         answer.await.unwrap_or(Err(NotDurable::Closed))
     }

@@ -46,17 +46,17 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Asks the index for a canonical form; true if it is known.
-    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) -> bool {
+    /// Asks the index for a canonical form, and notes where it stands if it is known.
+    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) {
         let mac = self.index.key().mac(canonical);
-        self.try_fingerprint(in_space_of(mac, kind), start, end)
+        self.try_fingerprint(in_space_of(mac, kind), start, end);
     }
 
-    /// Asks the index for a fingerprint; true if it is known.
-    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) -> bool {
-        let Some(entry) = self.index.get(fingerprint) else { return false };
-        self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
-        true
+    /// Asks the index for a fingerprint, and notes where it stands if it is known.
+    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) {
+        if let Some(entry) = self.index.get(fingerprint) {
+            self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
+        }
     }
 
     /// Whether a number or word may begin here: after no letter or digit, or after an escape that ends in one.

@@ -6,6 +6,7 @@ mod full;
 mod hostile;
 mod kills;
 mod load;
+mod oracle;
 mod readers;
 mod revealing;
 mod tells;
