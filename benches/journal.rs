@@ -96,6 +96,7 @@ fn sighted() -> Record {
     let sighting = Sighting {
         id: 0,
         at: Timestamp::now(),
+        claimed_at: None,
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

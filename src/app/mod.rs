@@ -93,6 +93,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         phone_numbers: config.organisation.phone_numbers.clone(),
         ibans: config.organisation.ibans.clone(),
     };
+    let began = journal.get(1)?.map_or_else(|| clock(), |first| first.at);
     let context = Context {
         organisation: config.organisation.name.clone(),
         alias_domains: config.organisation.alias_domains.clone(),
@@ -112,6 +113,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         ledger,
         ready: AtomicBool::new(false),
         clock,
+        began,
         public_url: config.api.public_url.clone(),
         data: folder.clone(),
         evidence: folder.join("evidence"),

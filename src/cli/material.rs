@@ -4,7 +4,7 @@ use crate::{
     cli::{
         client::{Client, escaped},
         outcome::Outcome,
-        terminal::Terminal,
+        terminal::{Terminal, plain},
         verdict,
     },
     domain::verdict::{Outcome as Answer, Verdict},
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tokio_util::io::ReaderStream;
 
-/// Prints every marker, a line each.
+/// Prints every marker, a line each: for people, and with `--json` as NDJSON.
 pub async fn scan(paths: &[PathBuf], client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let files = files(paths)?;
     let bar = terminal.bar();
@@ -33,17 +33,41 @@ pub async fn scan(paths: &[PathBuf], client: &Client, terminal: Terminal) -> any
                 }
                 if let Some(summary) = value.get("summary") {
                     for left in summary["not_scanned"].as_array().into_iter().flatten() {
-                        terminal.note(&format!("not scanned: {left}"));
+                        terminal.note(&not_scanned(left));
                     }
                     return Ok(());
                 }
                 any = true;
-                terminal.line(&String::from_utf8_lossy(line));
+                terminal.line(&if terminal.json { String::from_utf8_lossy(line).into_owned() } else { found(&value) });
                 Ok(())
             })
             .await?;
     }
+    if !any && !terminal.json {
+        terminal.note("No canary marker was found.");
+    }
     Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+}
+
+/// `leak.zip, staff.csv:17  work_email of canary 0123…`
+fn found(finding: &Value) -> String {
+    let text = |key: &str| plain(finding[key].as_str().unwrap_or_default());
+    let member = finding["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
+    let digest = finding["digest"].as_str().map(|digest| format!(" as {digest}")).unwrap_or_default();
+    let weak = if finding["strong"] == false { " (weak: it counts only beside another of this canary)" } else { "" };
+    format!(
+        "{}{member}:{}  {} of canary {}{digest}{weak}",
+        text("path"),
+        finding["line"],
+        text("marker_kind"),
+        text("canary")
+    )
+}
+
+fn not_scanned(left: &Value) -> String {
+    let text = |key: &str| plain(left[key].as_str().unwrap_or_default());
+    let member = left["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
+    format!("not scanned: {}{member}: {}", text("path"), text("reason"))
 }
 
 /// Prints the verdict on this material.

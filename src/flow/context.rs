@@ -91,6 +91,8 @@ pub struct Context {
     /// Set once the ghosts and all canaries are in the index and the ledger has caught up.
     pub ready: AtomicBool,
     pub clock: Clock,
+    /// When the journal was begun: nothing was planted before, so that nothing can have been seen.
+    pub began: Timestamp,
     /// Where people reach the API and console.
     pub public_url: Option<String>,
     /// The data folder.

@@ -16,7 +16,7 @@ use canaries::{
     index::{self, Index, Owner},
 };
 use futures_util::future::try_join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
@@ -25,6 +25,8 @@ use std::{
 
 /// At most so much of what was received is kept with a sighting.
 pub const EVIDENCE: usize = 64 * 1024;
+/// A sender's clock may be ahead by so much.
+pub const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(5);
 /// So many held touches are released at once.
 const AT_A_TIME: usize = 32;
 
@@ -88,7 +90,7 @@ fn recognised(context: &Context, touch: &Touch, drill: bool, received_at: Timest
         recognise(&index, &touch.presented, &touch.text)
     };
     metrics::counter!("telltale_sightings_total", "sensor" => touch.sensor.clone()).increment(recognised.len() as u64);
-    sightings(touch, &recognised, drill, received_at)
+    sightings(context, touch, &recognised, drill, received_at)
 }
 
 /// Counts a touch that is no canary's. The sighting that it would have been is written out all the same, and only its
@@ -97,7 +99,7 @@ async fn stranger(context: &Context, touch: &Touch, drill: bool) -> Result<(), l
     metrics::counter!("telltale_strangers_total", "sensor" => touch.sensor.clone()).increment(1);
     let nobody = BTreeMap::from([(CanaryId([0; 10]), MarkerKind::Username)]);
     let mut length = 0;
-    for record in sightings(touch, &nobody, drill, context.now()) {
+    for record in sightings(context, touch, &nobody, drill, context.now()) {
         length += serde_json::to_vec(&record).map_or(0, |text| text.len());
     }
     context.journal.count(&touch.sensor, touch.source_ip, length).await
@@ -185,15 +187,20 @@ fn telling(one: MarkerKind, other: MarkerKind) -> MarkerKind {
 }
 
 fn sightings(
+    context: &Context,
     touch: &Touch,
     recognised: &BTreeMap<CanaryId, MarkerKind>,
     drill: bool,
     received_at: Timestamp,
 ) -> Vec<Record> {
+    let latest = received_at.saturating_add(CLOCK_ERROR).unwrap_or(received_at);
+    let believed = (context.began..=latest).contains(&touch.at);
+    let (at, claimed_at) = if believed { (touch.at, None) } else { (received_at, Some(touch.at)) };
     let sighted = |(canary, kind): (&CanaryId, &MarkerKind)| Record::Sighted {
         sighting: Sighting {
             id: 0,
-            at: touch.at,
+            at,
+            claimed_at,
             received_at,
             sensor: touch.sensor.clone(),
             reporter: touch.reporter.clone(),

@@ -67,7 +67,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Attempted { alert, sink, attempt, outcome, status, .. } => {
             outbox::attempted(view, seq, at, alert, sink, *attempt, outcome, *status)
         }
-        Record::TokenIssued { id, role, sha256, by } => accounts::issued(view, at, id, *role, sha256, by),
+        Record::TokenIssued { id, name, role, sha256, by } => {
+            accounts::issued(view, at, id, name.as_deref(), *role, sha256, by)
+        }
         Record::TokenRevoked { id, .. } => accounts::revoked(view, at, id),
         Record::Acted { action, .. } => {
             if action.starts_with("reveal") {

@@ -10,3 +10,4 @@ mod oracle;
 mod readers;
 mod revealing;
 mod tells;
+mod times;
