@@ -177,5 +177,7 @@ async fn transition(
 }
 
 pub(crate) fn known(context: &Context, id: &str) -> Result<Incident, Problem> {
-    context.ledger.incident(id)?.ok_or_else(|| Problem::not_found(format!("no incident has the id {id:?}")))
+    context.ledger.incident(id)?.ok_or_else(|| {
+        Problem::not_found(format!("no incident has the id {id:?}: `telltale incidents list` shows them"))
+    })
 }

@@ -11,6 +11,8 @@ use crate::cli::{
 use reqwest::{Body, Method};
 use serde_json::{Value, json};
 
+const HEAD: [&str; 8] = ["incident", "state", "severity", "opened", "last seen", "sightings", "sensors", "verdict"];
+
 /// Lists, shows and moves incidents.
 pub async fn run(command: Incidents, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     match command {
@@ -30,7 +32,7 @@ async fn list(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     }
     terminal.answer(&json!({ "items": items, "next_cursor": null }), || {
         let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-        table(&["incident", "state", "severity", "opened", "sightings", "sensors", "verdict"], &rows)
+        table(&HEAD, &rows)
     });
     Ok(if items.is_empty() { Outcome::NothingFound } else { Outcome::Done })
 }
@@ -55,6 +57,7 @@ fn row(incident: &Value) -> Vec<String> {
         text("state"),
         text("severity"),
         text("opened_at"),
+        text("updated_at"),
         incident["sightings"].to_string(),
         sensors.join(" "),
         format!("{verdict}{drill}"),
@@ -74,10 +77,7 @@ async fn show(id: &str, client: &Client, terminal: Terminal) -> anyhow::Result<O
         || {
             let told = list_of(&incident["deliveries"]);
             let mut parts = vec![
-                table(
-                    &["incident", "state", "severity", "opened", "sightings", "sensors", "verdict"],
-                    &[row(&incident)],
-                ),
+                table(&HEAD, &[row(&incident)]),
                 verdict::render(&attribution, terminal.width(), terminal.colours()).trim_end().to_owned(),
                 table(
                     &["at", "sensor", "class", "marker", "canary", "source", "service", "details"],

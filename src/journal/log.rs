@@ -2,7 +2,7 @@
 //! the entry is on stable storage. It never changes or removes an entry.
 
 use crate::{
-    domain::record::Record,
+    domain::{reason::reason, record::Record},
     journal::{
         checkpoint::{Checkpoint, Signer, Vkey},
         counts::{Counts, Stranger},
@@ -71,7 +71,7 @@ pub enum JournalError {
     Unsound(#[from] Unsound),
     #[error("{} is not this journal's checkpoint ({what}): if the keyring is the right one, somebody changed it; move it aside to open without it", .path.display())]
     Checkpoint { path: PathBuf, what: String },
-    #[error("cannot read or write {}: {error}", .path.display())]
+    #[error("cannot read or write {}: {}", .path.display(), reason(.error))]
     Io { path: PathBuf, error: io::Error },
     #[error("entry {seq} cannot be read: {what}")]
     Unreadable { seq: u64, what: &'static str },

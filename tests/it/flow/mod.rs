@@ -4,6 +4,7 @@ mod again;
 mod crowded;
 mod full;
 mod hostile;
+mod incidents;
 mod kills;
 mod load;
 mod oracle;
