@@ -10,7 +10,13 @@ use crate::{
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, details::details, error::FlowError, judge},
+    flow::{
+        context::Context,
+        details::details,
+        error::FlowError,
+        judge, route,
+        voices::{self, RestsOn},
+    },
 };
 use axum::{
     Json,
@@ -67,7 +73,8 @@ pub async fn list(
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
-/// One incident, and how far its alerts have come at each sink.
+/// One incident: how strong its verdict is without each sensor and reporter, who had looked before, and how far its alerts
+/// have come at each sink.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
@@ -76,9 +83,13 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
-    let mut incident = shown(&known(&context, &id)?);
-    incident["deliveries"] = json!(context.ledger.deliveries_of(&context.journal, &id)?);
-    Ok(Json(incident))
+    let incident = known(&context, &id)?;
+    let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
+    let mut shown = shown(&incident);
+    shown["rests_on"] = json!(rests_on);
+    shown["reveals"] = json!(reveals);
+    shown["deliveries"] = json!(context.ledger.deliveries_of(&context.journal, &id)?);
+    Ok(Json(shown))
 }
 
 /// Its sightings, oldest first, each with what its evidence tells: `details`, in which analysts see no marker.
@@ -158,7 +169,7 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe,
+        judge, notify, observe, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -218,6 +218,11 @@ impl App {
             blind::watch(watched, told).await;
             Ok(())
         });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            takeover::watch(watched, told).await;
+            Ok(())
+        });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
         Ok(Running { tasks, addresses, api, ingest: outside })
@@ -271,10 +276,12 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
             () = stop.cancelled() => {}
         }
     }
+    // What a crash left unjudged comes first.
+    context.sighted.store(true, Ordering::Release);
     let mut looked = Instant::now();
     while !stop.is_cancelled() {
         let mut pause = JUDGED_EVERY;
-        // What nobody told of, because a crash came between, is found all the same.
+        // What could not be judged is tried again.
         if context.sighted.swap(false, Ordering::AcqRel) || looked.elapsed() > LOOKED_AT_LEAST {
             looked = Instant::now();
             match judge::judge(&context).await {

@@ -6,6 +6,7 @@ mod drill;
 mod errors;
 mod example;
 mod faces;
+mod feeds;
 mod keep;
 mod plan;
 mod several;
