@@ -52,12 +52,13 @@ pub struct Named {
 
 /// Begins a trace: files are added, then it is concluded.
 #[utoipa::path(post, path = "/api/v1/traces", tag = "material", request_body(content = String, content_type = "application/json", description = "{seen_at?, record?}"),
-    responses((status = 201, description = "{trace}"), (status = 403, body = Problem)))]
+    responses((status = 201, description = "{trace}"), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn begin(
+    State(context): State<Arc<Context>>,
     caller: May<Investigate>,
     Json(request): Json<Request>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let id = open(Trace::begin(request, caller.actor.clone()))?;
+    let id = open(Trace::begin(&context, request, caller.actor.clone())?)?;
     Ok((StatusCode::CREATED, Json(json!({ "trace": id }))))
 }
 
@@ -113,7 +114,7 @@ pub async fn take(
         .seen_at
         .map(|text| text.parse().map_err(|_| Problem::bad_request("seen_at: an RFC 3339 time is expected")))
         .transpose()?;
-    let trace = Trace::begin(Request { seen_at, record: true }, caller.actor.clone());
+    let trace = Trace::begin(&context, Request { seen_at, record: true }, caller.actor.clone())?;
     let id = trace.id.clone();
     let trace = Arc::new(tokio::sync::Mutex::new(trace));
     let path = named.path.unwrap_or_else(|| "material".to_owned());
@@ -148,7 +149,8 @@ pub async fn scan(
 ) -> Result<Response, Problem> {
     let (lines, answer) = mpsc::channel::<Value>(256);
     let path = named.path.unwrap_or_else(|| "-".to_owned());
-    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor.clone())));
+    let trace = Trace::begin(&context, Request::default(), caller.actor.clone())?;
+    let trace = Arc::new(tokio::sync::Mutex::new(trace));
     tokio::spawn(async move {
         let found = lines.clone();
         let outcome = read(context, trace.clone(), path, body, move |finding| {

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod canaries;
 pub mod drill;
+pub mod evidence;
 pub mod idempotency;
 pub mod incidents;
 pub mod ingest;

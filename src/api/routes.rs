@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
-        stores, system, tokens,
+        access, canaries, drill, evidence, idempotency, incidents, ingest, journal, material, openapi::Description,
+        problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -31,6 +31,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::sightings))
+        .routes(routes!(evidence::show))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::close))
         .routes(routes!(ingest::post_logins))

@@ -164,8 +164,11 @@ pub enum Tokens {
         /// What it may do
         #[arg(long)]
         role: Role,
+        /// What people call it, for `list`
+        #[arg(long)]
+        name: Option<String>,
     },
-    /// Ids, roles and states
+    /// Ids, names, roles and states
     List,
     /// End a token
     Revoke {
@@ -210,6 +213,8 @@ pub enum Incidents {
     List,
     /// One incident, with its sightings
     Show { incident: String },
+    /// What was received with each sighting, byte for byte; every look is a journal entry
+    Evidence { incident: String },
     /// Open to acknowledged
     Ack { incident: String },
     /// To closed

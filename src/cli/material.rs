@@ -4,19 +4,25 @@ use crate::{
     cli::{
         client::{Client, escaped},
         outcome::Outcome,
-        terminal::Terminal,
+        terminal::{Terminal, plain},
         verdict,
     },
-    domain::verdict::{Outcome as Answer, Verdict},
+    domain::{
+        reason::reason,
+        verdict::{Outcome as Answer, Verdict},
+    },
     flow::progress::Step,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use reqwest::{Body, Method};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 use tokio_util::io::ReaderStream;
 
-/// Prints every marker, a line each.
+/// Prints every marker, a line each: for people, and with `--json` as NDJSON.
 pub async fn scan(paths: &[PathBuf], client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let files = files(paths)?;
     let bar = terminal.bar();
@@ -33,17 +39,41 @@ pub async fn scan(paths: &[PathBuf], client: &Client, terminal: Terminal) -> any
                 }
                 if let Some(summary) = value.get("summary") {
                     for left in summary["not_scanned"].as_array().into_iter().flatten() {
-                        terminal.note(&format!("not scanned: {left}"));
+                        terminal.note(&not_scanned(left));
                     }
                     return Ok(());
                 }
                 any = true;
-                terminal.line(&String::from_utf8_lossy(line));
+                terminal.line(&if terminal.json { String::from_utf8_lossy(line).into_owned() } else { found(&value) });
                 Ok(())
             })
             .await?;
     }
+    if !any && !terminal.json {
+        terminal.note("No canary marker was found.");
+    }
     Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+}
+
+/// `leak.zip, staff.csv:17  work_email of canary 0123…`
+fn found(finding: &Value) -> String {
+    let text = |key: &str| plain(finding[key].as_str().unwrap_or_default());
+    let member = finding["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
+    let digest = finding["digest"].as_str().map(|digest| format!(" as {digest}")).unwrap_or_default();
+    let weak = if finding["strong"] == false { " (weak: it counts only beside another of this canary)" } else { "" };
+    format!(
+        "{}{member}:{}  {} of canary {}{digest}{weak}",
+        text("path"),
+        finding["line"],
+        text("marker_kind"),
+        text("canary")
+    )
+}
+
+fn not_scanned(left: &Value) -> String {
+    let text = |key: &str| plain(left[key].as_str().unwrap_or_default());
+    let member = left["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
+    format!("not scanned: {}{member}: {}", text("path"), text("reason"))
 }
 
 /// Prints the verdict on this material.
@@ -79,7 +109,7 @@ async fn body(file: &Path) -> anyhow::Result<Body> {
     if file == Path::new("-") {
         return Ok(Body::wrap_stream(ReaderStream::with_capacity(tokio::io::stdin(), 256 * 1024)));
     }
-    let open = tokio::fs::File::open(file).await.with_context(|| format!("cannot read {}", file.display()))?;
+    let open = tokio::fs::File::open(file).await.map_err(|error| unreadable(file, &error))?;
     Ok(Body::wrap_stream(ReaderStream::with_capacity(open, 256 * 1024)))
 }
 
@@ -91,19 +121,26 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             files.push(path.clone());
             continue;
         }
-        let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         if metadata.is_dir() { walk(path, &mut files)? } else { files.push(path.clone()) }
     }
     if files.is_empty() {
-        bail!("there is no file below what was named");
+        bail!("there is no file in {}: name files, or folders that hold some", listed(paths));
     }
     Ok(files)
 }
 
+fn unreadable(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot read {}: {}", path.display(), reason(error))
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let mut inner: Vec<_> = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}", folder.display()))?
-        .collect::<Result<_, _>>()?;
+    let mut inner: Vec<_> =
+        std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?.collect::<Result<_, _>>()?;
     inner.sort_by_key(std::fs::DirEntry::file_name);
     for entry in inner {
         let kind = entry.file_type()?;

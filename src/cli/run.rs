@@ -122,7 +122,9 @@ fn log(level: Level, format: Format) {
         .with_target("webhooks", level)
         .with_default(LevelFilter::ERROR);
     use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // `console` knows terminals and NO_COLOR; a log file gets plain text.
+    let colours = console::colors_enabled_stderr();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let layer = match format {
         Format::Text => layer.boxed(),
         Format::Json => layer.json().boxed(),

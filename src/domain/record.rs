@@ -167,6 +167,9 @@ pub enum Record {
     /// An API token was made. Only the SHA-256 of the token is kept.
     TokenIssued {
         id: String,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         role: Role,
         sha256: [u8; 32],
         by: Actor,

@@ -256,7 +256,12 @@ pub fn evidence(sightings: &[Sighting]) -> Evidence {
             Some(number) => {
                 evidence.ghosts.insert(number);
             }
-            None => evidence.seen.push(Seen { canary: sighting.canary, class: sighting.class, at: sighting.at }),
+            None => evidence.seen.push(Seen {
+                canary: sighting.canary,
+                class: sighting.class,
+                at: sighting.at,
+                received: sighting.received_at,
+            }),
         }
     }
     evidence

@@ -12,7 +12,7 @@ use crate::{
         context::{Context, blocking},
         error::FlowError,
         judge,
-        observe::name,
+        observe::{CLOCK_ERROR, name},
         problem,
     },
     journal::evidence::Evidence,
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     io::{self, Read},
-    sync::mpsc,
+    sync::{atomic::Ordering, mpsc},
     thread,
 };
 
@@ -73,8 +73,14 @@ pub struct Trace {
 
 impl Trace {
     /// Begins one, for this person.
-    pub fn begin(request: Request, by: Actor) -> Self {
-        Trace {
+    ///
+    /// # Errors
+    /// The material cannot have been seen when the request says: in time to come, or before the first planting.
+    pub fn begin(context: &Context, request: Request, by: Actor) -> Result<Self, FlowError> {
+        if let Some(seen_at) = request.seen_at {
+            possible(context, seen_at)?;
+        }
+        Ok(Trace {
             id: uuid::Uuid::now_v7().to_string(),
             by,
             request,
@@ -82,7 +88,7 @@ impl Trace {
             material: Material::default(),
             rows: 0,
             tables: false,
-        }
+        })
     }
 
     /// Reads one file to its end and hands each finding to `visit`. Blocks: run it where blocking is allowed.
@@ -174,6 +180,7 @@ impl Trace {
             .map(|(canary, (kind, path))| Sighting {
                 id: 0,
                 at,
+                claimed_at: None,
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),
@@ -195,7 +202,7 @@ impl Trace {
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
-            context.sighted.notify_one();
+            context.sighted.store(true, Ordering::Release);
         }
         Ok(verdict)
     }
@@ -276,6 +283,21 @@ impl Read for Received {
         buffer[..count].copy_from_slice(&self.rest[..count]);
         self.rest.drain(..count);
         Ok(count)
+    }
+}
+
+fn possible(context: &Context, seen_at: Timestamp) -> Result<(), FlowError> {
+    const MEND: &str = "give the moment at which the material was seen, or leave it out (`--seen-at`)";
+    let now = context.now();
+    if seen_at > now.saturating_add(CLOCK_ERROR).unwrap_or(now) {
+        return Err(FlowError::Refused(format!("seen_at {seen_at} is in the future, it is {now} now: {MEND}")));
+    }
+    context.settle()?;
+    match context.ledger.presences()?.into_iter().map(|presence| presence.from).min() {
+        Some(planted) if seen_at < planted => Err(FlowError::Refused(format!(
+            "seen_at {seen_at} is before the first canary was planted, {planted}, so that no copy can hold one: {MEND}"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -72,7 +72,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             alerts.iter().try_for_each(|alert| outbox::handed_over(view, at, alert, from, to))
         }
         Record::SinkFailing { sink, .. } => health::told(view, sink),
-        Record::TokenIssued { id, role, sha256, by } => accounts::issued(view, at, id, *role, sha256, by),
+        Record::TokenIssued { id, name, role, sha256, by } => {
+            accounts::issued(view, at, id, name.as_deref(), *role, sha256, by)
+        }
         Record::TokenRevoked { id, .. } => accounts::revoked(view, at, id),
         Record::Acted { action, .. } => {
             if action.starts_with("reveal") {

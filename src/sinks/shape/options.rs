@@ -1,7 +1,10 @@
 //! The keys that every sink takes beside its own. They are read apart, so that each sink's own struct still denies
 //! unknown keys.
 
-use crate::domain::section::{Section, SectionError};
+use crate::domain::{
+    reason::reason,
+    section::{Section, SectionError},
+};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
@@ -71,7 +74,7 @@ pub fn read_authority(section: &Section, ca: Option<&Path>) -> Result<Option<Vec
     let Some(ca) = ca else { return Ok(None) };
     let path = section.path(ca);
     let pem = std::fs::read(&path).map_err(|error| {
-        SectionError::new("ca", format!("{} cannot be read ({error}): give a PEM file", path.display()))
+        SectionError::new("ca", format!("cannot read {}: {}; a PEM file is expected", path.display(), reason(&error)))
     })?;
     webhooks::trusted_certificates(Some(&pem))
         .map_err(|error| SectionError::new("ca", format!("{}: {error}", path.display())))?;

@@ -22,11 +22,12 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("post", "/api/v1/verify", "/api/v1/verify", "{}", &["planter"]),
     ("post", "/api/v1/rotate", "/api/v1/rotate", r#"{"stores":["nowhere"]}"#, &["planter"]),
     ("post", "/api/v1/withdraw", "/api/v1/withdraw", r#"{"stores":["export"]}"#, &["planter"]),
-    ("get", "/api/v1/canaries", "/api/v1/canaries", "", &["planter"]),
+    ("get", "/api/v1/canaries", "/api/v1/canaries", "", &["planter", "investigator"]),
     ("get", "/api/v1/canaries", "/api/v1/canaries?reveal=true", "", &["investigator"]),
     ("get", "/api/v1/incidents", "/api/v1/incidents", "", &["analyst", "investigator"]),
     ("get", "/api/v1/incidents/{id}", "/api/v1/incidents/i-1", "", &["analyst", "investigator"]),
     ("get", "/api/v1/incidents/{id}/sightings", "/api/v1/incidents/i-1/sightings", "", &["analyst", "investigator"]),
+    ("get", "/api/v1/incidents/{id}/evidence", "/api/v1/incidents/i-1/evidence", "", &["investigator"]),
     ("post", "/api/v1/incidents/{id}/ack", "/api/v1/incidents/i-1/ack", "", &["analyst", "investigator"]),
     ("post", "/api/v1/incidents/{id}/close", "/api/v1/incidents/i-1/close", "", &["analyst", "investigator"]),
     (

@@ -5,6 +5,7 @@ mod columns;
 mod drill;
 mod errors;
 mod example;
+mod faces;
 mod feeds;
 mod generations;
 mod keep;

@@ -115,6 +115,7 @@ pub fn alert(text: &str) -> Alert {
         sightings: vec![Sighting {
             id: 3,
             at,
+            claimed_at: None,
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),
