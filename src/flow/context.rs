@@ -13,7 +13,7 @@ use crate::{
     stores::store::Store,
 };
 use canaries::{index::Index, persona::Minter};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -93,6 +93,8 @@ pub struct Context {
     /// Set once the ghosts and all canaries are in the index and the ledger has caught up.
     pub ready: AtomicBool,
     pub clock: Clock,
+    /// The organisation's own time, for hours of the day.
+    pub time_zone: TimeZone,
     /// Where people reach the API and console.
     pub public_url: Option<String>,
     /// The data folder.

@@ -6,6 +6,7 @@ mod config;
 mod email;
 mod house;
 mod receiver;
+mod routes;
 mod slack;
 mod syslog;
 mod takeover;
