@@ -3,6 +3,7 @@
 pub mod blind;
 pub mod check;
 pub mod context;
+pub mod deliveries;
 pub mod drill;
 pub mod each;
 pub mod error;

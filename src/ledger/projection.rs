@@ -74,6 +74,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::HandedOver { from, to, alerts } => {
             alerts.iter().try_for_each(|alert| outbox::handed_over(view, at, alert, from, to))
         }
+        Record::Replayed { deliveries, .. } => {
+            deliveries.iter().try_for_each(|(alert, sink)| outbox::replayed(view, at, alert, sink))
+        }
         Record::SinkFailing { sink, .. } => health::told(view, sink),
         Record::TokenIssued { id, role, sha256, by } => accounts::issued(view, at, id, *role, sha256, by),
         Record::TokenRevoked { id, .. } => accounts::revoked(view, at, id),

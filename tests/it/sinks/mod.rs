@@ -3,6 +3,7 @@
 mod alerts;
 mod broken_receivers;
 mod config;
+mod deliveries;
 mod email;
 mod house;
 mod receiver;
