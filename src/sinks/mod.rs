@@ -5,9 +5,10 @@ pub mod shape;
 pub mod sink;
 pub mod slack;
 pub mod syslog;
+pub mod template;
 pub mod webhook;
 
 use sink::Entry;
 
 /// Every kind of sink.
-pub const ALL: &[Entry] = &[slack::ENTRY, webhook::ENTRY, syslog::ENTRY, email::ENTRY];
+pub const ALL: &[Entry] = &[slack::ENTRY, webhook::ENTRY, syslog::ENTRY, email::ENTRY, template::ENTRY];

@@ -60,6 +60,13 @@ impl Default for Templates {
 }
 
 impl Templates {
+    /// The templates there are.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.environment.templates().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Adds a template, or replaces one of the same name.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
         self.environment.add_template_owned(name.to_owned(), text.to_owned()).map_err(|error| mistake(name, &error))

@@ -19,6 +19,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     fs::write(folder.join("ca.pem"), certificate).expect("written");
     fs::write(folder.join("portal.html"), "<title>{{ title }}</title>").expect("written");
     fs::write(folder.join("ldap.pass"), "word\n").expect("written");
+    fs::write(folder.join("ticket.json.j2"), "{\"title\": {{ title }}}").expect("written");
     let key = |prefix: &str| format!("{prefix}{}", data_encoding::BASE64.encode(&[7; 32]));
     [
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
@@ -28,6 +29,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__HOOK__PREVIOUS_SECRET", key("whsec_")),
         ("SINKS__HOOK__SIGNING_KEY", key("whsk_")),
         ("SINKS__MAIL__PASSWORD", "word".to_owned()),
+        ("SINKS__OWN__HEADERS__AUTHORIZATION", "Bearer word".to_owned()),
     ]
     .map(|(key, value)| (format!("TELLTALE__{key}"), value))
     .to_vec()

@@ -11,4 +11,5 @@ mod routes;
 mod slack;
 mod syslog;
 mod takeover;
+mod template;
 mod webhook;
