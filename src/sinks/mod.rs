@@ -1,14 +1,28 @@
 //! Where alerts go. One file and one row a kind.
 
+pub mod discord;
 pub mod email;
+pub mod google_chat;
+pub mod mattermost;
 pub mod shape;
 pub mod sink;
 pub mod slack;
 pub mod syslog;
+pub mod teams;
 pub mod template;
 pub mod webhook;
 
 use sink::Entry;
 
 /// Every kind of sink.
-pub const ALL: &[Entry] = &[slack::ENTRY, webhook::ENTRY, syslog::ENTRY, email::ENTRY, template::ENTRY];
+pub const ALL: &[Entry] = &[
+    slack::ENTRY,
+    teams::ENTRY,
+    discord::ENTRY,
+    mattermost::ENTRY,
+    google_chat::ENTRY,
+    webhook::ENTRY,
+    template::ENTRY,
+    syslog::ENTRY,
+    email::ENTRY,
+];

@@ -4,6 +4,7 @@
 mod client;
 mod guard;
 mod keys;
+mod markdown;
 mod schedule;
 mod sign;
 mod templates;

@@ -51,6 +51,16 @@ impl Post {
         Post { url, client: self.client.clone(), method: self.method, hidden: self.hidden.clone() }
     }
 
+    /// The same with this in the address's query, where it does not say otherwise itself.
+    pub fn asking(mut self, query: &[(&str, &str)]) -> Self {
+        for (name, value) in query {
+            if self.url.query_pairs().all(|(known, _)| known != *name) {
+                self.url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        self
+    }
+
     /// The path that was configured.
     pub fn path(&self) -> &str {
         self.url.path()
@@ -58,7 +68,8 @@ impl Post {
 
     /// Makes one attempt and answers whatever the receiver answered, redacted.
     pub async fn send(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, SinkError> {
-        let mut answer = self.client.send(self.method, &self.url, headers, body).await.map_err(|error| self.failure(&error))?;
+        let mut answer =
+            self.client.send(self.method, &self.url, headers, body).await.map_err(|error| self.failure(&error))?;
         answer.body = self.redact(&answer.body);
         Ok(answer)
     }
@@ -82,8 +93,10 @@ impl Post {
     fn redact(&self, text: &str) -> String {
         let mut text = webhooks::clean(text, MOST_KEPT);
         let path = self.url.path().trim_matches('/');
-        let parts = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
-        for part in parts.into_iter().chain(path.rsplit('/').take(1)) {
+        let values: Vec<String> = self.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        let whole = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
+        let last = path.rsplit('/').take(1).chain(path.split('/').filter(|part| part.len() >= 20));
+        for part in whole.into_iter().chain(last).chain(values.iter().map(String::as_str)) {
             if part.len() >= 8 {
                 text = text.replace(part, "[secret]");
             }

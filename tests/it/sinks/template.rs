@@ -69,7 +69,7 @@ async fn a_template_of_the_operator_makes_a_new_destination() {
 async fn shipped_templates_and_plain_text_serve_as_well() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
     let url = format!("url = 'http://{}/'\nallow_private = ['127.0.0.0/8']", receiver.address);
-    for name in ["slack", "slack.json.j2", "email.txt.j2"] {
+    for name in ["slack", "slack.json.j2", "teams", "discord", "email.txt.j2"] {
         build("template", &format!("{url}\ntemplate = '{name}'")).unwrap().send(&alert("x")).await.unwrap();
         let request = receiver.requests().pop().unwrap();
         let json = !name.starts_with("email");
