@@ -4,6 +4,7 @@ pub mod discord;
 pub mod email;
 pub mod google_chat;
 pub mod mattermost;
+pub mod pagerduty;
 pub mod shape;
 pub mod sink;
 pub mod slack;
@@ -23,6 +24,7 @@ pub const ALL: &[Entry] = &[
     google_chat::ENTRY,
     webhook::ENTRY,
     template::ENTRY,
+    pagerduty::ENTRY,
     syslog::ENTRY,
     email::ENTRY,
 ];

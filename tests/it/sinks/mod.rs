@@ -10,6 +10,7 @@ mod email;
 mod google_chat;
 mod house;
 mod mattermost;
+mod pagerduty;
 mod receiver;
 mod routes;
 mod slack;
