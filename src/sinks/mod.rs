@@ -8,6 +8,7 @@ pub mod pagerduty;
 pub mod shape;
 pub mod sink;
 pub mod slack;
+pub mod splunk;
 pub mod syslog;
 pub mod teams;
 pub mod template;
@@ -25,6 +26,7 @@ pub const ALL: &[Entry] = &[
     webhook::ENTRY,
     template::ENTRY,
     pagerduty::ENTRY,
+    splunk::ENTRY,
     syslog::ENTRY,
     email::ENTRY,
 ];

@@ -14,6 +14,7 @@ mod pagerduty;
 mod receiver;
 mod routes;
 mod slack;
+mod splunk;
 mod syslog;
 mod takeover;
 mod teams;
