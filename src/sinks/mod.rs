@@ -1,6 +1,7 @@
 //! Where alerts go. One file and one row a kind.
 
 pub mod discord;
+pub mod elasticsearch;
 pub mod email;
 pub mod google_chat;
 pub mod mattermost;
@@ -27,6 +28,7 @@ pub const ALL: &[Entry] = &[
     template::ENTRY,
     pagerduty::ENTRY,
     splunk::ENTRY,
+    elasticsearch::ENTRY,
     syslog::ENTRY,
     email::ENTRY,
 ];

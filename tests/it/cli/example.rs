@@ -35,6 +35,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__SPACE__URL", "https://chat.example.org/hook".to_owned()),
         ("SINKS__PAGER__ROUTING_KEY", "0123456789abcdef0123456789abcdef".to_owned()),
         ("SINKS__SPLUNK__TOKEN", "word".to_owned()),
+        ("SINKS__ELASTIC__API_KEY", "word".to_owned()),
         ("SINKS__OWN__HEADERS__AUTHORIZATION", "Bearer word".to_owned()),
     ]
     .map(|(key, value)| (format!("TELLTALE__{key}"), value))

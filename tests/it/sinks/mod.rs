@@ -6,6 +6,7 @@ mod config;
 mod crowd;
 mod deliveries;
 mod discord;
+mod elasticsearch;
 mod email;
 mod google_chat;
 mod house;
