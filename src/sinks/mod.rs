@@ -1,10 +1,12 @@
 //! Where alerts go. One file and one row a kind.
 
+pub mod cloudevents;
 pub mod discord;
 pub mod elasticsearch;
 pub mod email;
 pub mod google_chat;
 pub mod mattermost;
+pub mod ocsf;
 pub mod pagerduty;
 pub mod shape;
 pub mod sink;
@@ -26,6 +28,8 @@ pub const ALL: &[Entry] = &[
     google_chat::ENTRY,
     webhook::ENTRY,
     template::ENTRY,
+    cloudevents::ENTRY,
+    ocsf::ENTRY,
     pagerduty::ENTRY,
     splunk::ENTRY,
     elasticsearch::ENTRY,

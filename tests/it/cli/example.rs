@@ -36,6 +36,8 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__PAGER__ROUTING_KEY", "0123456789abcdef0123456789abcdef".to_owned()),
         ("SINKS__SPLUNK__TOKEN", "word".to_owned()),
         ("SINKS__ELASTIC__API_KEY", "word".to_owned()),
+        ("SINKS__EVENTS__TOKEN", "word".to_owned()),
+        ("SINKS__LAKE__TOKEN", "word".to_owned()),
         ("SINKS__OWN__HEADERS__AUTHORIZATION", "Bearer word".to_owned()),
     ]
     .map(|(key, value)| (format!("TELLTALE__{key}"), value))

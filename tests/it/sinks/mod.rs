@@ -2,6 +2,7 @@
 
 mod alerts;
 mod broken_receivers;
+mod cloudevents;
 mod config;
 mod crowd;
 mod deliveries;
@@ -11,6 +12,7 @@ mod email;
 mod google_chat;
 mod house;
 mod mattermost;
+mod ocsf;
 mod pagerduty;
 mod receiver;
 mod routes;
