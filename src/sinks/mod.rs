@@ -1,6 +1,7 @@
 //! Where alerts go. One file and one row a kind.
 
 pub mod cloudevents;
+pub mod command;
 pub mod discord;
 pub mod elasticsearch;
 pub mod email;
@@ -30,6 +31,7 @@ pub const ALL: &[Entry] = &[
     template::ENTRY,
     cloudevents::ENTRY,
     ocsf::ENTRY,
+    command::ENTRY,
     pagerduty::ENTRY,
     splunk::ENTRY,
     elasticsearch::ENTRY,

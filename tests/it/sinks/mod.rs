@@ -3,6 +3,7 @@
 mod alerts;
 mod broken_receivers;
 mod cloudevents;
+mod command;
 mod config;
 mod crowd;
 mod deliveries;
