@@ -16,6 +16,7 @@ pub mod splunk;
 pub mod syslog;
 pub mod teams;
 pub mod template;
+pub mod thehive;
 pub mod webhook;
 
 use sink::Entry;
@@ -32,6 +33,7 @@ pub const ALL: &[Entry] = &[
     cloudevents::ENTRY,
     ocsf::ENTRY,
     command::ENTRY,
+    thehive::ENTRY,
     pagerduty::ENTRY,
     splunk::ENTRY,
     elasticsearch::ENTRY,

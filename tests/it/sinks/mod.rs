@@ -23,4 +23,5 @@ mod syslog;
 mod takeover;
 mod teams;
 mod template;
+mod thehive;
 mod webhook;
