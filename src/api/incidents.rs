@@ -10,7 +10,12 @@ use crate::{
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, judge, route},
+    flow::{
+        context::Context,
+        error::FlowError,
+        judge, route,
+        voices::{self, RestsOn},
+    },
 };
 use axum::{
     Json,
@@ -67,7 +72,7 @@ pub async fn list(
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
-/// One incident.
+/// One incident, with how strong its verdict is without each sensor and reporter, and who had looked before.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
@@ -76,7 +81,12 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
-    Ok(Json(shown(&known(&context, &id)?)))
+    let incident = known(&context, &id)?;
+    let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
+    let mut shown = shown(&incident);
+    shown["rests_on"] = json!(rests_on);
+    shown["reveals"] = json!(reveals);
+    Ok(Json(shown))
 }
 
 /// Its sightings, oldest first.

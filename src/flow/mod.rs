@@ -23,4 +23,5 @@ pub mod route;
 pub mod takeover;
 pub mod trace;
 pub mod verify;
+pub mod voices;
 pub mod withdraw;

@@ -18,6 +18,7 @@ pub(crate) enum Table {
     Index = b'X',
     Presence = b'V',
     Verified = b'W',
+    Audited = b'0',
     Reveal = b'H',
     Sighting = b'A',
     Touched = b'C',

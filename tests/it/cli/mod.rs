@@ -6,6 +6,7 @@ mod deliveries;
 mod drill;
 mod errors;
 mod example;
+mod feeds;
 mod keep;
 mod plan;
 mod several;
