@@ -72,14 +72,13 @@ fn reconsidered(context: &Context, memory: &Memory) -> Result<Vec<Record>, FlowE
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
     let (facts, judged) = (Facts::gather(context)?, context.ledger.judged()?);
     let mut records = Vec::new();
     for incident in open {
         let before = incident.attribution.clone();
         let evidence = rests_on(context, memory, &incident, &[], false)?;
         let problem = facts.problem(context, evidence);
-        let record = moved(context, incident, Vec::new(), false, judged, &sinks, &problem)?;
+        let record = moved(context, incident, Vec::new(), false, judged, &problem)?;
         if matches!(&record, Record::IncidentMoved { incident, .. } if incident.attribution != before) {
             records.push(record);
         }
