@@ -14,6 +14,7 @@ pub mod sink;
 pub mod slack;
 pub mod splunk;
 pub mod syslog;
+pub mod taxii;
 pub mod teams;
 pub mod template;
 pub mod thehive;
@@ -34,6 +35,7 @@ pub const ALL: &[Entry] = &[
     ocsf::ENTRY,
     command::ENTRY,
     thehive::ENTRY,
+    taxii::ENTRY,
     pagerduty::ENTRY,
     splunk::ENTRY,
     elasticsearch::ENTRY,

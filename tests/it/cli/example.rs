@@ -39,6 +39,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__EVENTS__TOKEN", "word".to_owned()),
         ("SINKS__LAKE__TOKEN", "word".to_owned()),
         ("SINKS__HIVE__TOKEN", "word".to_owned()),
+        ("SINKS__PARTNERS__PASSWORD", "word".to_owned()),
         ("SINKS__OWN__HEADERS__AUTHORIZATION", "Bearer word".to_owned()),
     ]
     .map(|(key, value)| (format!("TELLTALE__{key}"), value))

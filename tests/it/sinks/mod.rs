@@ -21,6 +21,7 @@ mod slack;
 mod splunk;
 mod syslog;
 mod takeover;
+mod taxii;
 mod teams;
 mod template;
 mod thehive;
