@@ -10,13 +10,12 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeSet, net::IpAddr};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// The standard's own namespace, for what is observed.
 const OBSERVED: Uuid = Uuid::from_u128(0x00abedb4_aa42_466c_9c01_fed23315a9b7);
-/// Ours, for everything else.
-const OURS: Uuid = Uuid::from_u128(0x7e117a1e_0000_5000_8000_000000000001);
 /// TLP:AMBER, which the standard defines.
 const AMBER: &str = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82";
 const SINCE: &str = "2026-01-01T00:00:00.000Z";
@@ -115,8 +114,12 @@ fn observable(address: IpAddr) -> Value {
     json!({"type": family(address), "spec_version": "2.1", "id": format!("{}--{id}", family(address)), "value": value["value"]})
 }
 
+/// In the form of a random one, as receivers expect; the same for the same key.
 fn id(kind: &str, key: &str) -> String {
-    format!("{kind}--{}", Uuid::new_v5(&OURS, format!("{kind} {key}").as_bytes()))
+    let digest: [u8; 32] = Sha256::digest(format!("telltale {kind} {key}")).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    format!("{kind}--{}", Builder::from_random_bytes(bytes).into_uuid())
 }
 
 fn time(at: Timestamp) -> String {
