@@ -9,6 +9,7 @@ mod formats;
 mod pieces;
 mod rows;
 mod stream;
+pub mod tables;
 mod walk;
 
 use crate::dumps::{account::Account, stream::Stream, walk::Walk};
