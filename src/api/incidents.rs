@@ -169,7 +169,10 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
+    let sinks = match &alert {
+        Some(_) => route::sinks(context, &incident, &[])?,
+        None => Vec::new(),
+    };
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

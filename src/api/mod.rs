@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod canaries;
+pub mod deliveries;
 pub mod drill;
 pub mod evidence;
 pub mod idempotency;

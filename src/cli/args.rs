@@ -137,6 +137,9 @@ pub enum Command {
     /// The journal's evidence
     #[command(subcommand)]
     Evidence(Evidence),
+    /// What was sent, waits, or was given up
+    #[command(subcommand)]
+    Deliveries(Deliveries),
     /// Destinations of alerts
     #[command(subcommand)]
     Sinks(Sinks),
@@ -233,5 +236,30 @@ pub enum Sinks {
     Test {
         /// Only this sink
         name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// Every alert at every sink, the newest first: attempts, the next one, what went wrong
+    List {
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only what was given up, or waits after a failure
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Send alerts once more, under the same ids, whether they arrived or not
+    Replay {
+        /// Alerts from then on (RFC 3339)
+        #[arg(long, value_name = "T", required_unless_present = "alerts")]
+        since: Option<jiff::Timestamp>,
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only these alerts
+        #[arg(value_name = "ALERT")]
+        alerts: Vec<String>,
     },
 }

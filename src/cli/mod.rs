@@ -4,6 +4,7 @@ pub mod args;
 pub mod canaries;
 pub mod check;
 pub mod client;
+pub mod deliveries;
 pub mod drill;
 pub mod incidents;
 pub mod init;

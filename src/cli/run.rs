@@ -5,7 +5,7 @@ use crate::{
         args::{Args, Command, Evidence, Format, Keys, Level},
         canaries, check,
         client::Client,
-        drill, incidents, init, journal, keys, material,
+        deliveries, drill, incidents, init, journal, keys, material,
         outcome::{FAILED, Outcome},
         serve, sinks, stores,
         terminal::{Terminal, plain},
@@ -92,6 +92,7 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
         Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
+        Command::Deliveries(command) => deliveries::run(command, client, terminal).await,
         Command::Sinks(command) => sinks::run(command, client, terminal).await,
         Command::Init
         | Command::Restore { .. }

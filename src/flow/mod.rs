@@ -3,6 +3,7 @@
 pub mod blind;
 pub mod check;
 pub mod context;
+pub mod deliveries;
 pub mod details;
 pub mod drill;
 pub mod each;

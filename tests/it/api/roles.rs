@@ -30,6 +30,8 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("get", "/api/v1/incidents/{id}/evidence", "/api/v1/incidents/i-1/evidence", "", &["investigator"]),
     ("post", "/api/v1/incidents/{id}/ack", "/api/v1/incidents/i-1/ack", "", &["analyst", "investigator"]),
     ("post", "/api/v1/incidents/{id}/close", "/api/v1/incidents/i-1/close", "", &["analyst", "investigator"]),
+    ("get", "/api/v1/deliveries", "/api/v1/deliveries", "", &["analyst", "investigator"]),
+    ("post", "/api/v1/deliveries/replay", "/api/v1/deliveries/replay", r#"{"alerts":["a-404"]}"#, &[]),
     (
         "post",
         "/api/v1/logins",

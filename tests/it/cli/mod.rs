@@ -2,6 +2,7 @@
 
 mod check;
 mod columns;
+mod deliveries;
 mod drill;
 mod errors;
 mod example;
