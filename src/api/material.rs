@@ -148,7 +148,7 @@ pub async fn scan(
 ) -> Result<Response, Problem> {
     let (lines, answer) = mpsc::channel::<Value>(256);
     let path = named.path.unwrap_or_else(|| "-".to_owned());
-    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor.clone())));
+    let trace = Arc::new(tokio::sync::Mutex::new(Trace::scan_only(caller.actor.clone())));
     tokio::spawn(async move {
         let found = lines.clone();
         let outcome = read(context, trace.clone(), path, body, move |finding| {

@@ -10,6 +10,7 @@ pub mod init;
 pub mod journal;
 pub mod keys;
 pub mod material;
+mod material_words;
 pub mod outcome;
 pub mod run;
 pub mod serve;

@@ -7,5 +7,6 @@ mod errors;
 mod example;
 mod keep;
 mod plan;
+mod rows;
 mod several;
 mod story;
