@@ -12,6 +12,7 @@ pub mod keys;
 pub mod material;
 mod material_words;
 pub mod outcome;
+pub mod parts;
 pub mod run;
 pub mod serve;
 pub mod sinks;

@@ -5,6 +5,7 @@ mod account;
 mod containers;
 mod encoding;
 mod office;
+pub mod part;
 mod pdf;
 mod pieces;
 mod rows;

@@ -35,6 +35,8 @@ pub struct Gathered {
     tables: Tables,
     /// Where the text goes on.
     next: u64,
+    /// A part of a file shows no table: its header is elsewhere.
+    part: bool,
     sheet: Sheet,
     /// Whether rows are wanted, and not only their columns.
     keeps_rows: bool,
@@ -48,6 +50,11 @@ impl Gathered {
     /// One that keeps the rows in which canaries stand.
     pub fn with_rows() -> Gathered {
         Gathered { keeps_rows: true, ..Gathered::default() }
+    }
+
+    /// For a part of a file.
+    pub fn of_part() -> Gathered {
+        Gathered { part: true, ..Gathered::default() }
     }
 
     /// Whether it is this member that is being read.
@@ -65,7 +72,7 @@ impl Gathered {
     pub fn take(&mut self, found: impl IntoIterator<Item = Found>, offset: u64, text: &[u8]) {
         self.found.extend(found);
         self.columns.resize(self.found.len(), None);
-        if offset < self.next {
+        if self.part || offset < self.next {
             return;
         }
         if offset > self.next {
@@ -79,7 +86,8 @@ impl Gathered {
 
     /// Tells every finding of which nothing more can become known, now that the text was read up to `read`.
     pub fn tell(&mut self, path: &str, read: u64, visit: &mut dyn FnMut(&Finding)) {
-        let known = read.min(self.tables.reached()).saturating_sub(NEARBY);
+        let reached = if self.part { read } else { read.min(self.tables.reached()) };
+        let known = reached.saturating_sub(NEARBY);
         self.tell_before(known, path, visit);
     }
 

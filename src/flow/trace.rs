@@ -7,7 +7,7 @@ use crate::{
         sighting::{Class, Sighting},
         verdict::{MarkedColumn, Material, NotScanned, Verdict},
     },
-    dumps::{self, Piece},
+    dumps::{self, Piece, part},
     flow::{
         claim,
         context::{Context, blocking},
@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Read},
+    ops::Range,
     sync::mpsc,
     thread,
 };
@@ -189,6 +190,34 @@ impl Trace {
             self.tables = true;
         }
         Ok(())
+    }
+
+    /// Reads a part of a plain file: `source` begins at `base` in it and reaches `AROUND` bytes beyond the part, and only
+    /// what begins in the part is handed to `visit`. Lines count from the one in which the part begins. Answers how many
+    /// line ends the part has.
+    pub fn add_part(
+        &mut self,
+        context: &Context,
+        path: &str,
+        source: &mut dyn Read,
+        base: u64,
+        part: &Range<u64>,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> Result<u64, FlowError> {
+        let mut gathered = Gathered::of_part();
+        let mut tell = |finding: &Finding| {
+            if part.contains(&finding.offset) {
+                visit(finding);
+            }
+        };
+        let read = part::read_part(path, source, base, part, &mut |piece| {
+            gathered.take(found(context, piece), piece.base_offset, &[]);
+            gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
+        });
+        let read = read.map_err(|error| unreadable(path, &error))?;
+        gathered.finish(path, &mut tell);
+        self.material.bytes += read.bytes;
+        Ok(read.lines)
     }
 
     /// The verdict on all that was added; with `record`, the sightings are journaled and an incident follows.

@@ -5,6 +5,7 @@ mod columns;
 mod drill;
 mod errors;
 mod example;
+mod fan_out;
 mod keep;
 mod plan;
 mod rows;
