@@ -134,8 +134,8 @@ proptest! {
         let mut insert = "INSERT INTO t (one, two, three) VALUES\n".to_owned();
         for row in &values {
             csv.write_record(row).unwrap();
-            json.push_str(&serde_json::json!({"one": row[0], "two": row[1], "three": row[2]}).to_string());
-            json.push('\n');
+            let [one, two, three] = [0, 1, 2].map(|at| serde_json::json!(row[at]));
+            json.push_str(&format!("{{\"one\":{one},\"two\": {two} ,\"three\":{three}}}\n"));
             let escaped = |text: &String| text.replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t");
             copy.push_str(&(row.iter().map(escaped).collect::<Vec<_>>().join("\t") + "\n"));
             let quoted = |text: &String| format!("'{}'", text.replace('\'', "''"));

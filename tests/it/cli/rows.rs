@@ -41,9 +41,9 @@ password_hash = { column = "pwd", scheme = "md5" }
     site
 }
 
-async fn traced(site: &Site, name: &str, text: &str) -> Value {
+async fn traced(site: &Site, name: &str, text: &str, code: i32) -> Value {
     std::fs::write(site.path(name), text).unwrap();
-    let verdict = site.run(&format!("trace {name} --json")).await.ends(0).json();
+    let verdict = site.run(&format!("trace {name} --json")).await.ends(code).json();
     let told = verdict.to_string();
     assert!(!told.contains('@') && !told.contains("Martin"), "a verdict shows no value: {told}");
     verdict
@@ -55,7 +55,7 @@ async fn the_rows_of_a_leak_are_understood() {
     let canaries = site.canaries("export").await;
     let table = std::fs::read_to_string(site.path("export.csv")).unwrap();
 
-    let verdict = traced(&site, "leak.csv", &table).await;
+    let verdict = traced(&site, "leak.csv", &table, 0).await;
     assert_eq!(verdict["password_storage"], json!([{"scheme": "md5", "salt": "none", "verified": COUNT}]));
     let material = &verdict["material"];
     assert_eq!((&material["rows"], &material["canary_rows"]), (&json!(200 + COUNT), &json!(COUNT)));
@@ -85,7 +85,7 @@ async fn the_rows_of_a_leak_are_understood() {
         let _ = writeln!(dump, "('{}'),", fields.join("','"));
     }
     let dump = dump.trim_end().trim_end_matches(',').to_owned() + ";\n";
-    let verdict = traced(&site, "leak.sql", &dump).await;
+    let verdict = traced(&site, "leak.sql", &dump, 0).await;
     assert_eq!(verdict["material"]["rows"], 200 + COUNT);
     assert_eq!(verdict["material"]["altered"], json!([{"canary": first["canary"], "field": "salaire"}]));
     let shown = site.run("trace leak.sql").await.ends(0).stdout;
@@ -101,17 +101,17 @@ async fn the_rows_of_a_leak_are_understood() {
         let _ = writeln!(json_lines, "{}", json!({"email": mail, "salt": salt, "hash": hash}));
         let _ = writeln!(combos, "{mail}:{password}");
     }
-    let verdict = traced(&site, "leak.jsonl", &json_lines).await;
+    let verdict = traced(&site, "leak.jsonl", &json_lines, 0).await;
     assert_eq!(verdict["password_storage"], json!([{"scheme": "sha256", "salt": "before", "verified": COUNT}]));
     assert_eq!(verdict["material"]["rows"], COUNT);
     assert_eq!(verdict["claim"]["authentic"], Value::Null, "an address and a hash tell nothing of the other fields");
-    let verdict = traced(&site, "combos.txt", &combos).await;
+    let verdict = traced(&site, "combos.txt", &combos, 0).await;
     assert_eq!(verdict["password_storage"], json!([{"scheme": "plaintext", "salt": "none", "verified": COUNT}]));
 
     // A line of prose is no table, and the password beside the address is found all the same.
     let words = |canary: &Value| format!("{} / {}", marker(canary, "work_email"), marker(canary, "password"));
     let note = format!("Look at this:\n{}\nand, oh, at this too\n{}\n", words(first), words(second));
-    let verdict = traced(&site, "note.txt", &note).await;
+    let verdict = traced(&site, "note.txt", &note, 3).await;
     assert_eq!(verdict["password_storage"][0]["verified"], 2);
     assert_eq!((&verdict["material"]["rows"], &verdict["material"]["columns"]), (&Value::Null, &Value::Null));
 }
