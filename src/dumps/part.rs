@@ -1,7 +1,7 @@
 //! A stretch of a plain text, read by itself: so that several processes, or machines, share one large file. Nothing is
 //! decoded and no container opened, which is why only texts that are plain from their beginning are cut into parts.
 
-use crate::dumps::{Piece, encoding, signatures::Signature};
+use crate::dumps::{Piece, encoding, formats};
 use std::{
     io::{self, Read},
     ops::Range,
@@ -25,7 +25,7 @@ pub struct PartRead {
 
 /// Whether a file that begins so may be cut into parts.
 pub fn is_plain(head: &[u8]) -> bool {
-    Signature::of(head) == Signature::Text && encoding::detect(head).is_none()
+    formats::of(head).is_none() && encoding::detect(head).is_none()
 }
 
 /// The parts, of about this length, of a file of this length.
@@ -66,7 +66,15 @@ pub fn read_part(
         let until = if count == 0 { text.len() } else { text.len() - AROUND as usize };
         let within = |place: u64| (place.clamp(offset, offset + text.len() as u64) - offset) as usize;
         let first_line = *line.get_or_insert_with(|| 1_u64.wrapping_sub(line_ends(&text[..within(part.start)])));
-        visit(&Piece { path: name, member: None, text: &text, base_offset: offset, first_line, report: from..until });
+        visit(&Piece {
+            path: name,
+            member: None,
+            text: &text,
+            base_offset: offset,
+            first_line,
+            report: from..until,
+            decoded: false,
+        });
         let own = within(part.start).max(from)..within(part.end).min(until);
         read.lines += text.get(own).map_or(0, line_ends);
         if count == 0 {

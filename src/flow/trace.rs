@@ -169,8 +169,11 @@ impl Trace {
                 failed = failed.take().or(finish(gathered, &mut tell).err());
                 gathered.enter(piece.member);
             }
-            let offset = piece.base_offset + piece.report.start as u64;
-            gathered.take(found(context, piece), offset, &piece.text[piece.report.clone()]);
+            let (offset, text) = match piece.decoded {
+                true => (0, &[][..]),
+                false => (piece.base_offset + piece.report.start as u64, &piece.text[piece.report.clone()]),
+            };
+            gathered.take(found(context, piece), offset, text);
             gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
         });
         failed = failed.or(finish(gathered, &mut tell).err());

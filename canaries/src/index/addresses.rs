@@ -12,7 +12,7 @@ use memchr::{memchr_iter, memmem};
 const REACH: usize = 240;
 
 /// The escapes that stand for an at-sign.
-const WRITTEN: [(&[u8], Flavour); 9] = [
+pub(super) const WRITTEN: [(&[u8], Flavour); 9] = [
     (b"%40", Flavour::Percent),
     (b"=40", Flavour::QuotedPrintable),
     (b"\\u0040", Flavour::Backslash),
@@ -27,18 +27,30 @@ const WRITTEN: [(&[u8], Flavour); 9] = [
 pub(super) fn find(search: &mut Search<'_>) {
     let text = search.text;
     for at in memchr_iter(b'@', text) {
-        let (from, to) = window(text, at, 1);
-        look_around(search, &verbatim(text, from, to), at);
-        for flavour in Flavour::within(&text[from..to]) {
-            look_around(search, &flavour.decode(text, from, to), at);
-        }
+        try_sign(search, at);
     }
     for (written, flavour) in WRITTEN {
         for at in memmem::find_iter(text, written) {
-            let (from, to) = window(text, at, written.len());
-            look_around(search, &flavour.decode(text, from, to), at);
+            try_written(search, at, written, flavour);
         }
     }
+}
+
+/// Tries the addresses around an at-sign.
+pub(super) fn try_sign(search: &mut Search<'_>, at: usize) {
+    let text = search.text;
+    let (from, to) = window(text, at, 1);
+    look_around(search, &verbatim(text, from, to), at);
+    for flavour in Flavour::within(&text[from..to]) {
+        look_around(search, &flavour.decode(text, from, to), at);
+    }
+}
+
+/// Tries the addresses around an escape that stands for an at-sign.
+pub(super) fn try_written(search: &mut Search<'_>, at: usize, written: &[u8], flavour: Flavour) {
+    let text = search.text;
+    let (from, to) = window(text, at, written.len());
+    look_around(search, &flavour.decode(text, from, to), at);
 }
 
 /// The text around an at-sign up to white space; a quoted-printable soft break is none.

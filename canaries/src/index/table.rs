@@ -3,6 +3,7 @@
 use super::{
     Digest, Owner,
     fingerprint::{Fingerprint, FingerprintKey},
+    lookup::Lookup,
 };
 use crate::marker::MarkerKind;
 use std::{
@@ -128,6 +129,20 @@ impl Index {
 
     pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
         self.entries.get(&Slot(fingerprint)).copied()
+    }
+}
+
+impl Lookup for Index {
+    fn key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    fn may_hold(&self, _: u8, _: &[u8]) -> bool {
+        true
+    }
+
+    fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
+        Index::get(self, fingerprint)
     }
 }
 

@@ -6,6 +6,7 @@ mod drill;
 mod errors;
 mod example;
 mod fan_out;
+mod feeds;
 mod keep;
 mod plan;
 mod rows;

@@ -1,0 +1,214 @@
+//! Clues: what a sieve is asked about a place in a text. A clue is a short cut of a marker, at most fifteen bytes that
+//! must stand there if the marker does, so that one AES block answers. It only ever spares work: what passes is
+//! read in full, and its fingerprint decides.
+
+use super::{canonical::is_local, tokens};
+use aes::{
+    Aes128Enc, Block as AesBlock,
+    cipher::{BlockCipherEncrypt, KeyInit},
+};
+
+/// A clue on its way through the cipher. The last byte says what it is a clue to.
+pub(super) type Block = [u8; 16];
+
+/// A word of up to fifteen bytes, in small letters; none of its bytes is zero, which makes the padding plain.
+const WORD: u8 = 0x80;
+/// A longer word: eight bytes of its beginning, six of its end, its length.
+const LONG_WORD: u8 = 0x81;
+/// The longest word within a password that is none itself.
+const PART: u8 = 0x82;
+const LONG_PART: u8 = 0x83;
+/// What stands on both sides of an at-sign.
+const SIGN: u8 = 0x84;
+/// What stands behind it.
+const DOMAIN: u8 = 0x85;
+const PHONE: u8 = 0x86;
+const NIR: u8 = 0x87;
+const IBAN: u8 = 0x88;
+const DIGEST: u8 = 0x89;
+/// The first block of a whole value that is longer than a block.
+const LONG_WHOLE: u8 = 0x8f;
+
+/// How many bytes before an at-sign a clue may take, and how many after it. Each address gives the longest that it has.
+pub(super) const BEFORE: [usize; 4] = [8, 5, 3, 1];
+pub(super) const AFTER: [usize; 2] = [6, 3];
+
+/// The cipher's key: AES-128 is the pseudo-random function of all clues.
+#[derive(Clone)]
+pub(super) struct ClueKey(Aes128Enc);
+
+impl ClueKey {
+    pub fn new(key: &[u8; 16]) -> ClueKey {
+        ClueKey(Aes128Enc::new(&(*key).into()))
+    }
+
+    /// Turns clues into what sieves are asked.
+    #[inline]
+    pub fn encrypt(&self, blocks: &mut [Block]) {
+        self.0.encrypt_blocks(AesBlock::cast_slice_from_core_mut(blocks));
+    }
+
+    /// The hash of one clue.
+    pub fn hash(&self, mut block: Block) -> u64 {
+        self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
+        hash_of(&block)
+    }
+
+    /// The hash of a whole value in a space: CBC-MAC over blocks of which the first tells the length.
+    pub fn whole(&self, space: u8, value: &[u8]) -> u64 {
+        let mut block = [0; 16];
+        if value.len() <= 14 {
+            block[..value.len()].copy_from_slice(value);
+            block[14] = space;
+            block[15] = value.len() as u8;
+            return self.hash(block);
+        }
+        block[..8].copy_from_slice(&(value.len() as u64).to_le_bytes());
+        block[8] = space;
+        block[15] = LONG_WHOLE;
+        for part in value.chunks(16) {
+            self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
+            block.iter_mut().zip(part).for_each(|(byte, more)| *byte ^= more);
+        }
+        self.hash(block)
+    }
+}
+
+/// What a sieve is asked: the first half of the cipher's block.
+#[inline(always)]
+pub(super) fn hash_of(block: &Block) -> u64 {
+    u64::from_le_bytes([block[0], block[1], block[2], block[3], block[4], block[5], block[6], block[7]])
+}
+
+/// The clue to a word, whatever its letters' case.
+#[inline]
+pub(super) fn word(word: &[u8]) -> Block {
+    folded(word, WORD, LONG_WORD)
+}
+
+/// The clue to a word within a password.
+pub(super) fn part(word: &[u8]) -> Block {
+    folded(word, PART, LONG_PART)
+}
+
+#[inline]
+fn folded(word: &[u8], short: u8, long: u8) -> Block {
+    let mut block = [0; 16];
+    if word.len() <= 15 {
+        block[..word.len()].copy_from_slice(word);
+        block.make_ascii_lowercase();
+        block[15] = short;
+    } else {
+        block[..8].copy_from_slice(&word[..8]);
+        block[8..14].copy_from_slice(&word[word.len() - 6..]);
+        block.make_ascii_lowercase();
+        block[14] = word.len().min(255) as u8;
+        block[15] = long;
+    }
+    block
+}
+
+/// The clue to an address of which these bytes stand before and behind its at-sign.
+#[inline]
+pub(super) fn sign(before: &[u8], behind: &[u8]) -> Block {
+    let mut block = [0; 16];
+    block[..before.len()].copy_from_slice(before);
+    block[8..8 + behind.len()].copy_from_slice(behind);
+    block.make_ascii_lowercase();
+    block[14] = (before.len() << 4 | behind.len()) as u8;
+    block[15] = SIGN;
+    block
+}
+
+/// The clue to any address whose domain begins so.
+pub(super) fn domain(behind: &[u8]) -> Block {
+    let mut block = [0; 16];
+    block[..behind.len()].copy_from_slice(behind);
+    block.make_ascii_lowercase();
+    block[14] = behind.len() as u8;
+    block[15] = DOMAIN;
+    block
+}
+
+/// The clue to a phone, from its canonical form without the plus.
+#[inline]
+pub(super) fn phone(digits: &[u8]) -> Block {
+    start_of(digits, PHONE)
+}
+
+#[inline]
+pub(super) fn nir(characters: &[u8]) -> Block {
+    start_of(characters, NIR)
+}
+
+/// The clue to an IBAN: its first fifteen characters, the least that one has.
+#[inline]
+pub(super) fn iban(characters: &[u8]) -> Block {
+    start_of(characters, IBAN)
+}
+
+/// The clue to a digest: its first fifteen bytes, whatever it is a digest by.
+#[inline]
+pub(super) fn digest(bytes: &[u8]) -> Block {
+    start_of(bytes, DIGEST)
+}
+
+#[inline]
+fn start_of(bytes: &[u8], tag: u8) -> Block {
+    let mut block = [0; 16];
+    let length = bytes.len().min(15);
+    block[..length].copy_from_slice(&bytes[..length]);
+    block[15] = tag;
+    block
+}
+
+/// The sides of an address's at-sign that its clue takes, as places in `BEFORE` and `AFTER`; none if it is no address
+/// that the extractor would find.
+pub(super) fn sides(address: &[u8]) -> Option<(usize, usize)> {
+    let at = address.iter().position(|byte| *byte == b'@')?;
+    let (local, domain) = (&address[..at], &address[at + 1..]);
+    let before = BEFORE.iter().position(|length| *length <= local.len())?;
+    let behind = AFTER.iter().position(|length| *length <= domain.len())?;
+    local.iter().all(|byte| is_local(*byte)).then_some((before, behind))
+}
+
+/// The longest run of word's bytes in a password; none if it has none.
+pub(super) fn longest_part(password: &[u8]) -> Option<&[u8]> {
+    password.split(|byte| !tokens::within(*byte)).filter(|part| !part.is_empty()).max_by_key(|part| part.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cipher_is_aes() {
+        // FIPS 197, appendix B.
+        let key = ClueKey::new(&[
+            0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c,
+        ]);
+        let mut blocks =
+            [[0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34]; 20];
+        key.encrypt(&mut blocks);
+        assert!(blocks.iter().all(|block| block[..8] == [0x39, 0x25, 0x84, 0x1d, 0x02, 0xdc, 0x09, 0xfb]));
+    }
+
+    #[test]
+    fn values_spaces_and_lengths_keep_apart() {
+        let key = ClueKey::new(&[3; 16]);
+        let long = [7; 64];
+        let mut seen: Vec<u64> = (0..=64).map(|length| key.whole(1, &long[..length])).collect();
+        seen.extend((0..=64).map(|length| key.whole(2, &long[..length])));
+        seen.extend(
+            [word(b"abc"), word(b"abd"), part(b"abc"), phone(b"abc"), nir(b"abc")].map(|block| key.hash(block)),
+        );
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), all);
+        assert_eq!(word(b"JDupont"), word(b"jdupont"));
+        assert_ne!(word(b"a-word-of-seventeen"), word(b"a-word-xf-seventeen-"));
+        assert_eq!(longest_part(b"pa;ss-word'x"), Some(&b"ss-word"[..]));
+        assert_eq!(longest_part(b"!?"), None);
+    }
+}
