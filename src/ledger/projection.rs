@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        held, outbox, placements,
+        held, incidents, outbox, placements,
         row::{Key, Table},
         sightings, traces,
         view::View,
@@ -59,8 +59,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Held { key, .. } => held::held(view, seq, key),
         Record::Released { up_to } => held::released(view, *up_to),
         Record::Strangers { tallies, .. } => strangers(view, tallies),
-        Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {
+        Record::IncidentMoved { incident, judged, joined, alert, sinks, by } => {
             moved(view, incident, *judged, joined)?;
+            incidents::counted_from(view, incident, at, alert.is_some(), by)?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
         Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(crate) enum Table {
     Trace = b'Y',
     Held = b'E',
     HeldKey = b'F',
+    Clock = b'T',
 }
 
 /// A key under construction.
