@@ -5,12 +5,14 @@ use crate::{
         access::{Incidents, May},
         problem::Problem,
     },
+    case::report::Notification,
     domain::{
         alert::AlertType,
         incident::{Incident, State as IncidentState},
         record::Record,
     },
     flow::{context::Context, error::FlowError, judge},
+    ledger::incidents::Clock,
 };
 use axum::{
     Json,
@@ -76,7 +78,12 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
-    Ok(Json(shown(&known(&context, &id)?)))
+    let incident = known(&context, &id)?;
+    let mut answer = shown(&incident);
+    // A rehearsal starts no clock.
+    let clock = if incident.drill { Clock::default() } else { context.ledger.clock(&id)? };
+    answer["notification"] = json!(Notification::from(clock));
+    Ok(Json(answer))
 }
 
 /// Its sightings, oldest first.

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod canaries;
+pub mod case;
 pub mod drill;
 pub mod idempotency;
 pub mod incidents;

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
-        stores, system, tokens,
+        access, canaries, case, drill, idempotency, incidents, ingest, journal, material, openapi::Description,
+        problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -33,6 +33,9 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::sightings))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::close))
+        .routes(routes!(case::report))
+        .routes(routes!(case::export))
+        .routes(routes!(case::erase))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
         .routes(routes!(material::show))

@@ -86,17 +86,36 @@ async fn show(id: &str, client: &Client, terminal: Terminal) -> anyhow::Result<O
                 })
                 .collect();
             format!(
-                "{}\n\n{}\n\n{}",
+                "{}\n\n{}\n\n{}{}",
                 table(
                     &["incident", "state", "severity", "opened", "sightings", "sensors", "verdict"],
                     &[row(&incident)]
                 ),
                 verdict::render(&attribution, terminal.width(), terminal.colours()).trim_end(),
-                table(&["at", "sensor", "class", "marker", "canary", "source", "service"], &rows)
+                table(&["at", "sensor", "class", "marker", "canary", "source", "service"], &rows),
+                notification(&incident["notification"])
             )
         },
     );
     Ok(Outcome::Done)
+}
+
+/// When the authority is to be told, counted from either moment; nothing for a rehearsal.
+fn notification(clock: &Value) -> String {
+    let told = |what: &str, at: &str, due: &str| {
+        let (at, due) = (clock[at].as_str()?, clock[due].as_str()?.parse::<jiff::Timestamp>().ok()?);
+        let left = due.duration_since(jiff::Timestamp::now()).as_hours();
+        let left = if left < 0 { format!("{} h ago", -left) } else { format!("in {left} h") };
+        Some(format!("  {what} {}: 72 hours end {due} ({left})", plain(at)))
+    };
+    let lines: Vec<String> = [
+        told("first alert", "first_alert_at", "due_from_first_alert"),
+        told("confirmed by a person", "confirmed_at", "due_from_confirmation"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if lines.is_empty() { String::new() } else { format!("\n\nTime to notify (GDPR, Art. 33)\n{}", lines.join("\n")) }
 }
 
 async fn transition(id: &str, to: &str, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod context;
 pub mod drill;
 pub mod each;
+pub mod erase;
 pub mod error;
 pub mod judge;
 pub mod mapping;
