@@ -11,7 +11,12 @@ use crate::{
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, judge},
+    flow::{
+        context::Context,
+        error::FlowError,
+        judge, route,
+        voices::{self, RestsOn},
+    },
     ledger::incidents::Clock,
 };
 use axum::{
@@ -69,7 +74,7 @@ pub async fn list(
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
-/// One incident.
+/// One incident, with how strong its verdict is without each sensor and reporter, and who had looked before.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
@@ -79,7 +84,10 @@ pub async fn show(
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
     let incident = known(&context, &id)?;
+    let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
     let mut answer = shown(&incident);
+    answer["rests_on"] = json!(rests_on);
+    answer["reveals"] = json!(reveals);
     // A rehearsal starts no clock.
     let clock = if incident.drill { Clock::default() } else { context.ledger.clock(&id)? };
     answer["notification"] = json!(Notification::from(clock));
@@ -148,7 +156,7 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

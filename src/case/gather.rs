@@ -15,6 +15,7 @@ use crate::{
         context::{Context, StoreSlot},
         error::FlowError,
         trace,
+        voices::{self, Without},
     },
 };
 use canaries::CanaryId;
@@ -47,6 +48,8 @@ pub struct Case {
     pub materials: Vec<MaterialTaken>,
     pub traces: Vec<Traced>,
     pub stores: Vec<CaseStore>,
+    /// The verdict without each of its voices.
+    pub rests_on: Vec<Without>,
     pub ghosts: u32,
     /// Every placement up to the last entry: the matrix that the verdict was computed from. No value is in it.
     pub placements: Vec<Placed>,
@@ -191,6 +194,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         materials: Vec::new(),
         traces: Vec::new(),
         stores: Vec::new(),
+        rests_on: Vec::new(),
         ghosts: context.ghosts,
         placements: Vec::new(),
         entries: BTreeSet::new(),
@@ -222,6 +226,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         case.stores.push(CaseStore { name: name.clone(), kind, feeds: feeds.clone(), holdings });
     }
     case.read_presences(context)?;
+    case.rests_on = voices::rests_on_as_of(context, &case.incident, case.as_of)?.rests_on;
     Ok(case)
 }
 

@@ -4,6 +4,7 @@ use crate::case::{
     holdings::Category,
     pictures,
     report::Report,
+    statements,
     words::{grouped, harmless, listed, moment},
 };
 use anyhow::Context as _;
@@ -31,6 +32,7 @@ pub fn page(report: &Report) -> anyhow::Result<String> {
             report => Serde(report),
             categories,
             sensors => listed(&sensors),
+            voices => report.rests_on.iter().map(statements::without).collect::<Vec<_>>(),
             bars => drawn(pictures::bars(report)),
             feeds => drawn(pictures::feeds(report)),
             time_line => drawn(pictures::time_line(report)),

@@ -12,6 +12,7 @@ use crate::{
         sighting::Class,
         verdict::{StoreScore, Verdict},
     },
+    flow::voices::Without,
     ledger::incidents::Clock,
 };
 use canaries::{CanaryId, MarkerKind};
@@ -46,6 +47,8 @@ pub struct Report {
     pub statements: Vec<String>,
     pub falsifiers: Vec<String>,
     pub verdict: Verdict,
+    /// How strong the case is without each sensor, each reporter, and the canaries that somebody had looked at.
+    pub rests_on: Vec<Without>,
     pub figures: Figures,
     pub notification: Notification,
     pub stores: Vec<ReportStore>,
@@ -204,6 +207,7 @@ impl Report {
             headline: statements::headline(&verdict),
             statements: statements::statements(&verdict),
             falsifiers: statements::falsifiers(&verdict, looks_before_first_sighting, case.erased),
+            rests_on: case.rests_on.clone(),
             figures,
             notification: notification(case),
             stores: stores(case, &verdict),
@@ -271,30 +275,38 @@ fn stores(case: &Case, verdict: &Verdict) -> Vec<ReportStore> {
 }
 
 fn path(case: &Case, verdict: &Verdict) -> Option<Vec<Feed>> {
-    let mut reached: BTreeSet<String> = statements::accused(verdict).into_iter().collect();
-    if reached.is_empty() {
+    let accused = statements::accused(verdict);
+    if accused.is_empty() {
         return None;
     }
     let mut held: BTreeMap<&str, BTreeSet<CanaryId>> = BTreeMap::new();
     for presence in &case.presences {
         held.entry(presence.store.as_str()).or_default().insert(presence.canary);
     }
+    let feeds: Vec<(&str, &[String])> =
+        case.stores.iter().map(|store| (store.name.as_str(), store.feeds.as_slice())).collect();
+    Some(led_to(accused, &feeds, &held))
+}
+
+/// The feeds by which canaries came to these stores: those between stores that held the same ones.
+fn led_to(accused: Vec<String>, feeds: &[(&str, &[String])], held: &BTreeMap<&str, BTreeSet<CanaryId>>) -> Vec<Feed> {
     let none = BTreeSet::new();
     let held = |store: &str| held.get(store).unwrap_or(&none);
-    let mut path = Vec::new();
+    let mut reached: BTreeSet<String> = accused.into_iter().collect();
+    let mut path: Vec<Feed> = Vec::new();
     loop {
         let before = path.len();
-        for store in &case.stores {
-            for to in store.feeds.iter().filter(|to| reached.contains(*to)) {
-                let feed = Feed { from: store.name.clone(), to: to.clone() };
-                if !path.contains(&feed) && !held(&feed.from).is_disjoint(held(to)) {
+        for (from, into) in feeds {
+            for to in into.iter().filter(|to| reached.contains(*to)) {
+                let feed = Feed { from: (*from).to_owned(), to: to.clone() };
+                if !path.contains(&feed) && !held(from).is_disjoint(held(to)) {
                     path.push(feed);
                 }
             }
         }
         reached.extend(path.iter().map(|feed| feed.from.clone()));
         if path.len() == before {
-            return Some(path);
+            return path;
         }
     }
 }
@@ -354,4 +366,31 @@ fn moves(case: &Case) -> Vec<ReportMove> {
             alert: moved.alert.as_ref().map(|(id, kind)| format!("{id} {}", kind.as_str())),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Feed, led_to};
+    use canaries::CanaryId;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn a_path_leads_along_feeds_that_carried_what_was_seen() {
+        let held = |canaries: &[u8]| canaries.iter().map(|number| CanaryId([*number; 10])).collect::<BTreeSet<_>>();
+        let stores = BTreeMap::from([
+            ("hris", held(&[1, 2])),
+            ("payroll", held(&[2, 3])),
+            ("bank", held(&[2])),
+            ("directory", held(&[4])),
+        ]);
+        let into = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+        // A circle of feeds ends, and a feed that carried none of those that were seen is no part of it.
+        let (hris, payroll, bank, directory) =
+            (into(&["payroll", "directory"]), into(&["bank"]), into(&["hris"]), into(&["payroll"]));
+        let feeds: [(&str, &[String]); 4] =
+            [("hris", &hris), ("payroll", &payroll), ("bank", &bank), ("directory", &directory)];
+        let path = led_to(vec!["payroll".to_owned()], &feeds, &stores);
+        let told: Vec<(&str, &str)> = path.iter().map(|Feed { from, to }| (from.as_str(), to.as_str())).collect();
+        assert_eq!(told, [("hris", "payroll"), ("bank", "hris"), ("payroll", "bank")]);
+    }
 }

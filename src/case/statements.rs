@@ -4,6 +4,7 @@
 use crate::{
     case::words::{ENGLISH, bracket, count, listed, number},
     domain::verdict::{Outcome, Verdict},
+    flow::voices::{Voice, Without},
 };
 
 /// The verbal scale of likelihood ratios that forensic institutes use, by the ratio's decimal logarithm.
@@ -125,6 +126,21 @@ pub fn rival_name(hypothesis: &str) -> String {
         "registry_leaked" => "that the register of canaries itself leaked".to_owned(),
         store => store.to_owned(),
     }
+}
+
+/// What the case is worth without one of its voices.
+pub fn without(left_out: &Without) -> String {
+    let voice = match &left_out.without {
+        Voice::Sensor(name) => format!("the sensor {name}"),
+        Voice::Reporter(name) => format!("the reporter {name}"),
+        Voice::Revealed => "the canaries that somebody had looked at".to_owned(),
+    };
+    let stays = match (left_out.accused, left_out.log10_lr) {
+        (true, Some(ratio)) => format!("still accused, log10 LR {ratio:+.1}"),
+        (_, Some(ratio)) if left_out.distinct_canaries > 0 => format!("no longer accused, log10 LR {ratio:+.1}"),
+        _ => "nothing speaks of it".to_owned(),
+    };
+    format!("{} without {voice}: {stays}.", left_out.store)
 }
 
 /// What would weaken or overturn the finding.

@@ -17,7 +17,7 @@ const NAMES: &[(Field, &str)] = &[
     (Field::Gender, "gender sex sexe genre civilite civ title_code"),
     (
         Field::BirthDate,
-        "birth_date birthdate date_of_birth dob date_naissance dt_naiss naissance ddn birthday date_naiss dtnaiss",
+        "birth_date birthdate birth born born_on date_of_birth dob date_naissance date_de_naissance ne_le dt_naiss naissance ddn birthday date_naiss dtnaiss",
     ),
     (
         Field::BirthPlace,

@@ -8,6 +8,7 @@ use crate::{
         drawing::{AMBER, GREY, INK, RED},
         html, pictures,
         report::Report,
+        statements,
         words::{count, grouped, harmless, listed, moment},
     },
     domain::verdict::Outcome,
@@ -116,6 +117,12 @@ fn findings(sheet: &mut Sheet, report: &Report) {
     if !report.verdict.excluded.is_empty() {
         let names: Vec<String> = report.verdict.excluded.iter().map(|name| harmless(name)).collect();
         sheet.words(&format!("Ruled out: {}.", names.join(", ")), 9.2, false, INK, 0.0);
+    }
+    if !report.rests_on.is_empty() {
+        sheet.heading("Whose word it rests on", 30.0);
+        let told = "The case weighed again without each of its voices. It changes no verdict.";
+        sheet.words(told, 8.0, false, GREY, 0.0);
+        report.rests_on.iter().for_each(|left_out| sheet.item("–", &harmless(&statements::without(left_out))));
     }
     sheet.heading("What would falsify it", 30.0);
     report.falsifiers.iter().for_each(|line| sheet.item("–", &harmless(line)));

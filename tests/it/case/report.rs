@@ -48,8 +48,17 @@ async fn page_paper_and_data_tell_the_same() {
         report["looks"]
     );
     assert_eq!(report["path"], json!([]), "nothing feeds the store");
-    let french = leak.site.run(&format!("report {id} --format pdf -o fr.pdf --json")).await.ends(0).json();
-    assert!(french["bytes"].as_u64().unwrap() > 5000);
+    let voices: Vec<&str> =
+        report["rests_on"].as_array().unwrap().iter().filter_map(|left| left["without"]["name"].as_str()).collect();
+    assert!(voices.contains(&"portal") && voices.contains(&"material"), "{voices:?}");
+    let alone = "export without the sensor material";
+    assert!(paper.contains(alone) && words.contains(alone), "{paper}");
+    let named = leak.site.run(&format!("report {id} --format pdf -o paper.bin --json")).await.ends(0).json();
+    assert_eq!(named["format"], "pdf");
+    assert_eq!(
+        std::fs::read(leak.site.path("paper.bin")).unwrap(),
+        std::fs::read(leak.site.path("report.pdf")).unwrap()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
