@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access, canaries, deliveries, drill, evidence, idempotency, incidents, ingest, journal, material,
+        access, canaries, case, deliveries, drill, evidence, idempotency, incidents, ingest, journal, material,
         openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
@@ -36,6 +36,9 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::close))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::replay))
+        .routes(routes!(case::report))
+        .routes(routes!(case::export))
+        .routes(routes!(case::erase))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
         .routes(routes!(material::show))

@@ -136,12 +136,25 @@ pub enum Command {
     /// Incidents
     #[command(subcommand)]
     Incidents(Incidents),
-    /// The journal's evidence
+    /// The journal, case files, and what was taken in
     #[command(subcommand)]
     Evidence(Evidence),
     /// What was sent, waits, or was given up
     #[command(subcommand)]
     Deliveries(Deliveries),
+    /// The report on an incident, or a draft for the authority or the people concerned
+    Report {
+        incident: String,
+        /// The file to write; standard output where none is given
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Its form: by the file's ending, else html
+        #[arg(long)]
+        format: Option<ReportFormat>,
+        /// The language of a draft
+        #[arg(long, default_value = "fr")]
+        language: Language,
+    },
     /// Destinations of alerts
     #[command(subcommand)]
     Sinks(Sinks),
@@ -266,8 +279,75 @@ pub enum Incidents {
 
 #[derive(Debug, Subcommand)]
 pub enum Evidence {
-    /// Check every byte of the journal
-    Verify,
+    /// Check every byte of the journal, or of a case file that was exported, with public keys alone
+    Verify {
+        /// The folder of the case file; the journal where none is given
+        bundle: Option<PathBuf>,
+        /// The journal's public key, or a file that holds it, got by another way than the case file
+        #[arg(long, value_name = "KEY", requires = "bundle")]
+        key: Vec<String>,
+    },
+    /// The case file of an incident: report, sightings, sealed entries and proofs
+    Export {
+        incident: String,
+        /// The folder to make
+        #[arg(short, long, value_name = "FOLDER")]
+        output: PathBuf,
+        /// With what was received at each sighting, markers' values and all
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Destroy the key of a withdrawn canary or of an evidence file
+    Erase {
+        /// A canary's id, or an evidence file's name
+        #[arg(value_name = "CANARY|FILE")]
+        of: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Html,
+    Pdf,
+    Json,
+    /// The draft of a notification to the CNIL
+    Cnil,
+    /// The draft of a letter to the people concerned
+    People,
+}
+
+impl ReportFormat {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReportFormat::Html => "html",
+            ReportFormat::Pdf => "pdf",
+            ReportFormat::Json => "json",
+            ReportFormat::Cnil => "cnil",
+            ReportFormat::People => "people",
+        }
+    }
+}
+
+/// The language of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    Fr,
+    En,
+}
+
+impl Language {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Fr => "fr",
+            Language::En => "en",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod canaries;
+pub mod case;
 pub mod check;
 pub mod client;
 pub mod deliveries;

@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         args::{Args, Command, Evidence, Format, Keys, Level, Shared},
-        canaries, check,
+        canaries, case, check,
         client::Client,
         deliveries, drill, incidents, init, journal, keys, material,
         outcome::{FAILED, Outcome},
@@ -58,6 +58,7 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
     let read = || load(&args.config, std::env::vars());
     match args.command {
         Command::Init => init::init(&args.config, terminal).await,
+        Command::Evidence(Evidence::Verify { bundle: Some(bundle), key }) => case::verify(&bundle, &key, terminal),
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
         Command::Scan { paths, shared: Shared { split: Some(bytes), .. } } => parts::print(&paths, bytes, terminal),
@@ -95,8 +96,15 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         }
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
-        Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
         Command::Deliveries(command) => deliveries::run(command, client, terminal).await,
+        Command::Evidence(Evidence::Verify { .. }) => journal::verify(client, terminal).await,
+        Command::Evidence(Evidence::Export { incident, output, reveal }) => {
+            case::export(&incident, &output, reveal, client, terminal).await
+        }
+        Command::Evidence(Evidence::Erase { of, yes }) => case::erase(of, yes, client, terminal).await,
+        Command::Report { incident, output, format, language } => {
+            case::report(&incident, output.as_deref(), format, language, client, terminal).await
+        }
         Command::Sinks(command) => sinks::run(command, client, terminal).await,
         Command::Init
         | Command::Restore { .. }

@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod details;
 pub mod drill;
 pub mod each;
+pub mod erase;
 pub mod error;
 pub mod gathered;
 pub mod judge;

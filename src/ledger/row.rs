@@ -33,12 +33,13 @@ pub(crate) enum Table {
     Attempt = b'Q',
     Dead = b'D',
     Health = b'M',
-    Told = b'T',
+    Told = b'1',
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
     Held = b'E',
     HeldKey = b'F',
+    Clock = b'T',
 }
 
 /// A key under construction.
