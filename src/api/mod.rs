@@ -3,7 +3,9 @@
 
 pub mod access;
 pub mod canaries;
+pub mod deliveries;
 pub mod drill;
+pub mod evidence;
 pub mod idempotency;
 pub mod incidents;
 pub mod ingest;

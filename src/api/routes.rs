@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
-        stores, system, tokens,
+        access, canaries, deliveries, drill, evidence, idempotency, incidents, ingest, journal, material,
+        openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -31,8 +31,11 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::sightings))
+        .routes(routes!(evidence::show))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::close))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
         .routes(routes!(material::show))

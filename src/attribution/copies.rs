@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_copy_is_older_than_the_first_sighting_of_what_it_holds() {
         let mut problem = problem(vec![canary(0, &[("a", 10, None)]), canary(1, &[("a", 60, None)])]);
-        problem.seen.push(Seen { canary: problem.canaries[0].id, class: Class::Dump, at: at(30) });
+        problem.seen.push(Seen { canary: problem.canaries[0].id, class: Class::Dump, at: at(30), received: at(30) });
         assert_eq!(held(&problem, "a"), vec![(10, 60, vec![0]), (60, 100, vec![1])]);
     }
 

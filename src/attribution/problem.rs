@@ -35,6 +35,8 @@ pub struct Seen {
     pub canary: CanaryId,
     pub class: Class,
     pub at: Timestamp,
+    /// When it was received: it counts where `at` is before the canary was planted.
+    pub received: Timestamp,
 }
 
 /// Real rows that leaked with the canaries, and how many each store holds: they tell how much of a store was taken.

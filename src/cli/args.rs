@@ -116,8 +116,10 @@ pub enum Command {
     /// Every canary marker in files, folders, archives or standard input (`-`)
     Scan {
         /// What to scan
-        #[arg(required = true)]
+        #[arg(required_unless_present = "parts")]
         paths: Vec<PathBuf>,
+        #[command(flatten)]
+        shared: Shared,
     },
     /// Scan, and the verdict on this material alone
     Trace {
@@ -137,6 +139,9 @@ pub enum Command {
     /// The journal's evidence
     #[command(subcommand)]
     Evidence(Evidence),
+    /// What was sent, waits, or was given up
+    #[command(subcommand)]
+    Deliveries(Deliveries),
     /// Destinations of alerts
     #[command(subcommand)]
     Sinks(Sinks),
@@ -157,6 +162,44 @@ pub enum Command {
     },
 }
 
+/// A scan that several processes share.
+#[derive(Debug, clap::Args)]
+pub struct Shared {
+    /// Scan nothing: print the parts of the files, a line each, about so many bytes long (64M)
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["parts", "offset_base", "only", "name"])]
+    pub split: Option<u64>,
+    /// Scan the parts that standard input names, one a line, as `--split` printed them
+    #[arg(long, conflicts_with_all = ["paths", "offset_base", "only", "name"])]
+    pub parts: bool,
+    /// Standard input is a stretch of a plain text that begins at this byte of it
+    #[arg(long, value_name = "N")]
+    pub offset_base: Option<u64>,
+    /// Of standard input, print only what begins in these bytes of the original; read 4096 more on either side
+    #[arg(long, value_name = "FROM-TO", value_parser = range)]
+    pub only: Option<(u64, u64)>,
+    /// The name that findings in standard input bear
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// A number of bytes, perhaps in K, M or G.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, scale) = match text.to_ascii_uppercase().as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(scale));
+    number.filter(|number| *number > 0).ok_or_else(|| "a number of bytes, such as 64M, is expected".to_owned())
+}
+
+/// Two numbers with a hyphen between them.
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('-').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    parts.filter(|(from, to)| from <= to).ok_or_else(|| "two offsets such as 0-4096 are expected".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
     /// Make a token
@@ -164,8 +207,11 @@ pub enum Tokens {
         /// What it may do
         #[arg(long)]
         role: Role,
+        /// What people call it, for `list`
+        #[arg(long)]
+        name: Option<String>,
     },
-    /// Ids, roles and states
+    /// Ids, names, roles and states
     List,
     /// End a token
     Revoke {
@@ -210,6 +256,8 @@ pub enum Incidents {
     List,
     /// One incident, with its sightings
     Show { incident: String },
+    /// What was received with each sighting, byte for byte; every look is a journal entry
+    Evidence { incident: String },
     /// Open to acknowledged
     Ack { incident: String },
     /// To closed
@@ -228,5 +276,30 @@ pub enum Sinks {
     Test {
         /// Only this sink
         name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// Every alert at every sink, the newest first: attempts, the next one, what went wrong
+    List {
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only what was given up, or waits after a failure
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Send alerts once more, under the same ids, whether they arrived or not
+    Replay {
+        /// Alerts from then on (RFC 3339)
+        #[arg(long, value_name = "T", required_unless_present = "alerts")]
+        since: Option<jiff::Timestamp>,
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only these alerts
+        #[arg(value_name = "ALERT")]
+        alerts: Vec<String>,
     },
 }

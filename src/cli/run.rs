@@ -2,12 +2,12 @@
 
 use crate::{
     cli::{
-        args::{Args, Command, Evidence, Format, Keys, Level},
+        args::{Args, Command, Evidence, Format, Keys, Level, Shared},
         canaries, check,
         client::Client,
-        drill, incidents, init, journal, keys, material,
+        deliveries, drill, incidents, init, journal, keys, material,
         outcome::{FAILED, Outcome},
-        serve, sinks, stores,
+        parts, serve, sinks, stores,
         terminal::{Terminal, plain},
         tokens,
     },
@@ -60,6 +60,7 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Init => init::init(&args.config, terminal).await,
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
+        Command::Scan { paths, shared: Shared { split: Some(bytes), .. } } => parts::print(&paths, bytes, terminal),
         Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
         command => {
             let config = read()?;
@@ -88,10 +89,14 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
-        Command::Scan { paths } => material::scan(&paths, client, terminal).await,
+        Command::Scan { shared: Shared { parts: true, .. }, .. } => parts::scan(client, terminal).await,
+        Command::Scan { paths, shared: Shared { offset_base: base, only, name, .. } } => {
+            material::scan(&paths, &material::Stretch { name, base, only }, client, terminal).await
+        }
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
         Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
+        Command::Deliveries(command) => deliveries::run(command, client, terminal).await,
         Command::Sinks(command) => sinks::run(command, client, terminal).await,
         Command::Init
         | Command::Restore { .. }
@@ -122,7 +127,9 @@ fn log(level: Level, format: Format) {
         .with_target("webhooks", level)
         .with_default(LevelFilter::ERROR);
     use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // `console` knows terminals and NO_COLOR; a log file gets plain text.
+    let colours = console::colors_enabled_stderr();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let layer = match format {
         Format::Text => layer.boxed(),
         Format::Json => layer.json().boxed(),

@@ -159,6 +159,11 @@ pub enum Record {
         to: String,
         alerts: Vec<String>,
     },
+    /// Somebody wants these alerts, each with its sink, sent once more under their own ids.
+    Replayed {
+        deliveries: Vec<(String, String)>,
+        by: Actor,
+    },
     /// A sink has got nothing since then, though it was tried; journaled with the alert that tells the others.
     SinkFailing {
         sink: String,
@@ -167,6 +172,9 @@ pub enum Record {
     /// An API token was made. Only the SHA-256 of the token is kept.
     TokenIssued {
         id: String,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         role: Role,
         sha256: [u8; 32],
         by: Actor,

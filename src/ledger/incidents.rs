@@ -54,6 +54,13 @@ impl Ledger {
         Ok(found)
     }
 
+    /// The sinks that an incident's alerts were for.
+    pub fn told(&self, incident: &str) -> Result<BTreeSet<String>, LedgerError> {
+        let prefix = Key::of(Table::Told).id(incident);
+        let length = prefix.as_slice().len();
+        Ok(self.all(&prefix, |key, _| Ok(row::split_text(&key[length..])?.0))?.into_iter().collect())
+    }
+
     /// Sightings up to and including this entry have been judged.
     pub fn judged(&self) -> Result<u64, LedgerError> {
         Ok(self.one(&projection::judged_key())?.unwrap_or(0))

@@ -9,6 +9,7 @@ pub mod incidents;
 pub mod outbox;
 pub mod placements;
 pub mod projection;
+pub mod receipts;
 pub mod row;
 pub mod sightings;
 pub mod sled;

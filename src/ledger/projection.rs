@@ -61,6 +61,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Strangers { tallies, .. } => strangers(view, tallies),
         Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {
             moved(view, incident, *judged, joined)?;
+            for sink in sinks {
+                view.put(Key::of(Table::Told).id(&incident.id).text(sink), &())?;
+            }
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
         Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),
@@ -71,8 +74,13 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::HandedOver { from, to, alerts } => {
             alerts.iter().try_for_each(|alert| outbox::handed_over(view, at, alert, from, to))
         }
+        Record::Replayed { deliveries, .. } => {
+            deliveries.iter().try_for_each(|(alert, sink)| outbox::replayed(view, at, alert, sink))
+        }
         Record::SinkFailing { sink, .. } => health::told(view, sink),
-        Record::TokenIssued { id, role, sha256, by } => accounts::issued(view, at, id, *role, sha256, by),
+        Record::TokenIssued { id, name, role, sha256, by } => {
+            accounts::issued(view, at, id, name.as_deref(), *role, sha256, by)
+        }
         Record::TokenRevoked { id, .. } => accounts::revoked(view, at, id),
         Record::Acted { action, .. } => {
             if action.starts_with("reveal") {

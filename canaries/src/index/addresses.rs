@@ -65,7 +65,8 @@ fn window(text: &[u8], at: usize, length: usize) -> (usize, usize) {
     (from, to)
 }
 
-/// Tries the addresses around the at-sign that is written at `at`.
+/// Tries the addresses around the at-sign that is written at `at`. The longest that is known counts; the shorter ones
+/// are tried all the same, for a mail server's client has a clock.
 fn look_around(search: &mut Search<'_>, decoded: &Decoded, at: usize) {
     let Ok(sign) = decoded.starts.binary_search(&at) else { return };
     let bytes = &decoded.bytes;
@@ -76,14 +77,14 @@ fn look_around(search: &mut Search<'_>, decoded: &Decoded, at: usize) {
     let domain =
         bytes[sign + 1..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
     let starts = starts_of(bytes, sign - local, sign);
+    let before = search.spans.len();
     for end in ends_of(bytes, sign + 1, sign + 1 + domain) {
         for &start in &starts {
             let address = bytes[start..end].to_ascii_lowercase();
-            if search.try_plain(MarkerKind::WorkEmail, &address, decoded.starts[start], decoded.starts[end]) {
-                return;
-            }
+            search.try_plain(MarkerKind::WorkEmail, &address, decoded.starts[start], decoded.starts[end]);
         }
     }
+    search.spans.truncate(before + 1);
 }
 
 /// Where the local part may begin: at the run's beginning, or behind a mark within it (`'alice@…`, `-alice@…`), or

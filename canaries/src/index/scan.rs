@@ -52,9 +52,9 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Asks the index for a canonical form; true if it is known.
-    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) -> bool {
-        self.try_in(&mut None, kind, canonical, start, end)
+    /// Asks the index for a canonical form, and notes where it stands if it is known.
+    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) {
+        self.try_in(&mut None, kind, canonical, start, end);
     }
 
     /// The same for a text that is asked for in several kinds: its MAC is made once, and only if it is needed.
@@ -65,19 +65,19 @@ impl Search<'_> {
         canonical: &[u8],
         start: usize,
         end: usize,
-    ) -> bool {
+    ) {
         if !self.index.may_hold(space_of(kind), canonical) {
-            return false;
+            return;
         }
         let mac = *mac.get_or_insert_with(|| self.index.key().mac(canonical));
-        self.try_fingerprint(in_space_of(mac, kind), start, end)
+        self.try_fingerprint(in_space_of(mac, kind), start, end);
     }
 
-    /// Asks the index for a fingerprint; true if it is known.
-    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) -> bool {
-        let Some(entry) = self.index.get(fingerprint) else { return false };
-        self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
-        true
+    /// Asks the index for a fingerprint, and notes where it stands if it is known.
+    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) {
+        if let Some(entry) = self.index.get(fingerprint) {
+            self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
+        }
     }
 
     /// Whether a number or word may begin here: after no letter or digit, or after an escape that ends in one.

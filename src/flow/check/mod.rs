@@ -10,6 +10,7 @@ use crate::{
         plan::{self, Aim},
         plant,
         progress::Progress,
+        route,
         supply::Supply,
     },
     sensors::listener::{
@@ -77,6 +78,11 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
         progress.at(what.clone(), items.len() as u64, Some(total));
         let outcome = slot.sink.probe().await.map(|()| "reached".to_owned()).map_err(|error| format!("{error:#}"));
         items.push(Checked::new(what, outcome));
+    }
+    let gaps = route::gaps(context);
+    if !gaps.is_empty() {
+        let detail = format!("no sink's route takes {}: is that as you want it?", gaps.join("; nor "));
+        items.push(Checked { what: "routes".to_owned(), state: State::Warn, detail });
     }
     for (what, door) in [("api", Some(&context.api)), ("api ingest", context.ingest.as_ref())] {
         if let Some(door) = door {
