@@ -29,8 +29,8 @@ pub struct Withdrawn {
     pub withdrawn: u64,
     /// Were gone already.
     pub gone: u64,
-    /// Stand there still, as far as can be told, and were left alone.
-    #[serde(default)]
+    /// Stand there still, as far as can be told, and were left alone; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftAlone>,
 }
 

@@ -76,7 +76,7 @@ impl Fillers {
                 (true, unique, _) => How::Like { likeness: Box::new(likeness), unique },
             };
             // A code is given to a column that is never empty in any case.
-            fillers.optional |= !column.not_null && !(matches!(how, How::Fixed(_)) && empty == 0.0);
+            fillers.optional |= !column.not_null && (!matches!(how, How::Fixed(_)) || empty > 0.0);
             fillers.columns.insert(column.name.clone(), how);
             if !column.not_null {
                 fillers.sparse.insert(column.name.clone(), (column.name.clone(), empty));

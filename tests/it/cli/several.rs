@@ -145,6 +145,6 @@ async fn an_edited_identifier_leaves_its_canary_and_no_other() {
     database.execute("DELETE FROM employees WHERE email LIKE 'real.person%'", []).unwrap();
     let withdrawn = site.run("withdraw --json").await.ends(0).json();
     for store in withdrawn["stores"].as_array().unwrap() {
-        assert_eq!((&store["gone"], &store["left"]), (&Value::from(1), &Value::from(Vec::<Value>::new())), "{store}");
+        assert!(store["gone"] == 1 && store.get("left").is_none(), "{store}");
     }
 }
