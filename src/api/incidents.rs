@@ -5,6 +5,7 @@ use crate::{
         access::{Incidents, May, Right},
         problem::Problem,
     },
+    case::report::Notification,
     domain::{
         alert::AlertType,
         incident::{Incident, State as IncidentState},
@@ -17,6 +18,7 @@ use crate::{
         judge, route,
         voices::{self, RestsOn},
     },
+    ledger::incidents::Clock,
 };
 use axum::{
     Json,
@@ -85,11 +87,14 @@ pub async fn show(
     context.settle()?;
     let incident = known(&context, &id)?;
     let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
-    let mut shown = shown(&incident);
-    shown["rests_on"] = json!(rests_on);
-    shown["reveals"] = json!(reveals);
-    shown["deliveries"] = json!(context.ledger.deliveries_of(&context.journal, &id)?);
-    Ok(Json(shown))
+    let mut answer = shown(&incident);
+    answer["rests_on"] = json!(rests_on);
+    answer["reveals"] = json!(reveals);
+    answer["deliveries"] = json!(context.ledger.deliveries_of(&context.journal, &id)?);
+    // A rehearsal starts no clock.
+    let clock = if incident.drill { Clock::default() } else { context.ledger.clock(&id)? };
+    answer["notification"] = json!(Notification::from(clock));
+    Ok(Json(answer))
 }
 
 /// Its sightings, oldest first, each with what its evidence tells: `details`, in which analysts see no marker.
@@ -169,7 +174,10 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
+    let sinks = match &alert {
+        Some(_) => route::sinks(context, &incident, &[])?,
+        None => Vec::new(),
+    };
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

@@ -3,6 +3,8 @@
 
 pub mod access;
 pub mod canaries;
+pub mod case;
+pub mod deliveries;
 pub mod drill;
 pub mod evidence;
 pub mod idempotency;

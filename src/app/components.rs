@@ -135,6 +135,18 @@ pub fn build_sinks(config: &Config) -> anyhow::Result<Vec<SinkSlot>> {
             let message = "no other sink names this one as its `then`, so nothing would ever arrive: leave it out";
             return Err(wrong("standby", message.to_owned()).into());
         }
+        if let (true, Some(key)) = (standby, slot.sink.options().route()) {
+            let message = "a sink that stands by for another gets whatever is handed over: leave this out, or give it \
+                           standby = false";
+            return Err(wrong(key, message.to_owned()).into());
+        }
+        for (at, store) in slot.sink.options().stores.iter().enumerate() {
+            let known: Vec<&str> = config.stores.iter().map(|store| store.section.name.as_str()).collect();
+            if !known.contains(&store.as_str()) {
+                let message = format!("no store is called {store:?}; configured are: {}", listed(&known));
+                return Err(wrong(&format!("stores.{at}"), message).into());
+            }
+        }
         slots[place].standby = standby;
     }
     if !slots.is_empty() && slots.iter().all(|slot| slot.standby) {

@@ -114,6 +114,8 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         ready: AtomicBool::new(false),
         clock,
         began,
+        time_zone: jiff::tz::TimeZone::get(&config.organisation.time_zone)
+            .context("the time zone was checked at loading")?,
         public_url: config.api.public_url.clone(),
         data: folder.clone(),
         evidence: folder.join("evidence"),

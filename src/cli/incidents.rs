@@ -91,6 +91,8 @@ async fn show(id: &str, client: &Client, terminal: Terminal) -> anyhow::Result<O
                 let rows: Vec<Vec<String>> = told.iter().map(delivery).collect();
                 parts.push(table(&["alert", "type", "sink", "delivery", "attempts", "last", "next"], &rows));
             }
+            let clock = notification(&incident["notification"]);
+            parts.extend((!clock.is_empty()).then_some(clock));
             parts.push(format!("What was received: `telltale incidents evidence {}`", plain(id)));
             parts.join("\n\n")
         },
@@ -157,6 +159,24 @@ async fn evidence(id: &str, client: &Client, terminal: Terminal) -> anyhow::Resu
     };
     client.lines(Method::GET, &path, Body::default(), show).await?;
     Ok(Outcome::Done)
+}
+
+/// When the authority is to be told, counted from either moment; nothing for a rehearsal.
+fn notification(clock: &Value) -> String {
+    let told = |what: &str, at: &str, due: &str| {
+        let (at, due) = (clock[at].as_str()?, clock[due].as_str()?.parse::<jiff::Timestamp>().ok()?);
+        let left = due.duration_since(jiff::Timestamp::now()).as_hours();
+        let left = if left < 0 { format!("{} h ago", -left) } else { format!("in {left} h") };
+        Some(format!("  {what} {}: 72 hours end {due} ({left})", plain(at)))
+    };
+    let lines: Vec<String> = [
+        told("first alert", "first_alert_at", "due_from_first_alert"),
+        told("confirmed by a person", "confirmed_at", "due_from_confirmation"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if lines.is_empty() { String::new() } else { format!("Time to notify (GDPR, Art. 33)\n{}", lines.join("\n")) }
 }
 
 /// What the verdict is worth without each of its voices, and who had looked at the register before.

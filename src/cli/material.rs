@@ -22,37 +22,94 @@ use std::{
 };
 use tokio_util::io::ReaderStream;
 
+/// What standard input is a stretch of.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    /// The name that findings bear.
+    pub name: Option<String>,
+    /// Where in the original its first byte stands.
+    pub base: Option<u64>,
+    /// Only what begins in these bytes of the original is told.
+    pub only: Option<(u64, u64)>,
+}
+
 /// Prints every marker, a line each: for people, and with `--json` as NDJSON.
-pub async fn scan(paths: &[PathBuf], client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+pub async fn scan(
+    paths: &[PathBuf],
+    stretch: &Stretch,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
     let files = files(paths)?;
     let bar = terminal.bar();
     let mut any = false;
     for (place, file) in files.iter().enumerate() {
         let shown = file.display().to_string();
         bar.at(&Step { what: shown.clone(), done: place as u64, total: Some(files.len() as u64) });
-        let path = format!("/api/v1/scan?path={}", escaped(&shown));
-        client
-            .lines(Method::POST, &path, body(file).await?, |line| {
-                let value: Value = serde_json::from_slice(line)?;
-                if let Some(detail) = value["problem"]["detail"].as_str() {
-                    bail!("{shown}: {detail}");
-                }
-                if let Some(summary) = value.get("summary") {
-                    for left in summary["not_scanned"].as_array().into_iter().flatten() {
-                        terminal.note(&not_scanned(left));
-                    }
-                    return Ok(());
-                }
-                any = true;
-                terminal.line(&if terminal.json { String::from_utf8_lossy(line).into_owned() } else { found(&value) });
-                Ok(())
-            })
-            .await?;
+        let piped = file == Path::new("-");
+        let name = stretch.name.as_deref().filter(|_| piped).unwrap_or(&shown);
+        let mut query = format!("path={}", escaped(name));
+        let base = stretch.base.or(stretch.only.map(|_| 0)).filter(|_| piped);
+        if let Some(base) = base {
+            let (from, to) = stretch.only.unwrap_or((base, u64::MAX));
+            query.push_str(&format!("&offset={base}&from={from}&to={to}"));
+        }
+        let part = base.map(|base| stretch.only.map_or(base, |only| only.0));
+        let mut scanned = Scanned { shown: name, part, terminal, any: false };
+        scanned.run(client, &query, body(file).await?).await?;
+        any |= scanned.any;
     }
     if !any && !terminal.json {
         terminal.note("No canary marker was found.");
     }
     Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+}
+
+/// One body that is being scanned.
+pub struct Scanned<'a> {
+    pub shown: &'a str,
+    /// Where the part begins, if it is one: behind the file's beginning nobody knows how many lines came before.
+    pub part: Option<u64>,
+    pub terminal: Terminal,
+    /// Whether anything was found.
+    pub any: bool,
+}
+
+impl Scanned<'_> {
+    /// Prints what is found, and answers the service's last line.
+    pub async fn run(&mut self, client: &Client, query: &str, body: Body) -> anyhow::Result<Value> {
+        let mut last = Value::Null;
+        client
+            .lines(Method::POST, &format!("/api/v1/scan?{query}"), body, |line| {
+                let mut value: Value = serde_json::from_slice(line)?;
+                if let Some(detail) = value["problem"]["detail"].as_str() {
+                    bail!("{}: {detail}", self.shown);
+                }
+                if let Some(summary) = value.get("summary") {
+                    for left in summary["not_scanned"].as_array().into_iter().flatten() {
+                        self.terminal.note(&not_scanned(left));
+                    }
+                    last = value;
+                    return Ok(());
+                }
+                self.any = true;
+                let in_part = self.part.is_some_and(|from| from > 0);
+                if in_part {
+                    value["line_in_part"] = value["line"].take();
+                }
+                self.terminal.line(&match (self.terminal.json, in_part) {
+                    (true, false) => String::from_utf8_lossy(line).into_owned(),
+                    (true, true) => value.to_string(),
+                    (false, _) => found(&value),
+                });
+                Ok(())
+            })
+            .await?;
+        if last.is_null() {
+            bail!("{}: the service hung up before its end: its log says why", self.shown);
+        }
+        Ok(last)
+    }
 }
 
 /// `leak.zip, staff.csv:17  work_email of canary 0123…`
@@ -64,7 +121,7 @@ fn found(finding: &Value) -> String {
     format!(
         "{}{member}:{}  {} of canary {}{digest}{weak}",
         text("path"),
-        finding["line"],
+        if finding["line"].is_null() { &finding["offset"] } else { &finding["line"] },
         text("marker_kind"),
         text("canary")
     )
@@ -114,7 +171,7 @@ async fn body(file: &Path) -> anyhow::Result<Body> {
 }
 
 /// The regular files that these paths name, folders walked in order; links are not followed out of them.
-fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path == Path::new("-") {

@@ -1,7 +1,7 @@
 //! `telltale profile`, `plan`, `plant`, `verify`, `rotate`, `withdraw`
 
 use crate::{
-    api::stores::{Chosen, Planned},
+    api::stores::{Chosen, Planned, Withdrawing},
     cli::{
         client::{Client, escaped},
         outcome::Outcome,
@@ -205,9 +205,14 @@ pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) ->
     done(&answer, if clean { Outcome::Done } else { Outcome::Inconclusive })
 }
 
-/// Takes the canaries out again.
-pub async fn withdraw(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
-    let answer: Each<Withdrawn> = client.work("/api/v1/withdraw", &Chosen { stores, count: None }).await?;
+/// Takes the canaries out again, or those of one generation.
+pub async fn withdraw(
+    stores: Vec<String>,
+    generation: Option<u32>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let answer: Each<Withdrawn> = client.work("/api/v1/withdraw", &Withdrawing { stores, generation }).await?;
     terminal.answer(&answer, || {
         let rows: Vec<Vec<String>> = answer
             .stores

@@ -159,6 +159,11 @@ pub enum Record {
         to: String,
         alerts: Vec<String>,
     },
+    /// Somebody wants these alerts, each with its sink, sent once more under their own ids.
+    Replayed {
+        deliveries: Vec<(String, String)>,
+        by: Actor,
+    },
     /// A sink has got nothing since then, though it was tried; journaled with the alert that tells the others.
     SinkFailing {
         sink: String,

@@ -6,6 +6,7 @@ pub mod apart;
 mod drawn;
 mod encoding;
 mod formats;
+pub mod part;
 mod pieces;
 mod rows;
 mod stream;

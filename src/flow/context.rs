@@ -13,7 +13,7 @@ use crate::{
     stores::store::Store,
 };
 use canaries::{index::Index, persona::Minter};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -95,6 +95,8 @@ pub struct Context {
     pub clock: Clock,
     /// When the journal was begun: nothing was planted before, so that nothing can have been seen.
     pub began: Timestamp,
+    /// The organisation's own time, for hours of the day.
+    pub time_zone: TimeZone,
     /// Where people reach the API and console.
     pub public_url: Option<String>,
     /// The data folder.

@@ -72,14 +72,13 @@ fn reconsidered(context: &Context, memory: &Memory) -> Result<Vec<Record>, FlowE
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
     let (facts, judged) = (Facts::gather(context)?, context.ledger.judged()?);
     let mut records = Vec::new();
     for incident in open {
         let before = incident.attribution.clone();
         let evidence = rests_on(context, memory, &incident, &[], false)?;
         let problem = facts.problem(context, evidence);
-        let record = moved(context, incident, Vec::new(), false, judged, &sinks, &problem)?;
+        let record = moved(context, incident, Vec::new(), false, judged, &problem)?;
         if matches!(&record, Record::IncidentMoved { incident, .. } if incident.attribution != before) {
             records.push(record);
         }
@@ -115,14 +114,13 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
         }
     }
-    let sinks = route::sinks(context);
     let facts = Facts::gather(context)?;
     let (mut records, mut grown) = (Vec::new(), Vec::new());
     for (incident, joined, new) in touched.into_values() {
         let evidence = rests_on(context, memory, &incident, &joined, new)?;
         grown.push((incident.id.clone(), incident.sightings, evidence.clone()));
         let problem = facts.problem(context, evidence);
-        records.push(moved(context, incident, joined, new, last, &sinks, &problem)?);
+        records.push(moved(context, incident, joined, new, last, &problem)?);
     }
     Ok((records, grown))
 }
@@ -221,7 +219,6 @@ fn moved(
     joined: Vec<Sighting>,
     new: bool,
     judged: u64,
-    sinks: &[String],
     problem: &Problem,
 ) -> Result<Record, FlowError> {
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
@@ -236,7 +233,7 @@ fn moved(
     Ok(Record::IncidentMoved {
         joined: joined.iter().map(|sighting| sighting.id).collect(),
         judged,
-        sinks: if alert.is_some() { sinks.to_vec() } else { Vec::new() },
+        sinks: if alert.is_some() { route::sinks(context, &incident, &joined)? } else { Vec::new() },
         alert,
         incident,
         by: "telltale".to_owned(),

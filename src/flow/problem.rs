@@ -59,6 +59,18 @@ impl Facts {
         Ok(Facts { canaries: facts, audits: context.ledger.audits()? })
     }
 
+    /// What was known at a moment: what began later is left out, and what ended later goes on.
+    pub fn as_of(mut self, at: Timestamp) -> Facts {
+        self.audits.values_mut().for_each(|times| times.retain(|audited| *audited <= at));
+        self.canaries.retain_mut(|canary| {
+            let planted = !canary.stays.is_empty();
+            canary.stays.retain(|stay| stay.from <= at);
+            canary.stays.iter_mut().for_each(|stay| stay.until = stay.until.filter(|until| *until <= at));
+            !planted || !canary.stays.is_empty()
+        });
+        self
+    }
+
     /// The problem that this evidence poses.
     pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
         Problem {

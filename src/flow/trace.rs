@@ -5,15 +5,18 @@ use crate::{
     domain::{
         record::{Actor, Record},
         sighting::{Class, Sighting},
-        verdict::{Material, NotScanned, Verdict},
+        verdict::{MarkedColumn, Material, NotScanned, Verdict},
     },
-    dumps,
+    dumps::{self, Piece, part},
     flow::{
+        claim,
         context::{Context, blocking},
         error::FlowError,
+        gathered::Gathered,
         judge,
-        observe::{CLOCK_ERROR, name},
+        observe::CLOCK_ERROR,
         problem,
+        understood::Understood,
     },
     journal::evidence::Evidence,
 };
@@ -24,14 +27,18 @@ use canaries::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read},
+    ops::Range,
     sync::{atomic::Ordering, mpsc},
     thread,
 };
 
 /// The sensor's name in sightings of material.
 pub const SENSOR: &str = "material";
+
+/// So many columns are named in a verdict.
+const COLUMNS: usize = 100;
 
 /// One marker found in material: what `scan` prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +55,8 @@ pub struct Finding {
     pub digest: Option<Digest>,
     /// A weak marker that stands without a second one of its canary counts for nothing.
     pub strong: bool,
+    /// The column of the table in which it stands.
+    pub column: Option<String>,
 }
 
 /// What was asked of a trace.
@@ -69,6 +78,9 @@ pub struct Trace {
     material: Material,
     rows: u64,
     tables: bool,
+    gathered: Gathered,
+    /// What the rows around the markers tell; none where only markers are asked for.
+    understood: Option<Understood>,
 }
 
 impl Trace {
@@ -80,7 +92,11 @@ impl Trace {
         if let Some(seen_at) = request.seen_at {
             possible(context, seen_at)?;
         }
-        Ok(Trace {
+        Ok(Trace::of(request, by))
+    }
+
+    fn of(request: Request, by: Actor) -> Self {
+        Trace {
             id: uuid::Uuid::now_v7().to_string(),
             by,
             request,
@@ -88,7 +104,14 @@ impl Trace {
             material: Material::default(),
             rows: 0,
             tables: false,
-        })
+            gathered: Gathered::with_rows(),
+            understood: Some(Understood::default()),
+        }
+    }
+
+    /// Begins one that looks for markers only, and comes to no verdict.
+    pub fn scan_only(by: Actor) -> Self {
+        Trace { understood: None, gathered: Gathered::default(), ..Trace::of(Request::default(), by) }
     }
 
     /// Reads one file to its end and hands each finding to `visit`. Blocks: run it where blocking is allowed.
@@ -141,20 +164,36 @@ impl Trace {
         source: &mut dyn Read,
         visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> io::Result<()> {
-        let mut gathered = Gathered { path, member: None, found: Vec::new(), seen: &mut self.seen, visit };
+        let Trace { seen, gathered, understood, .. } = self;
+        let mut tell = |finding: &Finding| {
+            if finding.strong {
+                seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+            }
+            visit(finding);
+        };
+        let mut finish = |gathered: &mut Gathered, tell: &mut dyn FnMut(&Finding)| {
+            let sheet = gathered.finish(path, tell);
+            understood.as_mut().map_or(Ok(()), |understood| understood.take(context, sheet))
+        };
+        let mut failed = None;
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
-            gathered.enter(piece.member);
-            let index = context.index.read().expect("no thread panics while it holds the index");
-            index::scan(piece.text, &index, &mut |mut found| {
-                // Pieces overlap; each reports what begins in its own part.
-                if piece.report.contains(&(found.offset as usize)) {
-                    found.offset += piece.base_offset;
-                    found.line += piece.first_line - 1;
-                    gathered.found.push(found);
-                }
-            });
-        })?;
-        gathered.flush();
+            if !gathered.is_in(piece.member) {
+                failed = failed.take().or(finish(gathered, &mut tell).err());
+                gathered.enter(piece.member);
+            }
+            let (offset, text) = match piece.decoded {
+                true => (0, &[][..]),
+                false => (piece.base_offset + piece.report.start as u64, &piece.text[piece.report.clone()]),
+            };
+            gathered.take(found(context, piece), offset, text);
+            gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
+        });
+        failed = failed.or(finish(gathered, &mut tell).err());
+        gathered.enter(None);
+        let summary = summary?;
+        if let Some(error) = failed {
+            return Err(io::Error::other(error));
+        }
         self.material.bytes += summary.bytes;
         self.material.not_scanned.extend(summary.not_scanned.into_iter().map(|left| NotScanned {
             path: left.path,
@@ -168,10 +207,43 @@ impl Trace {
         Ok(())
     }
 
+    /// Reads a part of a plain file: `source` begins at `base` in it and reaches `AROUND` bytes beyond the part, and only
+    /// what begins in the part is handed to `visit`. Lines count from the one in which the part begins. Answers how many
+    /// line ends the part has.
+    pub fn add_part(
+        &mut self,
+        context: &Context,
+        path: &str,
+        source: &mut dyn Read,
+        base: u64,
+        part: &Range<u64>,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> Result<u64, FlowError> {
+        let mut gathered = Gathered::of_part();
+        let mut tell = |finding: &Finding| {
+            if part.contains(&finding.offset) {
+                visit(finding);
+            }
+        };
+        let read = part::read_part(path, source, base, part, &mut |piece| {
+            gathered.take(found(context, piece), piece.base_offset, &[]);
+            gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
+        });
+        let read = read.map_err(|error| unreadable(path, &error))?;
+        gathered.finish(path, &mut tell);
+        self.material.bytes += read.bytes;
+        Ok(read.lines)
+    }
+
     /// The verdict on all that was added; with `record`, the sightings are journaled and an incident follows.
     pub async fn conclude(mut self, context: &Context) -> Result<Verdict, FlowError> {
         context.settle()?;
         self.material.rows = self.tables.then_some(self.rows);
+        let mut rows = self.understood.take().unwrap_or_default().conclude();
+        self.material.canary_rows = self.tables.then_some(self.gathered.canary_rows);
+        self.material.columns = self.tables.then(|| columns(&self.gathered));
+        self.material.altered = rows.altered.take();
+        self.material.passwords = rows.passwords;
         let now = context.now();
         let at = self.request.seen_at.unwrap_or(now);
         let sightings: Vec<Sighting> = self
@@ -194,8 +266,13 @@ impl Trace {
             .collect();
         let mut evidence = judge::evidence(&sightings);
         evidence.material = Some(self.material);
-        let verdict =
-            blocking(|| Ok::<_, FlowError>(attribution::decide::attribute(&problem::problem(context, evidence)?)))?;
+        let seen: BTreeSet<CanaryId> = self.seen.into_keys().collect();
+        let verdict = blocking(|| {
+            let mut verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
+            verdict.password_storage = rows.storage;
+            claim::fill(context, &mut verdict, &seen, &rows.agreements)?;
+            Ok::<_, FlowError>(verdict)
+        })?;
         if self.request.record {
             let mut records: Vec<Record> =
                 sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();
@@ -205,44 +282,6 @@ impl Trace {
             context.sighted.store(true, Ordering::Release);
         }
         Ok(verdict)
-    }
-}
-
-/// What was found in one file or member, until it is known which weak markers stand near another of their canary.
-struct Gathered<'a> {
-    path: &'a str,
-    member: Option<String>,
-    found: Vec<Found>,
-    seen: &'a mut BTreeMap<CanaryId, (MarkerKind, String)>,
-    visit: &'a mut (dyn FnMut(&Finding) + Send),
-}
-
-impl Gathered<'_> {
-    fn enter(&mut self, member: Option<&str>) {
-        if self.member.as_deref() != member {
-            self.flush();
-            self.member = member.map(str::to_owned);
-        }
-    }
-
-    fn flush(&mut self) {
-        for found in index::judge_weak(std::mem::take(&mut self.found)) {
-            let finding = Finding {
-                marker_kind: found.kind,
-                canary: name(found.owner),
-                form: found.form,
-                path: self.path.to_owned(),
-                member: self.member.clone(),
-                offset: found.offset,
-                line: found.line,
-                digest: found.digest,
-                strong: found.strong,
-            };
-            if finding.strong {
-                self.seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, self.path.to_owned()));
-            }
-            (self.visit)(&finding);
-        }
     }
 }
 
@@ -299,6 +338,37 @@ fn possible(context: &Context, seen_at: Timestamp) -> Result<(), FlowError> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// What stands in this piece of a text, with offsets in that text.
+fn found(context: &Context, piece: &Piece<'_>) -> Vec<Found> {
+    let index = context.index.read().expect("no thread panics while it holds the index");
+    let mut found = Vec::new();
+    index::scan(piece.text, &index, &mut |mut one| {
+        // Pieces overlap; each reports what begins in its own part.
+        if piece.report.contains(&(one.offset as usize)) {
+            one.offset += piece.base_offset;
+            one.line = one.line.wrapping_add(piece.first_line).wrapping_sub(1);
+            found.push(one);
+        }
+    });
+    found
+}
+
+/// In which columns markers stand, those with most canaries first.
+fn columns(gathered: &Gathered) -> Vec<MarkedColumn> {
+    let mut columns: Vec<MarkedColumn> = gathered
+        .marked
+        .iter()
+        .map(|((column, marker_kind), canaries)| MarkedColumn {
+            column: column.clone(),
+            marker_kind: *marker_kind,
+            canaries: canaries.len() as u64,
+        })
+        .collect();
+    columns.sort_by_key(|column| std::cmp::Reverse(column.canaries));
+    columns.truncate(COLUMNS);
+    columns
 }
 
 fn unreadable(path: &str, error: &io::Error) -> FlowError {

@@ -3,7 +3,7 @@
 //! the verdict and changes none.
 
 use crate::{
-    attribution,
+    attribution::{self, problem::Problem},
     domain::{incident::Incident, sighting::Sighting, verdict::Outcome},
     flow::{
         context::{Context, blocking},
@@ -62,6 +62,11 @@ pub struct RestsOn {
 
 /// Weighs an incident's verdict without each of its voices. Empty where nobody is accused.
 pub fn rests_on(context: &Context, incident: &Incident) -> Result<RestsOn, FlowError> {
+    rests_on_as_of(context, incident, context.now())
+}
+
+/// As `rests_on`, from what was known at a moment: what stores were found to hold later changes nothing.
+pub fn rests_on_as_of(context: &Context, incident: &Incident, at: Timestamp) -> Result<RestsOn, FlowError> {
     blocking(|| {
         let reveals: Vec<Look> = context
             .ledger
@@ -75,10 +80,11 @@ pub fn rests_on(context: &Context, incident: &Incident) -> Result<RestsOn, FlowE
         }
         let Some(first) = incident.attribution.stores.first() else { return Ok(RestsOn::default()) };
         let sightings = context.ledger.sightings_in(&context.journal, &incident.id)?;
-        let facts = Facts::gather(context)?;
+        let facts = Facts::gather(context)?.as_of(at);
         let seen_by = |left: &Left| {
             let rest: Vec<Sighting> = sightings.iter().filter(|sighting| !left.covers(sighting)).cloned().collect();
-            let verdict = attribution::decide::attribute(&facts.problem(context, judge::evidence(&rest)));
+            let problem = Problem { now: at, ..facts.problem(context, judge::evidence(&rest)) };
+            let verdict = attribution::decide::attribute(&problem);
             let score = verdict.stores.iter().find(|score| score.store == first.store);
             Without {
                 without: left.voice.clone(),

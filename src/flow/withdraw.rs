@@ -2,13 +2,14 @@
 
 use crate::{
     domain::{
-        placement::{Planting, State},
+        placement::{Placement, Planting, State},
         record::Record,
     },
     flow::{
-        context::{Context, StoreSlot},
+        context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
+        mapping::Mapping,
         plant,
         progress::Progress,
         recover,
@@ -74,27 +75,31 @@ impl LeftAlone {
     }
 }
 
-/// Removes every canary of the chosen stores.
-pub async fn withdraw(context: &Context, names: &[String], progress: &Progress) -> Result<Each<Withdrawn>, FlowError> {
+/// Removes the canaries of this generation from the chosen stores; those of every generation where none is named.
+pub async fn withdraw(
+    context: &Context,
+    names: &[String],
+    generation: Option<u32>,
+    progress: &Progress,
+) -> Result<Each<Withdrawn>, FlowError> {
     let _works = context.works.lock().await;
     let mut each = Each::default();
     for slot in context.chosen(names)? {
-        each.note(slot, withdraw_store(context, slot, progress).await);
+        each.note(slot, withdraw_store(context, slot, generation, progress).await);
     }
     each.answer()
 }
 
-async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress) -> Result<Withdrawn, FlowError> {
-    context.settle()?;
-    progress.at(format!("withdrawing from {}", slot.name), 0, None);
-    let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-    let mapping = plant::mapping_of(slot, &profile)?;
-    let never: Vec<_> =
-        recover::recover(context, slot, &mapping).await?.iter().map(|left| left.placement.canary).collect();
-    plant::abandon(context, never).await?;
+/// What is to be taken out.
+fn placed(
+    context: &Context,
+    slot: &StoreSlot,
+    mapping: &Mapping,
+    chosen: impl Fn(&Placement) -> bool,
+) -> Result<Vec<Placed>, FlowError> {
     let mut placed = Vec::new();
     for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
-        if matches!(placement.state, State::Withdrawn | State::Planned) {
+        if matches!(placement.state, State::Withdrawn | State::Planned) || !chosen(&placement) {
             continue;
         }
         let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
@@ -108,6 +113,32 @@ async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress
             locator: contents.locator.unwrap_or_default(),
         });
     }
+    Ok(placed)
+}
+
+async fn withdraw_store(
+    context: &Context,
+    slot: &StoreSlot,
+    generation: Option<u32>,
+    progress: &Progress,
+) -> Result<Withdrawn, FlowError> {
+    context.settle()?;
+    let current = context.ledger.generation(&slot.name)?;
+    if let Some(generation) = generation.filter(|generation| !(1..=current).contains(generation)) {
+        return Err(FlowError::Refused(format!(
+            "store {}: it has no generation {generation}: its generations are 1 to {current}; `telltale canaries list --store \
+             {}` shows them",
+            slot.name, slot.name
+        )));
+    }
+    let chosen = |placement: &Placement| generation.is_none_or(|generation| placement.generation == generation);
+    progress.at(format!("withdrawing from {}", slot.name), 0, None);
+    let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let mapping = plant::mapping_of(slot, &profile)?;
+    let mut never = recover::recover(context, slot, &mapping).await?;
+    never.retain(|unplanted| chosen(&unplanted.placement));
+    plant::abandon(context, never.iter().map(|unplanted| unplanted.placement.canary).collect()).await?;
+    let placed = blocking(|| placed(context, slot, &mapping, chosen))?;
     let Withdrawal { removed, left } =
         slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
     let stays: HashSet<CanaryId> = left.iter().map(|left| left.canary).collect();

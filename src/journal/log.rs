@@ -305,6 +305,10 @@ impl Journal {
         Ok(found)
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
     async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, NotDurable> {
         let kibibytes = u32::try_from(bytes / 1024 + 1).unwrap_or(ROOM).min(ROOM);
         self.0.room.clone().acquire_many_owned(kibibytes).await.map_err(|_| NotDurable::Closed)

@@ -133,6 +133,13 @@ pub(crate) fn handed_over(
     schedule(view, alert, to, 1, at, None)
 }
 
+/// The alert is due at the sink once more, from the first attempt on.
+pub(crate) fn replayed(view: &mut View<'_>, at: Timestamp, alert: &str, sink: &str) -> Result<(), EngineError> {
+    unschedule(view, alert, sink)?;
+    view.remove(pair(Table::Dead, alert, sink));
+    schedule(view, alert, sink, 1, at, None)
+}
+
 impl Ledger {
     /// What is due at a sink by now, the longest due first, at most so many.
     pub fn due(&self, sink: &str, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {
@@ -182,6 +189,38 @@ impl Ledger {
     /// The attempts to deliver an alert, oldest first.
     pub fn attempts(&self, alert: &str) -> Result<Vec<Attempt>, LedgerError> {
         self.all(&Key::of(Table::Attempt).id(alert), |_, value| row::decode(value))
+    }
+
+    /// Every alert, the newest first, from before this one on; until told to end.
+    pub fn each_alert(&self, before: Option<&str>, mut visit: impl FnMut(&str) -> bool) -> Result<(), LedgerError> {
+        let before = before.map(|id| Key::of(Table::Alert).id(id));
+        self.each_back(&Key::of(Table::Alert), |key, _| {
+            let passed = before.as_ref().is_some_and(|before| key >= before.as_slice());
+            Ok(passed || visit(&row::split_text(&key[2..])?.0))
+        })
+    }
+
+    /// The sinks at which an alert waits.
+    pub fn due_of(&self, alert: &str) -> Result<Vec<Due>, LedgerError> {
+        self.all(&Key::of(Table::Delivery).id(alert), |_, value| row::decode(value))
+    }
+
+    /// The sinks that were given up for an alert.
+    pub fn dead_of(&self, alert: &str) -> Result<Vec<DeadLetter>, LedgerError> {
+        self.all(&Key::of(Table::Dead).id(alert), |_, value| row::decode(value))
+    }
+
+    /// Whatever waits, at any sink, after an attempt that failed.
+    pub fn troubled(&self) -> Result<Vec<Due>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Delivery), None, |_, value| {
+            let due: Due = row::decode(value)?;
+            if due.attempt > 1 {
+                found.push(due);
+            }
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// What was given up.

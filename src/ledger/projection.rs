@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        health, held, outbox, placements,
+        health, held, incidents, outbox, placements,
         row::{Key, Table},
         sightings, traces,
         view::View,
@@ -59,8 +59,12 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Held { key, .. } => held::held(view, seq, key),
         Record::Released { up_to } => held::released(view, *up_to),
         Record::Strangers { tallies, .. } => strangers(view, tallies),
-        Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {
+        Record::IncidentMoved { incident, judged, joined, alert, sinks, by } => {
             moved(view, incident, *judged, joined)?;
+            for sink in sinks {
+                view.put(Key::of(Table::Told).id(&incident.id).text(sink), &())?;
+            }
+            incidents::counted_from(view, incident, at, alert.is_some(), by)?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
         Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),
@@ -70,6 +74,9 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         }
         Record::HandedOver { from, to, alerts } => {
             alerts.iter().try_for_each(|alert| outbox::handed_over(view, at, alert, from, to))
+        }
+        Record::Replayed { deliveries, .. } => {
+            deliveries.iter().try_for_each(|(alert, sink)| outbox::replayed(view, at, alert, sink))
         }
         Record::SinkFailing { sink, .. } => health::told(view, sink),
         Record::TokenIssued { id, name, role, sha256, by } => {

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 2;
+pub(crate) const FORMAT: u8 = 3;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +33,13 @@ pub(crate) enum Table {
     Attempt = b'Q',
     Dead = b'D',
     Health = b'M',
+    Told = b'1',
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
     Held = b'E',
     HeldKey = b'F',
+    Clock = b'T',
 }
 
 /// A key under construction.

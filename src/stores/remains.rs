@@ -126,18 +126,23 @@ impl<'k, P> Search<'k, P> {
     }
 
     /// Looks at a row: the texts of its cells, each with the place of its column. A null has none, and a column of several
-    /// values one for each.
+    /// values one for each. Rows that were found to be a canary's already are not to be shown.
     pub fn see(&mut self, cells: &[(usize, &str)], place: impl Fn() -> P) {
         let owners = cells.iter().filter_map(|(column, text)| self.by_value[*column].get(text)).flatten();
         let mut like: Vec<usize> = owners.copied().collect();
         like.sort_unstable();
         like.dedup();
-        for index in like {
-            let holds = |name: &str, value: &str| {
-                cells.iter().any(|(column, text)| self.columns[*column] == name && *text == value)
-            };
+        let holds = |name: &str, value: &str| {
+            cells.iter().any(|(column, text)| self.columns[*column] == name && *text == value)
+        };
+        let looks: Vec<(usize, Look)> =
+            like.into_iter().map(|index| (index, self.sought[index].look(false, holds))).collect();
+        let is_told = looks.iter().any(|(_, look)| matches!(look, Look::Ours | Look::Doubtful { held: (1.., _), .. }));
+        for (index, look) in looks {
             let (find, best) = &mut self.finds[index];
-            match self.sought[index].look(false, holds) {
+            match look {
+                // A row with identifiers of one canary is no other's, however alike they are.
+                Look::Doubtful { held: (0, _), .. } if is_told => {}
                 Look::Strange => {}
                 Look::Ours if matches!(find, Find::Ours(_) | Find::Several) => *find = Find::Several,
                 Look::Ours => *find = Find::Ours(place()),

@@ -92,7 +92,6 @@ fn crypt_sha(password: &str, parts: &[&str], budget: &mut Budget) -> Option<&'st
     }
     let parameters = sha_crypt::Params::new(rounds).ok()?;
     let (password, salt) = (password.as_bytes(), salt.as_bytes());
-    // Compared as it is written: the crate's own reading of the last byte is not to be relied on.
     let (computed, scheme) = match parts[1] {
         "5" => (sha_encoded(&sha_crypt::sha256_crypt(password, salt, parameters)), "sha256crypt"),
         _ => (sha_encoded(&sha_crypt::sha512_crypt(password, salt, parameters)), "sha512crypt"),

@@ -38,7 +38,7 @@ impl Delimited {
             return self.used(from, Step::Long((line + 1).min(text.len())));
         }
         let quoted = self.quotes && self.unquoted == 0 && memchr::memchr(b'"', &text[from..line]).is_some();
-        let end = match if quoted { self.end_of_row(text, from) } else { Some(line) } {
+        let end = match if quoted { self.end_of_row(text, from, last) } else { Some(line) } {
             Some(end) => end,
             // Never closed: then it was no quote.
             None if last => line,
@@ -75,7 +75,7 @@ impl Delimited {
     }
 
     /// Where the row that begins at `from` ends: at the first line end outside quotes.
-    fn end_of_row(&self, text: &[u8], from: usize) -> Option<usize> {
+    fn end_of_row(&self, text: &[u8], from: usize, last: bool) -> Option<usize> {
         let mut at = from;
         loop {
             if text.get(at) == Some(&b'"') {
@@ -83,10 +83,11 @@ impl Delimited {
             }
             let found = memchr::memchr2(self.delimiter, b'\n', text.get(at..)?);
             at += found.unwrap_or(text.len() - at);
-            if text.get(at).is_none_or(|byte| *byte == b'\n') {
-                return (at < text.len()).then_some(at);
+            match text.get(at) {
+                None => return last.then_some(at),
+                Some(b'\n') => return Some(at),
+                Some(_) => at += 1,
             }
-            at += 1;
         }
     }
 

@@ -136,6 +136,11 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// For a text of which the beginning was not seen.
+    pub fn starting_at(offset: u64) -> Tables {
+        Tables { offset, ..Tables::default() }
+    }
+
     /// Takes in the next part of the text, and shows each row that ends in it.
     pub fn see(&mut self, text: &[u8], visit: &mut dyn FnMut(&Row<'_>)) {
         if self.pending.is_empty() && self.layout.is_some() {

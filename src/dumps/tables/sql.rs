@@ -144,7 +144,7 @@ impl Sql {
 
     /// The row's values.
     pub fn cells(&self, row: &[u8]) -> Vec<Cell> {
-        let mut cells = if row.first() == Some(&b'(') { self.tuple_cells(row) } else { copy_cells(row) };
+        let mut cells = if self.mode == Mode::Copy { copy_cells(row) } else { self.tuple_cells(row) };
         for cell in &mut cells {
             cell.name = self.names.get(cell.place).cloned();
         }

@@ -36,6 +36,7 @@ impl std::fmt::Debug for Cell {
 fn rows_of_every_layout_are_counted() {
     assert_eq!(rows("name;mail\na;a@x.org\nb;b@x.org\n\"c;d\";c@x.org"), Some(3));
     assert_eq!(rows("name,mail\n\"two\nlines, \"\"quoted\"\"\",a@x.org\n\nb,b@x.org\n"), Some(2));
+    assert_eq!(rows("name,mail\na,a@x.org\nb,\"b@\nx.org\""), Some(2), "the last row ends with the text");
     assert_eq!(rows("a@x.org:one\nb@x.org:tw\"o\nc@x.org:\"three\n"), Some(3));
     assert_eq!(rows("id\tmail\n1\ta@x.org\n2\tb@x.org\n"), Some(2));
     assert_eq!(rows("a@x.org,1\nb@x.org,2\n"), Some(2), "no header");
@@ -133,8 +134,8 @@ proptest! {
         let mut insert = "INSERT INTO t (one, two, three) VALUES\n".to_owned();
         for row in &values {
             csv.write_record(row).unwrap();
-            json.push_str(&serde_json::json!({"one": row[0], "two": row[1], "three": row[2]}).to_string());
-            json.push('\n');
+            let [one, two, three] = [0, 1, 2].map(|at| serde_json::json!(row[at]));
+            json.push_str(&format!("{{\"one\":{one},\"two\": {two} ,\"three\":{three}}}\n"));
             let escaped = |text: &String| text.replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t");
             copy.push_str(&(row.iter().map(escaped).collect::<Vec<_>>().join("\t") + "\n"));
             let quoted = |text: &String| format!("'{}'", text.replace('\'', "''"));

@@ -1,10 +1,15 @@
 //! The keys that every sink takes beside its own. They are read apart, so that each sink's own struct still denies
 //! unknown keys.
 
-use crate::domain::{
-    reason::reason,
-    section::{Section, SectionError},
+use crate::{
+    domain::{
+        incident::Severity,
+        reason::reason,
+        section::{Section, SectionError},
+    },
+    sinks::shape::hours::Hours,
 };
+use canaries::MarkerKind;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
@@ -23,6 +28,14 @@ pub struct Options {
     /// How long nothing may arrive, though it was tried, before this sink counts as failing.
     #[serde(deserialize_with = "duration")]
     pub failing_after: Duration,
+    /// Only incidents as severe as this, or more.
+    pub severity: Option<Severity>,
+    /// Only incidents of one of these stores; empty: of any.
+    pub stores: Vec<String>,
+    /// Only where a marker of one of these kinds was touched; empty: of any.
+    pub kinds: Vec<MarkerKind>,
+    /// Only at these hours of the organisation's time; empty: always.
+    pub hours: Vec<Hours>,
     /// Networks that are not the Internet and that receivers may be in.
     pub allow_private: Vec<IpNet>,
 }
@@ -40,11 +53,27 @@ impl Options {
         then: None,
         standby: None,
         failing_after: Duration::from_secs(600),
+        severity: None,
+        stores: Vec::new(),
+        kinds: Vec::new(),
+        hours: Vec::new(),
         allow_private: Vec::new(),
     };
 
     /// Their names in the configuration.
-    pub const KEYS: [&str; 5] = ["reveal", "then", "standby", "failing_after", "allow_private"];
+    pub const KEYS: [&str; 9] =
+        ["reveal", "then", "standby", "failing_after", "severity", "stores", "kinds", "hours", "allow_private"];
+
+    /// The first key that keeps an alert away from this sink, if there is one.
+    pub fn route(&self) -> Option<&'static str> {
+        let keys = [
+            ("severity", self.severity.is_some()),
+            ("stores", !self.stores.is_empty()),
+            ("kinds", !self.kinds.is_empty()),
+            ("hours", !self.hours.is_empty()),
+        ];
+        keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
+    }
 }
 
 /// From a second to a week, as `90s`, `10m` or `1h 30m`.

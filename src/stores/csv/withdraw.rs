@@ -11,7 +11,7 @@ use crate::stores::{
     remains::{Find, Known, Search},
     store::{Doubt, Left, Placed, StoreError, Withdrawal},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Place {
     pub(super) fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
@@ -28,7 +28,7 @@ impl Place {
             .filter(|(_, found)| found.is_none())
             .map(|(one, _)| self.known(&walk.header, one))
             .collect::<Result<_, _>>()?;
-        let mut finds = self.look(&mut held, &format, &sought, &walk)?.into_iter();
+        let mut finds = self.look(&mut held, &format, &sought, &walk, &as_planted)?.into_iter();
 
         let mut edits = Edits::default();
         for (one, found) in placed.iter().zip(as_planted) {
@@ -96,13 +96,14 @@ impl Place {
         })
     }
 
-    /// Looks through the file, as it was a moment ago, for rows that were moved or edited.
+    /// Looks through the file, as it was a moment ago, for rows that were edited.
     fn look(
         &self,
         held: &mut Held,
         format: &Format,
         sought: &[Known],
         before: &Walk,
+        as_planted: &[Option<u64>],
     ) -> Result<Vec<Find<u64>>, StoreError> {
         let mut search = Search::new(sought.iter().collect());
         if sought.is_empty() {
@@ -110,7 +111,11 @@ impl Place {
         }
         let places: Vec<usize> =
             search.columns().iter().map(|name| before.column(name, &self.path)).collect::<Result<_, _>>()?;
+        let claimed: HashSet<u64> = as_planted.iter().flatten().copied().collect();
         let walk = walk::walk(&mut held.file, &self.path, held.length, format, &mut |_, number, raw| {
+            if claimed.contains(&number) {
+                return Ok(true);
+            }
             let values: Vec<_> = places.iter().map(|&at| raw.value(&raw.cells[at])).collect();
             let texts: Vec<_> = values.iter().map(|value| format.encoding.decode(value)).collect();
             let cells: Vec<(usize, &str)> = texts.iter().map(|text| &**text).enumerate().collect();

@@ -1,6 +1,7 @@
 //! Canaries as entries of an LDAP directory. LDAP has no transactions: planting adds one entry after the other and takes
 //! back what it added when one fails. It never changes an entry that it did not add.
 
+mod answer;
 mod connection;
 mod entry;
 mod planting;

@@ -11,6 +11,7 @@ use crate::stores::{
     store::{Doubt, Left, Placed, StoreError, Withdrawal},
 };
 use ldap3::controls::{Assertion, RawControl};
+use std::collections::HashSet;
 
 /// See `Store::withdraw`.
 pub async fn withdraw(store: &Directory, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
@@ -76,12 +77,17 @@ async fn find(session: &mut Session, placed: &[Placed], known: &[Known]) -> Resu
     if sought.is_empty() {
         return Ok(finds);
     }
+    let claimed: HashSet<String> =
+        finds.iter().filter_map(|find| if let Find::Ours(dn) = find { Some(dn.clone()) } else { None }).collect();
     let mut search = Search::new(sought.iter().map(|&index| &known[index]).collect());
     let columns: Vec<String> = search.columns().iter().map(|name| (*name).to_owned()).collect();
     let schema = std::mem::take(&mut session.schema);
     let seen = session
         .each("(objectClass=*)", columns.clone(), &mut |entry| {
             let dn = entry.dn.clone();
+            if claimed.contains(&dn) {
+                return;
+            }
             let shown = Shown::new(entry, &schema);
             let cells: Vec<(usize, &str)> = columns
                 .iter()

@@ -11,6 +11,7 @@ use crate::stores::{
     remains::{Find, Known, Look, Search},
     store::{Doubt, Left, Placed, StoreError, Withdrawal},
 };
+use std::collections::HashSet;
 use tokio_postgres::{Transaction, types::ToSql};
 
 /// See `Store::withdraw`.
@@ -20,7 +21,7 @@ pub async fn withdraw(store: &Postgres, placed: &[Placed]) -> Result<Withdrawal,
         return Ok(withdrawal);
     }
     let mut client = store.endpoint.connect().await?;
-    let transaction = store.endpoint.begin(&mut client, false).await?;
+    let mut transaction = store.endpoint.begin(&mut client, false).await?;
     let table = Table::load(store, &transaction).await?;
     table.demand(&["SELECT", "DELETE"])?;
     let mut known = Vec::with_capacity(placed.len());
@@ -36,7 +37,16 @@ pub async fn withdraw(store: &Postgres, placed: &[Placed]) -> Result<Withdrawal,
         }
         known.push(one);
     }
-    show(&transaction, &table, &mut known).await?;
+    show(&transaction, &table, known.iter_mut().map(|one| &mut one.ours).collect()).await?;
+    {
+        // A column may have another type by now, which these do not fit: then they differ.
+        let attempt = transaction.transaction().await.map_err(|error| table.judge(&error))?;
+        match show(&attempt, &table, known.iter_mut().map(|one| &mut one.others).collect()).await {
+            Ok(()) => attempt.commit().await,
+            Err(_) => attempt.rollback().await,
+        }
+        .map_err(|error| table.judge(&error))?;
+    }
     let finds = find(&transaction, &table, placed, &known).await?;
     for (known, find) in known.iter().zip(finds) {
         let canary = known.canary;
@@ -59,12 +69,16 @@ pub async fn withdraw(store: &Postgres, placed: &[Placed]) -> Result<Withdrawal,
     Ok(withdrawal)
 }
 
-/// What identifies a row, as the table shows it.
-async fn show(transaction: &Transaction<'_>, table: &Table, known: &mut [Known]) -> Result<(), StoreError> {
-    let rows: Vec<_> = known.iter().map(|one| one.ours.iter().cloned().collect()).collect();
+/// Turns these values of each row into what the table shows of them.
+async fn show(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    values: Vec<&mut Vec<(String, String)>>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = values.iter().map(|row| row.iter().cloned().collect()).collect();
     let shown: Given = shown::shown(transaction, table, &shown::by_column(table, rows.iter())?).await?;
-    for (index, one) in known.iter_mut().enumerate() {
-        for (column, value) in &mut one.ours {
+    for (index, row) in values.into_iter().enumerate() {
+        for (column, value) in row {
             if let Some(text) = shown.get(column).and_then(|texts| texts[index].clone()) {
                 *value = text;
             }
@@ -96,15 +110,21 @@ async fn find(
     if sought.is_empty() {
         return Ok(finds);
     }
+    let claimed: HashSet<Vec<String>> =
+        finds.iter().filter_map(|find| if let Find::Ours(key) = find { Some(key.clone()) } else { None }).collect();
     let mut search = Search::new(sought.iter().map(|&index| &known[index]).collect());
     let expressions = table.identity.expressions();
     let columns: Vec<String> = search.columns().iter().map(|name| (*name).to_owned()).collect();
     reading::each(transaction, table, &expressions, &columns, &mut |row| {
         let texts: Vec<Option<String>> = (0..row.len()).map(|at| reading::text(row, at)).collect();
         let (key, texts) = texts.split_at(expressions.len());
+        let key: Vec<String> = key.iter().map(|text| text.clone().unwrap_or_default()).collect();
+        if claimed.contains(&key) {
+            return;
+        }
         let cells: Vec<(usize, &str)> =
             texts.iter().enumerate().filter_map(|(at, text)| Some((at, text.as_deref()?))).collect();
-        search.see(&cells, || key.iter().map(|text| text.clone().unwrap_or_default()).collect());
+        search.see(&cells, || key.clone());
     })
     .await?;
     for (index, found) in sought.into_iter().zip(search.finds()) {

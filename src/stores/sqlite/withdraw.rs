@@ -11,6 +11,7 @@ use crate::stores::{
     store::{Doubt, Left, Placed, StoreError, Withdrawal},
 };
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params_from_iter};
+use std::collections::HashSet;
 
 impl Place {
     pub(super) fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
@@ -93,7 +94,13 @@ fn find(
             sought.push(index);
         }
     }
-    let found = look_through(connection, table, sought.iter().map(|&index| &known[index]).collect())?;
+    let claimed: HashSet<&str> = finds
+        .iter()
+        .zip(placed)
+        .filter(|(find, _)| matches!(find, Find::Ours(_)))
+        .map(|(_, one)| &*one.locator)
+        .collect();
+    let found = look_through(connection, table, sought.iter().map(|&index| &known[index]).collect(), &claimed)?;
     for (index, found) in sought.into_iter().zip(found) {
         if !matches!((&finds[index], &found), (Find::Altered(_), Find::Gone | Find::Altered(_))) {
             finds[index] = found;
@@ -125,8 +132,13 @@ fn look_at(connection: &Connection, table: &Table, known: &Known, locator: &str)
     }))
 }
 
-/// Looks for some of the rows in one pass over the table.
-fn look_through(connection: &Connection, table: &Table, sought: Vec<&Known>) -> rusqlite::Result<Vec<Find<String>>> {
+/// Looks for some of the rows in one pass over the table, of which the `claimed` ones are found.
+fn look_through(
+    connection: &Connection,
+    table: &Table,
+    sought: Vec<&Known>,
+    claimed: &HashSet<&str>,
+) -> rusqlite::Result<Vec<Find<String>>> {
     let mut search = Search::new(sought);
     if search.columns().is_empty() {
         return Ok(search.finds());
@@ -135,12 +147,15 @@ fn look_through(connection: &Connection, table: &Table, sought: Vec<&Known>) -> 
     let mut statement = connection.prepare(&format!("SELECT {names} FROM {}", quoted(&table.name)))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        let locator = key::locator(table, row)?;
+        if claimed.contains(&*locator) {
+            continue;
+        }
         let texts = (0..search.columns().len())
             .map(|at| row.get_ref(table.key.len() + at).map(key::text))
             .collect::<Result<Vec<_>, _>>()?;
         let cells: Vec<(usize, &str)> =
             texts.iter().enumerate().filter_map(|(at, text)| Some((at, text.as_deref()?))).collect();
-        let locator = key::locator(table, row)?;
         search.see(&cells, || locator.clone());
     }
     Ok(search.finds())

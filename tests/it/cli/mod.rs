@@ -2,12 +2,17 @@
 
 mod check;
 mod columns;
+mod deliveries;
 mod drill;
 mod errors;
 mod example;
 mod faces;
+mod fan_out;
 mod feeds;
+mod generations;
 mod keep;
 mod plan;
+mod rows;
 mod several;
 mod story;
+mod supply;

@@ -10,5 +10,7 @@ mod load;
 mod oracle;
 mod readers;
 mod revealing;
+mod single;
+mod taken;
 mod tells;
 mod times;

@@ -21,8 +21,8 @@ fn each_mistake_is_named_with_its_key_and_what_is_known() {
         ("webhook", format!("url = 'http://x'\nsecret = '{secret}'\nca = 'no-such.pem'"), &["ca", "no-such.pem"]),
         (
             "syslog",
-            "address = 'h:1'\ntransport = 'tcp'\nformat = 'leef'".to_owned(),
-            &["format", "leef", "cef", "rfc5424"],
+            "address = 'h:1'\ntransport = 'tcp'\nformat = 'gelf'".to_owned(),
+            &["format", "gelf", "cef", "leef", "rfc5424"],
         ),
         ("syslog", "address = 'h:1'\ntransport = 'smoke'\nformat = 'cef'".to_owned(), &["transport", "udp", "tls"]),
         ("syslog", "address = 'a b:1'\ntransport = 'tcp'\nformat = 'cef'".to_owned(), &["address", "host:port"]),

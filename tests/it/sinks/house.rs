@@ -79,13 +79,15 @@ impl House {
 
     /// An incident moves, and its alert is due; answers the alert's id.
     pub async fn moves(&self, incident: &Incident, alert_type: AlertType) -> String {
-        let alert = Alert { alert_type, at: self.context.now(), incident: Some(incident.clone()), ..alert("") };
+        let sample = alert("");
+        let sinks = route::sinks(&self.context, incident, &sample.sightings).unwrap();
+        let alert = Alert { alert_type, at: self.context.now(), incident: Some(incident.clone()), ..sample };
         let record = Record::IncidentMoved {
             incident: incident.clone(),
             judged: 0,
             joined: Vec::new(),
             alert: Some(alert),
-            sinks: route::sinks(&self.context),
+            sinks,
             by: "telltale".to_owned(),
         };
         let seq = self.context.append_one(&record).await.unwrap();

@@ -96,7 +96,7 @@ async fn rsyslog_and_a_cef_library_read_cef_over_every_transport() {
 
 #[tokio::test]
 async fn a_revealed_value_has_a_field_of_its_own() {
-    let word = word("reveal");
+    let word = word("told");
     for text in hostile() {
         let alert = Alert { id: word.clone(), ..revealing(&text, "c.moreau") };
         syslog("tcp", "rfc5424").send(&alert).await.unwrap();

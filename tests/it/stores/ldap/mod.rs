@@ -1,5 +1,7 @@
 //! The `ldap` store against a real OpenLDAP: a branch of its own for every test, and the promises of every store.
 
+mod malformed;
+mod rollback;
 mod trouble;
 mod unmapped;
 
@@ -127,7 +129,7 @@ impl Branch {
 }
 
 /// What a directory counts by itself for every entry and change.
-const OPERATIONAL: &[&str] = &["entryUUID", "entryCSN", "contextCSN", "createTimestamp", "modifyTimestamp"];
+pub const OPERATIONAL: &[&str] = &["entryUUID", "entryCSN", "contextCSN", "createTimestamp", "modifyTimestamp"];
 /// Of these, what changes although no entry does.
 const COUNTERS: &[&str] = &["entryCSN", "contextCSN", "modifyTimestamp"];
 

@@ -244,6 +244,22 @@ async fn withdrawing_takes_nothing_that_is_not_ours() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_tried_again_only_where_something_was_filled_that_may_be_left() {
+    let database = Database::new().await;
+    database.run(TABLE).await;
+    let guard = "guard = { query = \"select count(*) from staff\" }";
+    let planting = [new(1, &[("email", "c@a.example.org"), ("name", "Petit")], &["email"])];
+    let drawn = "select last_value from staff_id_seq";
+    let before = database.number(drawn).await;
+    assert!(refusal(database.store("staff", guard).plant(&planting).await).contains("guard"));
+    // A sequence counts what is rolled back too.
+    assert_eq!(database.number(drawn).await, before + 1, "once is enough");
+    database.run("alter table staff add site text; update staff set site = 'HQ'").await;
+    assert!(refusal(database.store("staff", guard).plant(&planting).await).contains("guard"));
+    assert_eq!(database.number(drawn).await, before + 3, "with the site, and without it");
+}
+
+#[tokio::test]
 async fn a_guard_that_does_not_run_is_named() {
     let database = Database::new().await;
     database.run(TABLE).await;
