@@ -68,7 +68,8 @@ impl<'a> Evidence<'a> {
             let planted = evidence.canaries[number].stays.iter().map(|stay| stay.from).min();
             let at = if planted.is_some_and(|planted| seen.at < planted) {
                 evidence.before_planting.insert(seen.canary);
-                seen.received
+                // A reporter whose clock is behind ours altogether tells nothing of when.
+                if planted.is_some_and(|planted| seen.received < planted) { problem.now } else { seen.received }
             } else {
                 seen.at
             };

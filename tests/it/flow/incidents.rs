@@ -98,44 +98,48 @@ async fn each_change_of_verdict_or_severity_is_told_and_growth_without_one_is_li
     let canaries = site.canaries("payroll").await;
     let serving = site.serve().await;
     serving.settled().await;
-    let told = |kind: &'static str, severity: &'static str, verdict: &'static str| {
+    let told = |kind: &'static str, severity: &'static str, verdicts: &'static [&'static str]| {
         let inbox = &inbox;
         async move {
             let fits = |told: &Value| {
                 told["type"] == kind
                     && told["data"]["incident"]["severity"] == severity
-                    && told["data"]["attribution"]["verdict"] == verdict
+                    && verdicts.iter().any(|verdict| told["data"]["attribution"]["verdict"] == *verdict)
             };
             inbox.wait("/hook", |alert| fits(&alert.json())).await
         }
     };
-    // A mail, and nobody is accused; a login of another canary, which weighs more, and two of payroll's make a verdict.
+    // A mail, and nobody is accused; a login of another canary, which weighs more; and more of them make a verdict.
     let address = marker(&canaries[0], "work_email");
     assert_eq!(write_mail(serving.address("mx"), THIEF, &address).await.unwrap(), 250);
-    told("incident.opened", "medium", "inconclusive").await;
+    told("incident.opened", "medium", &["inconclusive"]).await;
     let login = marker(&canaries[1], "username");
     assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
-    told("incident.updated", "high", "attributed").await;
+    told("incident.updated", "high", &["inconclusive", "attributed"]).await;
+    for canary in &canaries[2..6] {
+        let login = marker(canary, "username");
+        assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
+    }
+    told("incident.updated", "high", &["attributed"]).await;
     // The file itself: worse, though the verdict stays.
-    std::fs::copy(site.path("payroll.db"), site.path("leak.db")).unwrap();
     let rows: String = canaries.iter().map(|canary| marker(canary, "work_email") + ";\n").collect();
     std::fs::write(site.path("leak.csv"), rows).unwrap();
     site.run("trace leak.csv --record --json").await.ends(0);
-    told("incident.updated", "critical", "attributed").await;
-    let before = grown(&site, 32).await;
+    told("incident.updated", "critical", &["attributed"]).await;
+    let before = grown(&site, 36).await;
     let alerts = inbox.at("/hook").len();
     // Ten times as much of the same: nobody is rung up for it, and the list shows it.
     for _ in 0..320 {
         assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
     }
-    let after = grown(&site, 352).await;
+    let after = grown(&site, 356).await;
     assert_eq!((&before["severity"], &before["id"]), (&after["severity"], &after["id"]));
     let moment = |incident: &Value| incident["updated_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert!(moment(&after) > moment(&before));
     assert_eq!(inbox.at("/hook").len(), alerts);
     let list = site.run("incidents list").await.ends(0).stdout;
     assert!(
-        list.contains("last seen") && list.contains("352") && list.contains(after["updated_at"].as_str().unwrap()),
+        list.contains("last seen") && list.contains("356") && list.contains(after["updated_at"].as_str().unwrap()),
         "{list}"
     );
 }
