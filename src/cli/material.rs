@@ -117,11 +117,16 @@ fn found(finding: &Value) -> String {
     let text = |key: &str| plain(finding[key].as_str().unwrap_or_default());
     let member = finding["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
     let digest = finding["digest"].as_str().map(|digest| format!(" as {digest}")).unwrap_or_default();
+    // Within a part nobody knows the file's lines: there the offset is the place.
+    let place = match &finding["line"] {
+        Value::Null => format!("byte {}", finding["offset"]),
+        line => line.to_string(),
+    };
+    let column = finding["column"].as_str().map(|column| format!(" in {}", plain(column))).unwrap_or_default();
     let weak = if finding["strong"] == false { " (weak: it counts only beside another of this canary)" } else { "" };
     format!(
-        "{}{member}:{}  {} of canary {}{digest}{weak}",
+        "{}{member}:{place}  {}{column} of canary {}{digest}{weak}",
         text("path"),
-        if finding["line"].is_null() { &finding["offset"] } else { &finding["line"] },
         text("marker_kind"),
         text("canary")
     )

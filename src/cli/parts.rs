@@ -60,8 +60,8 @@ pub fn print(paths: &[PathBuf], bytes: u64, terminal: Terminal) -> anyhow::Resul
     Ok(Outcome::Done)
 }
 
-/// Scans the parts that standard input names. Behind the findings of each stands a line `{"part":…}`: with the line ends
-/// in it, so that who gathers the parts can number the lines of the file.
+/// Scans the parts that standard input names. With `--json`, behind the findings of each stands a line `{"part":…}` with
+/// the line ends in it, so that who gathers the parts can number the lines of the file.
 pub async fn scan(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
@@ -74,7 +74,9 @@ pub async fn scan(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome
         let mut scanned = Scanned { shown: &part.path, part: part.from, terminal, any: false };
         let ended = scanned.run(client, &query, body).await?;
         let told = json!({ "part": part, "lines": ended["lines"], "not_scanned": ended["summary"]["not_scanned"] });
-        terminal.line(&told.to_string());
+        if terminal.json {
+            terminal.line(&told.to_string());
+        }
     }
     Ok(Outcome::Done)
 }
