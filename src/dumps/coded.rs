@@ -54,14 +54,18 @@ impl Coded {
     pub fn see(&mut self, piece: &Piece<'_>, last: bool, visit: &mut dyn FnMut(&Piece<'_>)) {
         let text = piece.text;
         let mut at = piece.report.start;
-        if let Some(began) = self.open.take()
-            && CLASS[usize::from(text.first().copied().unwrap_or(b' '))]
-        {
-            // A run longer than a piece: it goes on where its groups of four do, or, if it was folded, near there.
-            let due = (4 - (piece.base_offset - began) % 4) % 4;
-            let end = run_end(text, 0);
-            for start in (0..4).map(|more| (due as usize + more) % 4) {
-                if text.get(start..end).is_some_and(|run| self.show(piece, start, run, visit)) {
+        if let Some(began) = self.open.take() {
+            // A run longer than a piece: it is shown anew if this piece holds its start, else it goes on where its groups
+            // of four do, or, if it was folded, near there.
+            let due = match began.checked_sub(piece.base_offset) {
+                Some(start) => usize::try_from(start).unwrap_or(usize::MAX),
+                None => ((4 - (piece.base_offset - began) % 4) % 4) as usize,
+            }
+            .min(text.len());
+            let end = run_end(text, due);
+            let starts = if began >= piece.base_offset { due..due + 1 } else { 0..4 };
+            for start in starts.map(|start| if began >= piece.base_offset { start } else { (due + start) % 4 }) {
+                if text.get(start..end).is_some_and(|run| !run.is_empty() && self.show(piece, start, run, visit)) {
                     break;
                 }
             }

@@ -56,7 +56,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             depth: 6,
-            entries: 1_000_000,
+            entries: 250_000,
             ratio: 200,
             member_bytes: 1 << 40,
             total_bytes: 1 << 42,

