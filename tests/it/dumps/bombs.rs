@@ -27,7 +27,6 @@ fn defuse(name: &str, bytes: &[u8]) -> Vec<String> {
     let memory: u64 = script.read("memory").trim().parse().unwrap_or(u64::MAX);
     assert!(memory <= MOST_MEMORY_KIB, "{name}: {memory} KiB");
     assert!(took <= MOST_TIME * SLACK, "{name}: {took:?}");
-    println!("{name}: {} bytes, {memory} KiB, {took:?}, {} notes", bytes.len(), summary.not_scanned.len());
     summary.not_scanned.into_iter().map(|left| left.reason).collect()
 }
 

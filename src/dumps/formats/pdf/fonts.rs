@@ -19,9 +19,9 @@ impl Map {
     pub fn read(content: &[u8]) -> Option<Map> {
         memchr::memmem::find(content, b"begincmap")?;
         let mut map = Map { width: 0, letters: BTreeMap::new() };
-        let mut words = Words { content, at: 0 };
+        let words = Words { content, at: 0 };
         let mut section = Vec::new();
-        while let Some(word) = words.next() {
+        for word in words {
             match word {
                 Word::Name(b"begincodespacerange" | b"beginbfchar" | b"beginbfrange") => section.clear(),
                 Word::Name(b"endcodespacerange") => {
