@@ -3,6 +3,7 @@
 
 mod account;
 pub mod apart;
+mod coded;
 mod drawn;
 mod encoding;
 mod formats;
@@ -15,7 +16,7 @@ mod walk;
 
 use crate::dumps::{account::Account, stream::Stream, walk::Walk};
 use serde::{Deserialize, Serialize};
-use std::{fs::File, io::Read, ops::Range, path::Path, time::Duration};
+use std::{fs::File, io::Read, ops::Range, path::PathBuf, time::Duration};
 
 /// How far a file is followed into itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,11 @@ pub struct Limits {
     pub held_bytes: u64,
     /// Memory of the process that reads a container.
     pub memory_bytes: u64,
+    /// A process that reads a container, and for so long neither takes nor tells anything, has hung.
+    pub silence: Duration,
+    /// The program that reads containers in a process of its own; none to read them in this one.
+    #[serde(skip)]
+    pub program: Option<PathBuf>,
     /// Time of computing that even the smallest container may take. A plain text is read to its end.
     pub time: Duration,
     /// More of it for each MiB of the file.
@@ -52,12 +58,14 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             depth: 6,
-            entries: 1_000_000,
+            entries: 250_000,
             ratio: 200,
             member_bytes: 1 << 40,
             total_bytes: 1 << 42,
             held_bytes: 96 << 20,
             memory_bytes: 224 << 20,
+            silence: Duration::from_secs(30),
+            program: apart::program(),
             time: Duration::from_secs(5),
             time_per_mib: Duration::from_millis(500),
         }
@@ -114,7 +122,7 @@ pub fn read(
     limits: &Limits,
     visit: &mut dyn FnMut(&Piece<'_>),
 ) -> std::io::Result<Summary> {
-    read_by(apart::program(), name, source, None, limits, visit)
+    read_from(name, source, None, limits, visit)
 }
 
 /// The same for a file that can be read from any place: no container of it has to be held in memory. It is read from
@@ -130,22 +138,10 @@ pub fn read_file(
     if regular {
         std::io::Seek::rewind(&mut source)?;
     }
-    read_by(apart::program(), name, &mut source, regular.then_some(file), limits, visit)
+    read_from(name, &mut source, regular.then_some(file), limits, visit)
 }
 
-/// Reads within this process.
-fn read_here(
-    name: &str,
-    source: &mut dyn Read,
-    file: Option<&File>,
-    limits: &Limits,
-    visit: &mut dyn FnMut(&Piece<'_>),
-) -> std::io::Result<Summary> {
-    read_by(None, name, source, file, limits, visit)
-}
-
-fn read_by(
-    program: Option<&Path>,
+fn read_from(
     name: &str,
     source: &mut dyn Read,
     file: Option<&File>,
@@ -163,9 +159,9 @@ fn read_by(
         walk.text(None, &stream.head, &mut std::io::empty())?;
         return Err(error);
     }
-    match program.filter(|_| formats::opens(&stream.head)) {
-        Some(program) => apart::read(program, &mut walk, stream)?,
-        None => walk.open(stream)?,
+    match &limits.program {
+        Some(program) if formats::opens(&stream.head) => apart::read(program, &mut walk, stream)?,
+        _ => walk.open(stream)?,
     }
     let mut summary = walk.finish();
     // What a damaged container left over is counted, and not read.

@@ -1,6 +1,6 @@
 //! Cuts a stream of text into pieces, so that a marker on a border is reported once.
 
-use crate::dumps::{Piece, encoding::Transcoder, rows::RowCounter, stream::HEAD};
+use crate::dumps::{Piece, coded::Coded, encoding::Transcoder, rows::RowCounter, stream::HEAD};
 use std::io::{self, Read};
 
 /// The length that pieces aim at.
@@ -15,6 +15,8 @@ const CHUNK: usize = 256 << 10;
 pub(super) struct Amount {
     pub bytes: u64,
     pub rows: Option<u64>,
+    /// Coded values that are containers, and were not opened.
+    pub containers: u64,
     /// The error at which the source ended.
     pub error: Option<io::Error>,
 }
@@ -37,13 +39,14 @@ pub(super) fn cut(
     amount.bytes = begin.len() as u64;
     let mut transcoder = Transcoder::of(&begin);
     let mut rows = RowCounter::default();
-    let mut cutter = Cutter { path, member, text: Vec::new(), offset: 0, line: 1, from: 0 };
-    transcoder.push(&begin, false, &mut cutter.text);
+    let mut cutter = Cutter { path, member, text: Vec::new(), offset: 0, line: 1, from: 0, coded: Coded::default() };
+    // What ended before it is whole: archives hold many such, and each would pay for the chunk.
+    let mut ended = begin.len() < HEAD;
+    transcoder.push(&begin, ended, &mut cutter.text);
     drop(begin);
-    let mut chunk = vec![0; CHUNK];
-    loop {
+    let mut chunk = vec![0; if ended { 0 } else { CHUNK }];
+    while !ended {
         let read = match source.read(&mut chunk) {
-            _ if amount.error.is_some() => 0,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
@@ -52,10 +55,8 @@ pub(super) fn cut(
             }
         };
         amount.bytes += read as u64;
-        transcoder.push(&chunk[..read], read == 0, &mut cutter.text);
-        if read == 0 {
-            break;
-        }
+        ended = read == 0;
+        transcoder.push(&chunk[..read], ended, &mut cutter.text);
         while cutter.text.len() >= TARGET {
             cutter.give(false, &mut rows, visit);
         }
@@ -63,6 +64,7 @@ pub(super) fn cut(
     if !cutter.text.is_empty() {
         cutter.give(true, &mut rows, visit);
     }
+    amount.containers = cutter.coded.containers;
     amount.rows = rows.finish();
     amount
 }
@@ -76,6 +78,7 @@ struct Cutter<'a> {
     line: u64,
     /// Where in the text reporting begins: before it, the piece before has reported.
     from: usize,
+    coded: Coded,
 }
 
 impl Cutter<'_> {
@@ -99,6 +102,7 @@ impl Cutter<'_> {
             decoded: false,
         };
         visit(&piece);
+        self.coded.see(&piece, last, visit);
         rows.see(&self.text[self.from..until]);
         self.line += self.text[..next].iter().filter(|byte| **byte == b'\n').count() as u64;
         self.offset += next as u64;

@@ -101,6 +101,10 @@ impl<'a> Walk<'a> {
     /// Shows a plain text.
     pub fn text(&mut self, member: Option<&str>, head: &[u8], source: &mut dyn Read) -> io::Result<()> {
         let amount = pieces::cut(self.path, member, head, source, self.visit);
+        if amount.containers > 0 {
+            let count = amount.containers;
+            self.note(member, format!("{count} values in base64 that are containers themselves: not opened"));
+        }
         if let Some(rows) = amount.rows {
             self.summary.rows = Some(self.summary.rows.unwrap_or(0) + rows);
         }
@@ -115,7 +119,10 @@ impl<'a> Walk<'a> {
 
     /// Shows a text that was drawn out of a container, and keeps no count of its rows.
     pub fn extracted(&mut self, member: &str, text: &[u8]) {
-        pieces::cut(self.path, Some(member), text, &mut io::empty(), self.visit);
+        let rows = self.summary.rows;
+        // It is read from memory, which does not fail.
+        let _ = self.text(Some(member), text, &mut io::empty());
+        self.summary.rows = rows;
     }
 
     /// Notes what was not read.

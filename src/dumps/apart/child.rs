@@ -4,11 +4,11 @@
 use crate::dumps::{
     Limits, NotScanned, Piece, Summary,
     apart::{bounds, frames},
-    read_here,
+    read_from,
 };
 use std::{
     fs::File,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Seek, Write},
     os::fd::AsFd,
     process::ExitCode,
 };
@@ -49,9 +49,11 @@ fn tell(limits: &Limits) -> io::Result<()> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let summary = if input.metadata()?.is_file() {
         bounds::allow_time(limits, input.metadata()?.len())?;
-        read_here(&name, &mut &input, Some(&input), limits, &mut visit)
+        // The other side has looked at its head.
+        (&input).rewind()?;
+        read_from(&name, &mut &input, Some(&input), limits, &mut visit)
     } else {
-        read_here(&name, &mut Paced { source: &input, read: 0, limits }, None, limits, &mut visit)
+        read_from(&name, &mut Paced { source: &input, read: 0, limits }, None, limits, &mut visit)
     };
     let summary = summary.unwrap_or_else(|_| Summary {
         not_scanned: vec![NotScanned {

@@ -24,20 +24,18 @@ use std::{
 /// The hidden command that reads a container.
 pub const COMMAND: &str = "read-container";
 
-/// A reader that for so long neither takes nor tells anything has hung.
-const SILENCE: Duration = Duration::from_secs(30);
 const CHUNK: usize = 256 << 10;
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// From now on containers are read by this program, which must know `COMMAND`. Without it they are read in this
-/// process, within the same limits but for memory.
+/// From now on containers are read by this program, which must know `COMMAND`, unless the limits say otherwise. Without
+/// it they are read in this process, within the same limits but for memory.
 pub fn read_with(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-pub(super) fn program() -> Option<&'static Path> {
-    PROGRAM.get().map(PathBuf::as_path)
+pub(super) fn program() -> Option<PathBuf> {
+    PROGRAM.get().cloned()
 }
 
 /// Reads a container by this program. Only errors that keep even its plain bytes from being read are answered.
@@ -83,7 +81,11 @@ pub(super) fn read(program: &Path, walk: &mut Walk<'_>, stream: Stream<'_>) -> i
 fn listen(walk: &mut Walk<'_>, reader: &mut Reader, feed: &mut Feed<'_>) -> io::Result<Option<&'static str>> {
     const GARBLED: &str = "the process that opens it told nonsense: read in part";
     let Some(mut output) = reader.0.stdout.take() else { return Ok(Some(GARBLED)) };
-    let silence = Timespec { tv_sec: SILENCE.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: 0 };
+    let silence = walk.limits().silence;
+    let silence = Timespec {
+        tv_sec: i64::try_from(silence.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: silence.subsec_nanos().into(),
+    };
     let mut told = Told::default();
     loop {
         let (speaks, takes) = {

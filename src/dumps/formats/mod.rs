@@ -4,10 +4,14 @@ mod bzip2;
 mod closed;
 pub(super) mod format;
 mod gzip;
+mod mail;
 pub(super) mod office;
 mod packed;
+mod parquet;
 mod pdf;
+mod postgres;
 mod sevenz;
+mod sqlite;
 mod tar;
 mod xz;
 mod zip;
@@ -26,6 +30,11 @@ pub(super) const ALL: &[&Format] = &[
     &sevenz::FORMAT,
     &tar::FORMAT,
     &pdf::FORMAT,
+    &sqlite::FORMAT,
+    &postgres::FORMAT,
+    &parquet::FORMAT,
+    &mail::MAILBOX,
+    &mail::MESSAGE,
 ];
 
 /// The format of what begins so; none for a plain text, or a binary in which text stands plain.

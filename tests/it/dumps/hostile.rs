@@ -1,8 +1,8 @@
 //! Hostile files: bombs, damage, random bytes. Always an answer, never a clean one for what was not read.
 
-use super::{MARKER, find, find_within, gzip, zip};
+use super::{MARKER, find, find_within, gzip, recall::containers, zip};
 use proptest::prelude::*;
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 use telltale::dumps::{Limits, read};
 
 /// Small limits, as a bomb would meet them.
@@ -15,6 +15,8 @@ fn tight() -> Limits {
         total_bytes: 4 << 20,
         held_bytes: 4 << 20,
         memory_bytes: 224 << 20,
+        silence: Duration::from_secs(30),
+        program: None,
         time: Duration::from_secs(20),
         time_per_mib: Duration::ZERO,
     }
@@ -75,16 +77,23 @@ fn names_that_climb_out_are_labels_and_nothing_more() {
 }
 
 /// A small file of each container, to be damaged.
-fn containers() -> Vec<Vec<u8>> {
-    let xml = format!("<a><p>{MARKER}&amp;</p></a>");
-    let pdf = format!("%PDF-1.7\n4 0 obj << /Length 9 >>\nstream\n({MARKER}) Tj\nendstream\nendobj");
-    vec![
-        gzip(MARKER.as_bytes()),
-        zip(&[("a.csv", b"a;b\n1;2\n"), ("b.gz", &gzip(MARKER.as_bytes()))]),
-        zip(&[("[Content_Types].xml", b"<x/>"), ("word/document.xml", xml.as_bytes())]),
-        pdf.into_bytes(),
-        MARKER.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-    ]
+static CONTAINERS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let made = containers().into_iter().map(|(_, bytes)| bytes);
+    made.chain([PARQUET, POSTGRES, SEVENZ, XZ].map(<[u8]>::to_vec)).collect()
+});
+
+// What other programs made: one row, `a;alice.martin@example.org`.
+const PARQUET: &[u8] = include_bytes!("../../fixtures/dumps/row.parquet");
+const POSTGRES: &[u8] = include_bytes!("../../fixtures/dumps/row.dump");
+const SEVENZ: &[u8] = include_bytes!("../../fixtures/dumps/row.7z");
+const XZ: &[u8] = include_bytes!("../../fixtures/dumps/row.xz");
+
+#[test]
+fn what_other_programs_made_is_opened() {
+    for (name, bytes) in [("row.parquet", PARQUET), ("row.dump", POSTGRES), ("row.7z", SEVENZ), ("row.xz", XZ)] {
+        let (places, summary) = find(name, bytes);
+        assert!(!places.is_empty() && summary.not_scanned.is_empty(), "{name}: {places:?} {summary:?}");
+    }
 }
 
 proptest! {
@@ -95,12 +104,12 @@ proptest! {
 
     #[test]
     fn damaged_containers_are_read(
-        which in 0usize..5,
+        which in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut in any::<prop::sample::Index>(),
         is_cut in any::<bool>(),
     ) {
-        let mut bytes = containers().swap_remove(which);
+        let mut bytes = which.get(&CONTAINERS).clone();
         for (place, value) in damage {
             let place = place.index(bytes.len());
             bytes[place] = value;

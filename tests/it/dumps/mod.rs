@@ -1,13 +1,17 @@
 //! Tests of `dumps` through its public face.
 
+mod apart;
+mod bombs;
 mod containers;
 mod hostile;
+mod packers;
+mod recall;
 mod texts;
 
 use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
 use canaries::{Marker, MarkerKind};
-use std::io::Write;
-use telltale::dumps::{Limits, Summary, read};
+use std::{fs::File, io::Write};
+use telltale::dumps::{Limits, Piece, Summary, read, read_file};
 
 /// The marker that these tests hide.
 const MARKER: &str = "alice.martin@example.org";
@@ -23,10 +27,11 @@ fn index() -> Index {
 /// What is found in a file: member, offset, line.
 type Places = Vec<(Option<String>, u64, u64)>;
 
-fn find_within(name: &str, bytes: &[u8], limits: &Limits) -> (Places, Summary) {
+/// Reads by any of the ways in.
+fn found_by(read: impl FnOnce(&mut dyn FnMut(&Piece<'_>)) -> std::io::Result<Summary>) -> (Places, Summary) {
     let index = index();
     let mut places = Places::new();
-    let summary = read(name, &mut &bytes[..], limits, &mut |piece| {
+    let summary = read(&mut |piece| {
         scan(piece.text, &index, &mut |found: Found| {
             if piece.report.contains(&(found.offset as usize)) {
                 places.push((
@@ -37,8 +42,16 @@ fn find_within(name: &str, bytes: &[u8], limits: &Limits) -> (Places, Summary) {
             }
         });
     })
-    .expect("a slice does not fail");
+    .expect("the source does not fail");
     (places, summary)
+}
+
+fn find_within(name: &str, bytes: &[u8], limits: &Limits) -> (Places, Summary) {
+    found_by(|visit| read(name, &mut &bytes[..], limits, visit))
+}
+
+fn find_in_file(name: &str, file: &File, limits: &Limits) -> (Places, Summary) {
+    found_by(|visit| read_file(name, file, limits, visit))
 }
 
 fn find(name: &str, bytes: &[u8]) -> (Places, Summary) {
@@ -69,4 +82,24 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
         writer.write_all(bytes).expect("a vector takes all");
     }
     writer.finish().expect("a vector takes all").into_inner()
+}
+
+/// The kinds of these markers that are found.
+fn find_kinds(name: &str, bytes: &[u8], markers: &[(MarkerKind, &str)], limits: &Limits) -> (Vec<MarkerKind>, Summary) {
+    let mut index = Index::new(FingerprintKey::new([3; 32]));
+    for (kind, value) in markers {
+        for (fingerprint, kind, digest) in index.key().all(&Marker { kind: *kind, value: (*value).into() }) {
+            index.insert(fingerprint, Owner::Ghost(1), kind, digest);
+        }
+    }
+    let mut found = Vec::new();
+    let summary = read(name, &mut &bytes[..], limits, &mut |piece| {
+        scan(piece.text, &index, &mut |one: Found| {
+            if piece.report.contains(&(one.offset as usize)) && !found.contains(&one.kind) {
+                found.push(one.kind);
+            }
+        });
+    })
+    .expect("a slice does not fail");
+    (found, summary)
 }
