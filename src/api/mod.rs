@@ -6,6 +6,7 @@ pub mod canaries;
 pub mod drill;
 pub mod idempotency;
 pub mod incidents;
+pub mod index;
 pub mod ingest;
 pub mod journal;
 pub mod long;

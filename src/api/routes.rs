@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
-        stores, system, tokens,
+        access, canaries, drill, idempotency, incidents, index, ingest, journal, material, openapi::Description,
+        problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -35,6 +35,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::close))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
+        .routes(routes!(index::build))
         .routes(routes!(material::show))
         .routes(routes!(material::conclude))
         .routes(routes!(journal::list))

@@ -84,7 +84,7 @@ async fn body(file: &Path) -> anyhow::Result<Body> {
 }
 
 /// The regular files that these paths name, folders walked in order; links are not followed out of them.
-fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path == Path::new("-") {

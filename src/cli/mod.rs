@@ -6,6 +6,7 @@ pub mod check;
 pub mod client;
 pub mod drill;
 pub mod incidents;
+pub mod index;
 pub mod init;
 pub mod journal;
 pub mod keys;

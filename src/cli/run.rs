@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        args::{Args, Command, Evidence, Format, Keys, Level},
+        args::{Args, Command, Evidence, Format, Index, Keys, Level},
         canaries, check,
         client::Client,
-        drill, incidents, init, journal, keys, material,
+        drill, incidents, index, init, journal, keys, material,
         outcome::{FAILED, Outcome},
         serve, sinks, stores,
         terminal::{Terminal, plain},
@@ -50,6 +50,9 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Init => init::init(&args.config, terminal).await,
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
+        Command::Scan { index: Some(file), paths } => {
+            tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, terminal))
+        }
         Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
         command => {
             let config = read()?;
@@ -78,7 +81,10 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
-        Command::Scan { paths } => material::scan(&paths, client, terminal).await,
+        Command::Index(Index::Build { out, key_out }) => {
+            index::build(config, &out, key_out.as_deref(), client, terminal).await
+        }
+        Command::Scan { paths, .. } => material::scan(&paths, client, terminal).await,
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
         Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,

@@ -103,6 +103,11 @@ pub fn read(
     Ok(summary)
 }
 
+/// Whether a file that begins so is a text to be scanned as it stands: no container, and no encoding to be undone.
+pub fn is_plain(head: &[u8]) -> bool {
+    signatures::Signature::of(head) == signatures::Signature::Text && encoding::stands(head)
+}
+
 struct Counted<'a> {
     source: &'a mut dyn Read,
     bytes: u64,

@@ -11,16 +11,13 @@ use crate::{
     flow::{
         context::{Context, blocking},
         error::FlowError,
-        judge,
-        observe::name,
-        problem,
+        findings::{Finding, Gathered},
+        index::Scanner,
+        judge, problem,
     },
     journal::evidence::Evidence,
 };
-use canaries::{
-    CanaryId, MarkerKind,
-    index::{self, Digest, Form, Found},
-};
+use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -32,23 +29,6 @@ use std::{
 
 /// The sensor's name in sightings of material.
 pub const SENSOR: &str = "material";
-
-/// One marker found in material: what `scan` prints.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    pub marker_kind: MarkerKind,
-    pub canary: CanaryId,
-    pub form: Form,
-    pub path: String,
-    pub member: Option<String>,
-    /// Bytes from the start of the file, or of the member's decoded text.
-    pub offset: u64,
-    pub line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// A weak marker that stands without a second one of its canary counts for nothing.
-    pub strong: bool,
-}
 
 /// What was asked of a trace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -135,20 +115,20 @@ impl Trace {
         source: &mut dyn Read,
         visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> io::Result<()> {
-        let mut gathered = Gathered { path, member: None, found: Vec::new(), seen: &mut self.seen, visit };
+        let seen = &mut self.seen;
+        let mut show = |finding: &Finding| {
+            if finding.strong {
+                seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+            }
+            visit(finding);
+        };
+        let mut gathered = Gathered::new(path, &mut show);
+        let mut scanner = Scanner::new(context);
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
-            gathered.enter(piece.member);
-            let index = context.index.read().expect("no thread panics while it holds the index");
-            index::scan(piece.text, &index, &mut |mut found| {
-                // Pieces overlap; each reports what begins in its own part.
-                if piece.report.contains(&(found.offset as usize)) {
-                    found.offset += piece.base_offset;
-                    found.line += piece.first_line - 1;
-                    gathered.found.push(found);
-                }
-            });
+            gathered.see(piece, |text, found| scanner.scan(text, found));
         })?;
-        gathered.flush();
+        gathered.end();
+        scanner.sound()?;
         self.material.bytes += summary.bytes;
         self.material.not_scanned.extend(summary.not_scanned.into_iter().map(|left| NotScanned {
             path: left.path,
@@ -198,44 +178,6 @@ impl Trace {
             context.sighted.notify_one();
         }
         Ok(verdict)
-    }
-}
-
-/// What was found in one file or member, until it is known which weak markers stand near another of their canary.
-struct Gathered<'a> {
-    path: &'a str,
-    member: Option<String>,
-    found: Vec<Found>,
-    seen: &'a mut BTreeMap<CanaryId, (MarkerKind, String)>,
-    visit: &'a mut (dyn FnMut(&Finding) + Send),
-}
-
-impl Gathered<'_> {
-    fn enter(&mut self, member: Option<&str>) {
-        if self.member.as_deref() != member {
-            self.flush();
-            self.member = member.map(str::to_owned);
-        }
-    }
-
-    fn flush(&mut self) {
-        for found in index::judge_weak(std::mem::take(&mut self.found)) {
-            let finding = Finding {
-                marker_kind: found.kind,
-                canary: name(found.owner),
-                form: found.form,
-                path: self.path.to_owned(),
-                member: self.member.clone(),
-                offset: found.offset,
-                line: found.line,
-                digest: found.digest,
-                strong: found.strong,
-            };
-            if finding.strong {
-                self.seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, self.path.to_owned()));
-            }
-            (self.visit)(&finding);
-        }
     }
 }
 

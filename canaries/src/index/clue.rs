@@ -29,8 +29,7 @@ const DIGEST: u8 = 0x89;
 /// The first block of a whole value that is longer than a block.
 const LONG_WHOLE: u8 = 0x8f;
 
-/// How many bytes before an at-sign a clue may take, and how many after it. Each address gives the longest that it has.
-pub(super) const BEFORE: [usize; 4] = [8, 5, 3, 1];
+/// How many bytes of a domain a clue may take. Each address gives the most that it has.
 pub(super) const AFTER: [usize; 2] = [6, 3];
 
 /// The cipher's key: AES-128 is the pseudo-random function of all clues.
@@ -86,6 +85,13 @@ pub(super) fn word(word: &[u8]) -> Block {
     folded(word, WORD, LONG_WORD)
 }
 
+/// The same for a word of at most fifteen bytes of ASCII at the start of these.
+#[inline(always)]
+pub(super) fn short_word(bytes: &[u8; 16], length: usize) -> Block {
+    let word = u128::from_le_bytes(*bytes) & ((1 << (8 * length)) - 1);
+    (folded_128(word) | u128::from(WORD) << 120).to_le_bytes()
+}
+
 /// The clue to a word within a password.
 pub(super) fn part(word: &[u8]) -> Block {
     folded(word, PART, LONG_PART)
@@ -108,16 +114,44 @@ fn folded(word: &[u8], short: u8, long: u8) -> Block {
     block
 }
 
-/// The clue to an address of which these bytes stand before and behind its at-sign.
+/// The clue to an address: its whole local part, and the beginning of its domain. Parts that are longer than a block
+/// are mixed into it, which the same on both sides may be: a clue need not be unique.
 #[inline]
-pub(super) fn sign(before: &[u8], behind: &[u8]) -> Block {
-    let mut block = [0; 16];
-    block[..before.len()].copy_from_slice(before);
-    block[8..8 + behind.len()].copy_from_slice(behind);
-    block.make_ascii_lowercase();
-    block[14] = (before.len() << 4 | behind.len()) as u8;
-    block[15] = SIGN;
-    block
+pub(super) fn sign(local: &[u8], behind: &[u8]) -> Block {
+    let mut last = [0; 16];
+    let kept = local.len().min(16);
+    last[..kept].copy_from_slice(&local[local.len() - kept..]);
+    let mut head = [0; 8];
+    head[..behind.len()].copy_from_slice(behind);
+    sign_of(u128::from_le_bytes(last), local, u64::from_le_bytes(head), behind.len())
+}
+
+/// The same where the local part's last sixteen bytes, or all of them and zeros, and the domain's first bytes and zeros
+/// were read already.
+#[inline(always)]
+pub(super) fn sign_of(last: u128, local: &[u8], head: u64, behind: usize) -> Block {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let last = folded_128(last);
+    let first = match local.first_chunk() {
+        Some(first) if local.len() > 16 => folded_128(u128::from(u64::from_le_bytes(*first))) as u64,
+        _ => 0,
+    };
+    let head = folded_128(u128::from(head)) as u64;
+    let low = last as u64 ^ head.wrapping_mul(ODD).rotate_left(17);
+    let high = (last >> 64) as u64 ^ first.wrapping_mul(ODD) ^ (local.len() as u64 * 8 + behind as u64) << 40;
+    let high = high & !(0xff << 56) ^ (high >> 56) << 20 | u64::from(SIGN) << 56;
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+}
+
+/// Sixteen bytes with their capitals of ASCII made small.
+#[inline(always)]
+fn folded_128(bytes: u128) -> u128 {
+    const EACH: u128 = u128::MAX / 255;
+    let seven = bytes & (EACH * 0x7f);
+    // None of these additions carries into the next byte.
+    let capital =
+        ((seven + EACH * (0x80 - b'A') as u128) ^ (seven + EACH * (0x7f - b'Z') as u128)) & !bytes & (EACH * 0x80);
+    bytes | capital >> 2
 }
 
 /// The clue to any address whose domain begins so.
@@ -162,14 +196,13 @@ fn start_of(bytes: &[u8], tag: u8) -> Block {
     block
 }
 
-/// The sides of an address's at-sign that its clue takes, as places in `BEFORE` and `AFTER`; none if it is no address
+/// An address's local part, and how much of its domain its clue takes, as a place in `AFTER`; none if it is no address
 /// that the extractor would find.
-pub(super) fn sides(address: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn sides(address: &[u8]) -> Option<(&[u8], usize)> {
     let at = address.iter().position(|byte| *byte == b'@')?;
     let (local, domain) = (&address[..at], &address[at + 1..]);
-    let before = BEFORE.iter().position(|length| *length <= local.len())?;
     let behind = AFTER.iter().position(|length| *length <= domain.len())?;
-    local.iter().all(|byte| is_local(*byte)).then_some((before, behind))
+    ((1..=64).contains(&local.len()) && local.iter().all(|byte| is_local(*byte))).then_some((local, behind))
 }
 
 /// The longest run of word's bytes in a password; none if it has none.
@@ -207,6 +240,11 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), all);
         assert_eq!(word(b"JDupont"), word(b"jdupont"));
+        let all: Vec<u8> = (0..128).collect();
+        for (start, length) in (0..112).flat_map(|start| (1..=15).map(move |length| (start, length))) {
+            let bytes = all[start..start + 16].try_into().expect("sixteen bytes");
+            assert_eq!(short_word(bytes, length), word(&all[start..start + length]));
+        }
         assert_ne!(word(b"a-word-of-seventeen"), word(b"a-word-xf-seventeen-"));
         assert_eq!(longest_part(b"pa;ss-word'x"), Some(&b"ss-word"[..]));
         assert_eq!(longest_part(b"!?"), None);

@@ -69,8 +69,12 @@ impl Batch {
     pub fn ask(&mut self, key: &ClueKey, sieve: Sieve<'_>) -> Vec<Place> {
         let blocks = &mut self.blocks[..self.count];
         key.encrypt(blocks);
-        let passed = blocks.iter().zip(&*self.places).filter(|(block, _)| sieve.passes(hash_of(block)));
-        let places = passed.map(|(_, place)| *place).collect();
+        let mut places = Vec::new();
+        for (block, place) in blocks.iter().zip(&*self.places) {
+            if sieve.passes(hash_of(block)) {
+                places.push(*place);
+            }
+        }
         self.count = 0;
         places
     }

@@ -18,10 +18,10 @@ impl Fast<'_> {
     #[inline(never)]
     fn escape(&mut self, at: usize) {
         let text = &self.text[at..];
-        if !self.sides.is_empty() {
+        if self.gates.signs != 0 {
             for (which, (written, _)) in WRITTEN.iter().enumerate() {
                 if text.starts_with(written) {
-                    self.domain(at, at + written.len(), Place::Written { at, which });
+                    self.domain(at + written.len(), Place::Written { at, which });
                 }
             }
         }

@@ -80,7 +80,7 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         clues,
         gates,
         sieves,
-        sides: gates.sides(),
+        lengths: std::array::from_fn(|length| gates.word(length)),
         words: Batch::new(),
         addresses: Batch::new(),
         numbers: Batch::new(),
@@ -89,7 +89,7 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         long_until: 0,
         fields_until: 0,
     };
-    fast.run(isa);
+    isa.with(|| fast.run(isa));
     conclude(text, spans).into_iter().for_each(visit);
 }
 
@@ -100,8 +100,8 @@ struct Fast<'a> {
     clues: &'a ClueKey,
     gates: Gates,
     sieves: Sieves<'a>,
-    /// The sides of an at-sign that clues take.
-    sides: Vec<(usize, usize)>,
+    /// Which lengths words have.
+    lengths: [bool; 128],
     words: Batch,
     addresses: Batch,
     numbers: Batch,
@@ -122,6 +122,7 @@ struct View<'a> {
 }
 
 impl Fast<'_> {
+    #[inline(always)]
     fn run(&mut self, isa: Isa) {
         let text = self.text;
         let mut classes = [Classes::default(); STRETCH / 64 + 1];
@@ -159,6 +160,7 @@ impl Fast<'_> {
         }
     }
 
+    #[inline(always)]
     fn add_address(&mut self, clue: Block, place: Place) {
         if self.addresses.push(clue, place) {
             self.ask_addresses();
@@ -177,12 +179,14 @@ impl Fast<'_> {
         }
     }
 
+    #[inline(never)]
     fn ask_words(&mut self) {
         for place in self.words.ask(self.clues, self.sieves.words) {
             self.look(place);
         }
     }
 
+    #[inline(never)]
     fn ask_addresses(&mut self) {
         for place in self.addresses.ask(self.clues, self.sieves.addresses) {
             self.look(place);

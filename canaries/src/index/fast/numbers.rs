@@ -10,8 +10,9 @@ use crate::{
     marker::MarkerKind,
 };
 
-/// The least digits of a number that does not begin with a plus.
-const LEAST: u32 = 9;
+/// The least digits of a phone that does not begin with a plus, and of an NIR.
+const PHONE: u32 = 9;
+const NIR: u32 = 13;
 
 impl Fast<'_> {
     #[inline(always)]
@@ -25,17 +26,18 @@ impl Fast<'_> {
             let part = |c: &super::Classes| c.digit | c.dot | c.dash | c.plus | c.slash | c.blank;
             let parts = u128::from(part(next)) << 64 | u128::from(part(c));
             let digits = u128::from(next.digit) << 64 | u128::from(c.digit);
+            let least = if self.gates.phones == 0 { NIR } else { PHONE };
             let mut anchors = c.digit & begins;
             while anchors != 0 {
                 let bit = anchors.trailing_zeros();
                 anchors &= anchors - 1;
                 let length = (!(parts >> bit)).trailing_zeros();
                 let count = ((digits >> bit) as u64 & ((1 << length.min(63)) - 1)).count_ones();
-                if count >= LEAST || length >= 60 || self.goes_on(view.at + (bit + length) as usize, count) {
+                if count >= least || length >= 60 || self.goes_on(view.at + (bit + length) as usize, count) {
                     self.number(view.at + bit as usize);
                 }
             }
-            let mut plus = c.plus;
+            let mut plus = if self.gates.phones == 0 { 0 } else { c.plus };
             while plus != 0 {
                 let at = view.at + plus.trailing_zeros() as usize;
                 plus &= plus - 1;
@@ -93,9 +95,12 @@ impl Fast<'_> {
             if count == 15 {
                 return self.add_number(clue::iban(&characters), Place::Number { start });
             }
-            match skip(self.text, at + 1) {
-                Some(next) => at = next,
-                None => return,
+            at += 1;
+            if self.text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
+                match skip(self.text, at) {
+                    Some(next) => at = next,
+                    None => return,
+                }
             }
         }
     }

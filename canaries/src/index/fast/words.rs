@@ -16,7 +16,6 @@ use crate::{
 pub(super) struct Open {
     start: usize,
     inside: bool,
-    /// Not zero: it holds marks or bytes beyond ASCII, or stands behind what begins an escape.
     special: u64,
     before: (usize, usize),
 }
@@ -24,48 +23,54 @@ pub(super) struct Open {
 impl Fast<'_> {
     #[inline(always)]
     pub(super) fn see_words(&mut self, view: &View<'_>) {
+        if self.gates.words == 0 {
+            return;
+        }
         let c = view.here;
         let special = c.dot | c.dash | c.high;
         let word = c.digit | c.alpha | special;
         let behind_intro = c.intro << 1 | view.before.intro >> 63;
-        let mut edges = word ^ (word << 1 | u64::from(self.word.inside));
+        let Open { mut start, mut inside, special: mut seen, .. } = self.word;
+        let mut edges = word ^ (word << 1 | u64::from(inside));
         let mut from = 0;
         while edges != 0 {
             let bit = edges.trailing_zeros();
             edges &= edges - 1;
-            if self.word.inside {
-                let within = special & ((1 << bit) - 1) & (u64::MAX << from);
-                self.word.special |= within;
-                self.word.inside = false;
-                self.word(view.at + bit as usize);
+            let at = view.at + bit as usize;
+            if inside {
+                inside = false;
+                self.word(start, at, seen | special & ((1 << bit) - 1) & (u64::MAX << from));
             } else {
-                self.word.inside = true;
-                self.word.start = view.at + bit as usize;
-                self.word.special = behind_intro >> bit & 1;
-                from = bit;
+                inside = true;
+                (start, from, seen) = (at, bit, behind_intro >> bit & 1);
             }
         }
-        if self.word.inside {
-            self.word.special |= special & (u64::MAX << from);
+        if inside {
+            seen |= special & (u64::MAX << from);
         }
+        (self.word.start, self.word.inside, self.word.special) = (start, inside, seen);
     }
 
     /// Closes a run that goes on to the end of the text.
     pub(super) fn end_words(&mut self) {
         if self.word.inside {
             self.word.inside = false;
-            self.word(self.text.len());
+            self.word(self.word.start, self.text.len(), self.word.special);
         }
     }
 
-    /// The run that ends here.
+    /// The run that was read: `special` is not zero if it holds marks or bytes beyond ASCII, or stands behind what begins
+    /// an escape.
     #[inline(always)]
-    fn word(&mut self, end: usize) {
-        let start = self.word.start;
-        if self.word.special != 0 {
+    fn word(&mut self, start: usize, end: usize, special: u64) {
+        if special != 0 {
             self.special_word(start, end);
-        } else if self.gates.word(end - start) {
-            self.add_word(clue::word(&self.text[start..end]), Place::Word { start, end });
+        } else if self.lengths[(end - start).min(127)] {
+            let clue = match self.text[start..].first_chunk() {
+                Some(bytes) if end - start <= 15 => clue::short_word(bytes, end - start),
+                _ => clue::word(&self.text[start..end]),
+            };
+            self.add_word(clue, Place::Word { start, end });
         }
         let (first, last) = std::mem::replace(&mut self.word.before, (start, end));
         if last + 1 == start && start - first <= 8 && end - start <= 16 && self.gates.numbers != 0 {
@@ -101,6 +106,9 @@ impl Fast<'_> {
     fn special_word(&mut self, start: usize, end: usize) {
         let place = Place::Word { start, end };
         let text = self.text;
+        if self.dotted_word(start, end) {
+            return;
+        }
         let mut cuts = Cuts::default();
         cuts.add(start, end);
         let mark = |byte: &&u8| matches!(byte, b'.' | b'-' | b'_');
@@ -127,6 +135,39 @@ impl Fast<'_> {
                 self.number_word(from, to, place);
             }
         }
+    }
+
+    /// A short word of ASCII with marks in its midst, as most are; false if it is none.
+    #[inline(always)]
+    fn dotted_word(&mut self, start: usize, end: usize) -> bool {
+        let (text, length) = (self.text, end - start);
+        let Some(bytes) = text[start..].first_chunk::<16>().filter(|_| length <= 15) else { return false };
+        let (mut dot, mut others, mut digits) = (length, 0_usize, 0_usize);
+        for (at, byte) in bytes[..length].iter().enumerate().rev() {
+            match byte {
+                b'.' => dot = at,
+                b'-' | b'_' => others += 1,
+                b'0'..=b'9' => digits += 1,
+                0x80.. => return false,
+                _ => {}
+            }
+        }
+        let mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_');
+        let escaped = start > 0 && matches!(text[start - 1], b'\\' | b'%' | b'=');
+        if escaped || mark(bytes[0]) || mark(bytes[length - 1]) {
+            return false;
+        }
+        let place = Place::Word { start, end };
+        if self.lengths[length] {
+            self.add_word(clue::short_word(bytes, length), place);
+        }
+        if dot < length && self.lengths[dot] {
+            self.add_word(clue::short_word(bytes, dot), place);
+        }
+        if digits > 0 && self.gates.numbers != 0 && (others > 0 || dot < length) {
+            self.number_word(start, end, place);
+        }
+        true
     }
 
     /// A word with letters beyond ASCII, as the user name that it may be.

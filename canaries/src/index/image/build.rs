@@ -11,7 +11,7 @@ use crate::{
     index::{
         Digest, Owner,
         canonical::canonical,
-        clue::{self, AFTER, BEFORE, ClueKey},
+        clue::{self, AFTER, ClueKey},
         fingerprint::{Fingerprint, FingerprintKey},
         gates::Gates,
         sieve, tokens,
@@ -145,11 +145,10 @@ impl ImageBuilder {
     fn outline(&mut self, kind: MarkerKind, value: &[u8]) {
         match kind {
             MarkerKind::WorkEmail | MarkerKind::PersonalEmail => {
-                let Some((before, behind)) = clue::sides(value) else { return };
-                self.gates.add_sides(before, behind);
-                let at = value.iter().position(|byte| *byte == b'@').unwrap_or_default();
-                let behind = &value[at + 1..at + 1 + AFTER[behind]];
-                let sign = self.clues.hash(clue::sign(&value[at - BEFORE[before]..at], behind));
+                let Some((local, behind)) = clue::sides(value) else { return };
+                self.gates.signs |= 1 << behind;
+                let behind = &value[local.len() + 1..local.len() + 1 + AFTER[behind]];
+                let sign = self.clues.hash(clue::sign(local, behind));
                 self.hash(Section::Addresses, sign);
                 let domain = self.clues.hash(clue::domain(behind));
                 // Most addresses share their domain with the one before.

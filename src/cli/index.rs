@@ -1,0 +1,152 @@
+//! `telltale index build`, and the scan by an index file alone.
+
+use crate::{
+    app::master,
+    cli::{client::Client, material, outcome::Outcome, terminal::Terminal},
+    config::{Config, load::load},
+    flow::{
+        index,
+        mapped::Mapped,
+        progress::Step,
+        sweep::{self, Shown},
+    },
+    journal::keyring::Keyring,
+};
+use anyhow::{Context, bail};
+use canaries::index::{Image, ImageKey};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use futures_util::StreamExt;
+use serde_json::json;
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Names the file that holds an index's key.
+const KEY_FILE: &str = "TELLTALE_INDEX_KEY_FILE";
+
+/// Writes the index beside its name first, and puts it in place once it is whole and reads well; the key likewise.
+pub async fn build(
+    config: &Config,
+    file: &Path,
+    key_file: Option<&Path>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let part = beside(file);
+    let mut out = private(&part)?;
+    let response = client.download("/api/v1/index").await?;
+    let bar = terminal.bar();
+    let (mut bytes, mut stream) = (0, response.bytes_stream());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.context("the service hung up in the middle of the index: its log says why")?;
+        out.write_all(&chunk).with_context(|| format!("cannot write {}", part.display()))?;
+        bytes += chunk.len() as u64;
+        bar.at(&Step { what: "bytes".to_owned(), done: bytes, total: None });
+    }
+    out.sync_all()?;
+    drop(bar);
+    let mapped = Mapped::open(&part)?;
+    let (key, text) = own_key(config, &mapped)?;
+    let image = Image::open(mapped, &key)?;
+    image.check_all()?;
+    if let Some(key_file) = key_file {
+        let part = beside(key_file);
+        let mut out = private(&part)?;
+        writeln!(out, "{text}")?;
+        out.sync_all()?;
+        fs::rename(&part, key_file).with_context(|| format!("cannot write {}", key_file.display()))?;
+    }
+    let counts = image.counts().clone();
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        counts.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+    let answer = json!({
+        "file": file, "bytes": bytes, "mint_version": image.mint_version(), "canaries": counts.canaries,
+        "ghosts": counts.ghosts, "fingerprints": counts.fingerprints, "digests": counts.digests, "shared": counts.shared,
+        "kinds": kinds, "key_file": key_file,
+    });
+    drop(image);
+    fs::rename(&part, file).with_context(|| format!("cannot write {}", file.display()))?;
+    terminal.answer(&answer, || {
+        let key = match key_file {
+            Some(key_file) => {
+                format!("Its key is in {}: bring that to the scanners by another way.", key_file.display())
+            }
+            None => "Elsewhere it needs its key: --key-out writes that.".to_owned(),
+        };
+        format!(
+            "{}: {} canaries and {} ghosts, {} fingerprints, {} of them of digests, {bytes} bytes. {key}",
+            file.display(),
+            counts.canaries,
+            counts.ghosts,
+            counts.fingerprints,
+            counts.digests,
+        )
+    });
+    Ok(Outcome::Done)
+}
+
+/// Scans by an index file, with neither data folder nor service. Its key comes from the file that the environment names,
+/// or else from this data folder's keyring.
+pub fn scan(config: &Path, file: &Path, paths: &[PathBuf], terminal: Terminal) -> anyhow::Result<Outcome> {
+    let mapped = Mapped::open(file).with_context(|| format!("cannot read the index {}", file.display()))?;
+    let key = match std::env::var_os(KEY_FILE) {
+        Some(named) => read_key(Path::new(&named))?,
+        None => {
+            let config = load(config, std::env::vars())
+                .with_context(|| format!("the index needs its key: name the file that holds it in {KEY_FILE}"))?;
+            own_key(&config, &mapped)?.0
+        }
+    };
+    let image = Image::open(mapped, &key).with_context(|| file.display().to_string())?;
+    let files = material::files(paths)?;
+    let total = Some(files.len() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let bar = terminal.bar();
+    let mut any = false;
+    sweep::sweep(files, &image, threads, &mut |shown| match shown {
+        Shown::Finding(finding) => {
+            any = true;
+            terminal.line(&json!(finding).to_string());
+        }
+        Shown::NotScanned(left) => terminal.note(&format!("not scanned: {}", json!(left))),
+        Shown::Done(done) => bar.at(&Step { what: "files".to_owned(), done, total }),
+    })
+    .with_context(|| file.display().to_string())?;
+    Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+}
+
+/// The key of an index that was built on this data folder, and its text.
+fn own_key(config: &Config, mapped: &Mapped) -> anyhow::Result<(ImageKey, String)> {
+    let salt = canaries::index::salt(mapped.as_ref())?;
+    let keyring = Keyring::open(&config.data.dir, &master::current(config)?)?;
+    Ok((index::key(&keyring, &salt), index::key_text(&keyring, &salt)))
+}
+
+fn read_key(path: &Path) -> anyhow::Result<ImageKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("{KEY_FILE}: cannot read {}", path.display()))?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    match bytes {
+        Some(bytes) => Ok(ImageKey::new(bytes)),
+        None => bail!(
+            "{KEY_FILE}: {} holds no key of an index: `telltale index build --key-out` writes one",
+            path.display()
+        ),
+    }
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    PathBuf::from(part)
+}
+
+/// A new file that is its owner's alone.
+fn private(path: &Path) -> anyhow::Result<fs::File> {
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true).mode(0o600);
+    options.open(path).with_context(|| format!("cannot write {}", path.display()))
+}
