@@ -237,13 +237,15 @@ fn payslip(p: &Person, _: u64) -> String {
     )
 }
 
+/// How a record is written.
+type Shape = fn(&Person, u64) -> String;
+
 /// Writes a dump of about this length; answers how many markers are in it.
 pub fn write(path: &Path, length: u64, markers: &[Marker]) -> u64 {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut written, mut id, mut planted) = (0, 0, 0);
-    let shares: [(u64, fn(&Person, u64) -> String); 5] =
-        [(29, sql), (50, csv), (68, json), (96, combo), (100, payslip)];
+    let shares: [(u64, Shape); 5] = [(29, sql), (50, csv), (68, json), (96, combo), (100, payslip)];
     while written < length {
         // Each part is a stretch of its own, as in files that were put together.
         let place = written * 100 / length;

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// From so many bytes of one file on, it is worth while to build the index that the fast scanner reads.
-const WORTH_BUILDING: u64 = 16 << 20;
+const WORTH_BUILDING: u64 = 4 << 20;
 
 /// The index that the fast scanner reads, as of so many changes of the one in memory; none where it cannot be built.
 pub type Built = Option<(u64, Option<Arc<Image<Vec<u8>>>>)>;

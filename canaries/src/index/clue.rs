@@ -1,14 +1,11 @@
-//! Clues: what a sieve is asked about a place in a text. A clue is a short cut of a marker, at most fifteen bytes that
-//! must stand there if the marker does, so that one AES block answers. It only ever spares work: what passes is
-//! read in full, and its fingerprint decides.
+//! Clues: what a sieve is asked about a place in a text. A clue is a short cut of a marker, sixteen bytes that come
+//! about there if the marker stands there. It only ever spares work: what passes is read in full, and its
+//! fingerprint decides.
 
 use super::{canonical::is_local, tokens};
-use aes::{
-    Aes128Enc, Block as AesBlock,
-    cipher::{BlockCipherEncrypt, KeyInit},
-};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A clue on its way through the cipher. The last byte says what it is a clue to.
+/// A clue. Its last byte says what it is a clue to.
 pub(super) type Block = [u8; 16];
 
 /// A word of up to fifteen bytes, in small letters; none of its bytes is zero, which makes the padding plain.
@@ -26,57 +23,57 @@ const PHONE: u8 = 0x86;
 const NIR: u8 = 0x87;
 const IBAN: u8 = 0x88;
 const DIGEST: u8 = 0x89;
-/// The first block of a whole value that is longer than a block.
-const LONG_WHOLE: u8 = 0x8f;
 
 /// How many bytes of a domain a clue may take. Each address gives the most that it has.
 pub(super) const AFTER: [usize; 2] = [6, 3];
 
-/// The cipher's key: AES-128 is the pseudo-random function of all clues.
-#[derive(Clone)]
-pub(super) struct ClueKey(Aes128Enc);
+/// The key of the hashes that sieves are asked. They are fast, and no MAC: they never leave memory, and the sieves
+/// that are made of them stand in the file encrypted.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(super) struct ClueKey([u64; 4]);
 
 impl ClueKey {
-    pub fn new(key: &[u8; 16]) -> ClueKey {
-        ClueKey(Aes128Enc::new(&(*key).into()))
-    }
-
-    /// Turns clues into what sieves are asked.
-    #[inline]
-    pub fn encrypt(&self, blocks: &mut [Block]) {
-        self.0.encrypt_blocks(AesBlock::cast_slice_from_core_mut(blocks));
+    pub fn new(key: &[u8; 32]) -> ClueKey {
+        let (words, _) = key.as_chunks();
+        ClueKey([0, 1, 2, 3].map(|number| u64::from_le_bytes(words[number])))
     }
 
     /// The hash of one clue.
-    pub fn hash(&self, mut block: Block) -> u64 {
-        self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
-        hash_of(&block)
+    #[inline(always)]
+    pub fn hash(&self, block: Block) -> u64 {
+        let [low, high] = halves(&block);
+        self.end(multiplied(low ^ self.0[0], high ^ self.0[1]))
     }
 
-    /// The hash of a whole value in a space: CBC-MAC over blocks of which the first tells the length.
+    /// The hash of a whole value in a space.
     pub fn whole(&self, space: u8, value: &[u8]) -> u64 {
-        let mut block = [0; 16];
-        if value.len() <= 14 {
-            block[..value.len()].copy_from_slice(value);
-            block[14] = space;
-            block[15] = value.len() as u8;
-            return self.hash(block);
-        }
-        block[..8].copy_from_slice(&(value.len() as u64).to_le_bytes());
-        block[8] = space;
-        block[15] = LONG_WHOLE;
+        let mut hash = self.0[2] ^ (value.len() as u64) << 8 ^ u64::from(space);
         for part in value.chunks(16) {
-            self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
-            block.iter_mut().zip(part).for_each(|(byte, more)| *byte ^= more);
+            let mut block = [0; 16];
+            block[..part.len()].copy_from_slice(part);
+            let [low, high] = halves(&block);
+            hash = multiplied(low ^ self.0[0], high ^ self.0[1] ^ hash);
         }
-        self.hash(block)
+        self.end(hash)
+    }
+
+    #[inline(always)]
+    fn end(&self, hash: u64) -> u64 {
+        multiplied(hash ^ self.0[2], self.0[3] | 1)
     }
 }
 
-/// What a sieve is asked: the first half of the cipher's block.
 #[inline(always)]
-pub(super) fn hash_of(block: &Block) -> u64 {
-    u64::from_le_bytes([block[0], block[1], block[2], block[3], block[4], block[5], block[6], block[7]])
+fn halves(block: &Block) -> [u64; 2] {
+    let (words, _) = block.as_chunks();
+    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
+}
+
+/// Both halves of a product, mixed.
+#[inline(always)]
+fn multiplied(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// The clue to a word, whatever its letters' case.
@@ -215,20 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cipher_is_aes() {
-        // FIPS 197, appendix B.
-        let key = ClueKey::new(&[
-            0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c,
-        ]);
-        let mut blocks =
-            [[0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34]; 20];
-        key.encrypt(&mut blocks);
-        assert!(blocks.iter().all(|block| block[..8] == [0x39, 0x25, 0x84, 0x1d, 0x02, 0xdc, 0x09, 0xfb]));
-    }
-
-    #[test]
     fn values_spaces_and_lengths_keep_apart() {
-        let key = ClueKey::new(&[3; 16]);
+        let key = ClueKey::new(blake3::hash(b"a key").as_bytes());
         let long = [7; 64];
         let mut seen: Vec<u64> = (0..=64).map(|length| key.whole(1, &long[..length])).collect();
         seen.extend((0..=64).map(|length| key.whole(2, &long[..length])));

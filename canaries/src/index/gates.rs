@@ -23,6 +23,8 @@ pub(super) struct Gates {
     pub wordless: bool,
     /// Passwords that hold bytes beyond ASCII.
     pub wide: bool,
+    /// Names and links that do.
+    pub wide_names: bool,
 }
 
 impl Gates {
@@ -59,7 +61,7 @@ impl Gates {
         Gates { signs: self.signs, ..Gates::default() }
     }
 
-    fn flags(&mut self) -> [&mut bool; 7] {
+    fn flags(&mut self) -> [&mut bool; 8] {
         [
             &mut self.nirs,
             &mut self.ibans,
@@ -68,6 +70,7 @@ impl Gates {
             &mut self.parts,
             &mut self.wordless,
             &mut self.wide,
+            &mut self.wide_names,
         ]
     }
 

@@ -48,7 +48,7 @@ fn stolen(site: &Site) -> BTreeMap<&'static str, Vec<u8>> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(&export).unwrap();
     let mut long = Vec::new();
-    while long.len() < 17 << 20 {
+    while long.len() < 9 << 19 {
         long.extend_from_slice(&export);
         let filler = 500_000 + long.len() % 7_919;
         long.extend(std::iter::repeat_n(&b"nobody;nowhere;1985-07-14\n"[..], filler / 26).flatten());
@@ -91,10 +91,12 @@ async fn elsewhere_the_index_finds_what_the_ledger_finds() {
         .filter_map(|marker| marker["value"].as_str())
         .collect();
     let long = &files["e-long.csv"];
+    let (mut line, mut counted) = (1, 0);
     for finding in there.iter().filter(|finding| finding["path"].as_str().unwrap().ends_with("e-long.csv")) {
         let offset = finding["offset"].as_u64().unwrap() as usize;
         assert!(values.iter().any(|value| long[offset..].starts_with(value.as_bytes())), "{finding}");
-        let line = long[..offset].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        line += long[counted..offset].iter().filter(|byte| **byte == b'\n').count() as u64;
+        counted = offset;
         assert_eq!(finding["line"], line, "{finding}");
     }
     // The same from standard input, and with the data folder's own keyring instead of a key file.

@@ -1,7 +1,7 @@
 //! Addresses: the local part before an at-sign and the beginning of the domain are the clue, from each place where the
 //! local part may begin. Where an escape may be at work there, the domain alone.
 
-use super::{Fast, Place, View};
+use super::{Bits, Fast, Place, Stretch};
 use crate::index::clue::{self, AFTER};
 
 /// The longest escape: one that begins so far before a local part may reach into it.
@@ -13,19 +13,20 @@ const LONGEST: u32 = 64 - REACH;
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_signs(&mut self, view: &View<'_>) {
-        let mut signs = view.here.sign;
-        if signs == 0 || self.gates.signs == 0 {
+    pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+        if self.gates.signs == 0 {
             return;
         }
-        let pair = |of: fn(&super::Classes) -> u64| u128::from(of(view.here)) << 64 | u128::from(of(view.before));
-        let marks = pair(|c| c.dot | c.dash | c.plus | c.quote);
-        let local = pair(|c| c.digit | c.alpha) | marks;
-        let intro = pair(|c| c.intro);
-        let after = u128::from(view.after.intro) << 64 | u128::from(view.here.intro);
-        while signs != 0 {
-            let bit = signs.trailing_zeros();
-            signs &= signs - 1;
+        bits.clear();
+        stretch.views().enumerate().for_each(|(number, view)| bits.add(number, view.here.sign));
+        for place in bits.places() {
+            let view = stretch.view(usize::from(place / 64));
+            let pair = |of: fn(&super::Classes) -> u64| u128::from(of(view.here)) << 64 | u128::from(of(view.before));
+            let marks = pair(|c| c.dot | c.dash | c.plus | c.quote);
+            let local = pair(|c| c.digit | c.alpha) | marks;
+            let intro = pair(|c| c.intro);
+            let after = u128::from(view.after.intro) << 64 | u128::from(view.here.intro);
+            let bit = u32::from(place % 64);
             let at = view.at + bit as usize;
             // The byte before the at-sign becomes the highest.
             let before = |mask: u128| mask << (64 - bit);
@@ -64,16 +65,16 @@ impl Fast<'_> {
             let last = u128::from_le_bytes(*last) >> (128 - 8 * length.min(16));
             let head = u64::from_le_bytes(*head);
             if self.gates.behind(0) {
-                self.add_address(clue::sign_of(last, local, head & 0xffff_ffff_ffff, AFTER[0]), place);
+                self.ask_address(clue::sign_of(last, local, head & 0xffff_ffff_ffff, AFTER[0]), place);
             }
             if self.gates.behind(1) {
-                self.add_address(clue::sign_of(last, local, head & 0xff_ffff, AFTER[1]), place);
+                self.ask_address(clue::sign_of(last, local, head & 0xff_ffff, AFTER[1]), place);
             }
             return;
         }
         for (number, length) in AFTER.into_iter().enumerate() {
             if self.gates.behind(number) && at + 1 + length <= text.len() {
-                self.add_address(clue::sign(local, &text[at + 1..at + 1 + length]), place);
+                self.ask_address(clue::sign(local, &text[at + 1..at + 1 + length]), place);
             }
         }
     }
@@ -101,7 +102,7 @@ impl Fast<'_> {
                 return self.look(place);
             }
             if behind.len() == length {
-                self.add_address(clue::domain(behind), place);
+                self.ask_address(clue::domain(behind), place);
             }
         }
     }

@@ -172,7 +172,10 @@ impl ImageBuilder {
                 self.gates.numbers |= 1 << value.len();
                 self.word(value);
             }
-            MarkerKind::Username | MarkerKind::DocumentLink => self.word(value),
+            MarkerKind::Username | MarkerKind::DocumentLink => {
+                self.gates.wide_names |= !value.is_ascii();
+                self.word(value);
+            }
             MarkerKind::Password => self.password(value),
         }
     }
@@ -211,11 +214,13 @@ impl ImageBuilder {
             ..Counts::default()
         };
         settle(&mut self.rows, &mut counts);
-        let sieves = std::mem::take(&mut self.hashes).map(|hashes| {
+        let mut sieves = std::mem::take(&mut self.hashes).map(|hashes| {
             let mut bytes = vec![0; sieve::length_for(hashes.len())];
             hashes.iter().for_each(|hash| sieve::add(&mut bytes, *hash));
             bytes
         });
+        let sections = 0..;
+        sieves.iter_mut().zip(sections).for_each(|(sieve, section)| self.key.veil(&self.salt, section, sieve));
         let slots = (self.rows.len() as u64 * 4).div_ceil(3).max(1);
         let mut lengths = [0; Section::COUNT];
         lengths.iter_mut().zip(&sieves).for_each(|(length, sieve)| *length = sieve.len() as u64);
