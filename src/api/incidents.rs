@@ -10,7 +10,12 @@ use crate::{
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, judge},
+    flow::{
+        context::Context,
+        error::FlowError,
+        judge, route,
+        voices::{self, RestsOn},
+    },
 };
 use axum::{
     Json,
@@ -67,7 +72,7 @@ pub async fn list(
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
-/// One incident.
+/// One incident, with how strong its verdict is without each sensor and reporter, and who had looked before.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
@@ -76,7 +81,12 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
-    Ok(Json(shown(&known(&context, &id)?)))
+    let incident = known(&context, &id)?;
+    let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
+    let mut shown = shown(&incident);
+    shown["rests_on"] = json!(rests_on);
+    shown["reveals"] = json!(reveals);
+    Ok(Json(shown))
 }
 
 /// Its sightings, oldest first.
@@ -141,7 +151,7 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let sinks = alert.iter().flat_map(|_| route::sinks(context)).collect();
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

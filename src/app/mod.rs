@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe,
+        judge, notify, observe, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -210,6 +210,11 @@ impl App {
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
             blind::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            takeover::watch(watched, told).await;
             Ok(())
         });
         let told = stop.clone();

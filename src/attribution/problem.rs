@@ -55,6 +55,8 @@ pub struct Problem {
     pub now: Timestamp,
     /// Which store is copied into which, as configured: a canary may have arrived before an audit saw it there.
     pub feeds: BTreeMap<String, Vec<String>>,
+    /// When each store was audited, oldest first: a canary that an audit did not see was not there then.
+    pub audits: BTreeMap<String, Vec<Timestamp>>,
     /// Every canary that was ever planted.
     pub canaries: Vec<CanaryFacts>,
     /// Sightings, each from one canary; rehearsals only among themselves.

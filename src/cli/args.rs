@@ -143,6 +143,12 @@ pub enum Command {
     /// Destinations of alerts
     #[command(subcommand)]
     Sinks(Sinks),
+    /// Reads a container for another process of this program, within limits
+    #[command(hide = true, name = crate::dumps::apart::COMMAND)]
+    ReadContainer {
+        /// The limits, in JSON
+        limits: String,
+    },
     /// A rehearsal: leak a store on purpose, end to end, and read the verdict
     Drill {
         /// The store that leaks; one is drawn where none is given

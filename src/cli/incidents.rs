@@ -91,12 +91,50 @@ async fn show(id: &str, client: &Client, terminal: Terminal) -> anyhow::Result<O
                     &["incident", "state", "severity", "opened", "sightings", "sensors", "verdict"],
                     &[row(&incident)]
                 ),
-                verdict::render(&attribution, terminal.width(), terminal.colours()).trim_end(),
+                [verdict::render(&attribution, terminal.width(), terminal.colours()).trim_end(), &voices(&incident)]
+                    .join("\n")
+                    .trim_end(),
                 table(&["at", "sensor", "class", "marker", "canary", "source", "service"], &rows)
             )
         },
     );
     Ok(Outcome::Done)
+}
+
+/// What the verdict is worth without each of its voices, and who had looked at the register before.
+fn voices(incident: &Value) -> String {
+    let mut lines = Vec::new();
+    for without in list_of(&incident["rests_on"]) {
+        let name = plain(without["without"]["name"].as_str().unwrap_or_default());
+        let left_out = match without["without"]["kind"].as_str() {
+            Some("sensor") => format!("sensor {name}"),
+            Some("reporter") => format!("reporter {name}"),
+            _ => "the canaries that somebody had looked at".to_owned(),
+        };
+        let stays = match (without["accused"] == true, without["log10_lr"].as_f64()) {
+            (true, Some(lr)) => format!("still accused, 10^{lr:.1}"),
+            (_, Some(lr)) if without["distinct_canaries"] != 0 => format!("no longer accused, 10^{lr:.1}"),
+            _ => "nothing speaks of it".to_owned(),
+        };
+        lines.push(format!("  without {left_out}: {stays}"));
+    }
+    if !lines.is_empty() {
+        lines.insert(
+            0,
+            format!("\nThe case against {}:", plain(incident["rests_on"][0]["store"].as_str().unwrap_or_default())),
+        );
+    }
+    let looks = list_of(&incident["reveals"]);
+    if let Some(last) = looks.last() {
+        let text = |key: &str| plain(last[key].as_str().unwrap_or_default());
+        lines.push(format!(
+            "\nThe register was looked at {} before the incident opened, last by {} at {}.",
+            if looks.len() == 1 { "once".to_owned() } else { format!("{} times", looks.len()) },
+            text("by"),
+            text("at")
+        ));
+    }
+    lines.join("\n")
 }
 
 async fn transition(id: &str, to: &str, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {

@@ -12,9 +12,13 @@ use crate::{
         tokens,
     },
     config::{Config, load::load},
+    dumps::apart::{self, child},
 };
 use clap::Parser;
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Runs the command line.
@@ -26,6 +30,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
         }
     };
+    if let Command::ReadContainer { limits } = &args.command {
+        return child::run(limits);
+    }
+    if let Some(program) = this_program() {
+        apart::read_with(program);
+    }
     let terminal = Terminal { json: args.json };
     log(args.log, args.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -89,10 +99,20 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
         Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
         Command::Sinks(command) => sinks::run(command, client, terminal).await,
-        Command::Init | Command::Restore { .. } | Command::Serve | Command::Drill { .. } => {
+        Command::Init
+        | Command::Restore { .. }
+        | Command::Serve
+        | Command::Drill { .. }
+        | Command::ReadContainer { .. } => {
             unreachable!("these need no client, and were run before")
         }
     }
+}
+
+/// The program that runs, also after its file was replaced by a newer one.
+fn this_program() -> Option<PathBuf> {
+    let link = Path::new("/proc/self/exe");
+    if link.exists() { Some(link.to_owned()) } else { std::env::current_exe().ok() }
 }
 
 fn log(level: Level, format: Format) {

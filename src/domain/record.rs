@@ -153,6 +153,17 @@ pub enum Record {
         /// Redacted answer or error, at most 16 kB.
         response: String,
     },
+    /// Alerts that a failing sink has not got are due at the sink that its `then` names, too.
+    HandedOver {
+        from: String,
+        to: String,
+        alerts: Vec<String>,
+    },
+    /// A sink has got nothing since then, though it was tried; journaled with the alert that tells the others.
+    SinkFailing {
+        sink: String,
+        since: Timestamp,
+    },
     /// An API token was made. Only the SHA-256 of the token is kept.
     TokenIssued {
         id: String,

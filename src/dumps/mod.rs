@@ -2,19 +2,22 @@
 //! opens nothing but the stream it is handed, and never passes over in silence what it could not read.
 
 mod account;
-mod containers;
+pub mod apart;
+mod drawn;
 mod encoding;
-mod office;
-mod pdf;
+mod formats;
 mod pieces;
 mod rows;
-mod signatures;
+mod stream;
+pub mod tables;
+mod walk;
 
-use crate::dumps::{account::Account, containers::Walk};
-use std::{io::Read, ops::Range, time::Duration};
+use crate::dumps::{account::Account, stream::Stream, walk::Walk};
+use serde::{Deserialize, Serialize};
+use std::{fs::File, io::Read, ops::Range, path::Path, time::Duration};
 
 /// How far a file is followed into itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Containers within containers.
     pub depth: u32,
@@ -28,20 +31,34 @@ pub struct Limits {
     pub total_bytes: u64,
     /// Bytes of a container that has to be held in memory to be read (zip, PDF).
     pub held_bytes: u64,
-    /// Time for containers; a plain text is read to its end.
+    /// Memory of the process that reads a container.
+    pub memory_bytes: u64,
+    /// Time of computing that even the smallest container may take. A plain text is read to its end.
     pub time: Duration,
+    /// More of it for each MiB of the file.
+    pub time_per_mib: Duration,
+}
+
+impl Limits {
+    /// The time of computing that a container of this length may take.
+    fn time_for(&self, packed: u64) -> Duration {
+        let mib = f64::from(u32::try_from(packed >> 10).unwrap_or(u32::MAX)) / 1024.0;
+        self.time + self.time_per_mib.mul_f64(mib)
+    }
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            depth: 4,
-            entries: 10_000,
+            depth: 6,
+            entries: 1_000_000,
             ratio: 200,
-            member_bytes: 512 << 20,
-            total_bytes: 8 << 30,
-            held_bytes: 256 << 20,
-            time: Duration::from_secs(600),
+            member_bytes: 1 << 40,
+            total_bytes: 1 << 42,
+            held_bytes: 96 << 20,
+            memory_bytes: 224 << 20,
+            time: Duration::from_secs(5),
+            time_per_mib: Duration::from_millis(500),
         }
     }
 }
@@ -61,6 +78,9 @@ pub struct Piece<'a> {
     pub first_line: u64,
     /// Report what begins in this range of `text`; the rest is context, reported with a neighbouring piece.
     pub report: Range<usize>,
+    /// It was decoded out of the text around it (base64): `base_offset` is where its coded form stands, and it is no
+    /// line of that text.
+    pub decoded: bool,
 }
 
 /// A part that was not read, or not in full.
@@ -93,23 +113,75 @@ pub fn read(
     limits: &Limits,
     visit: &mut dyn FnMut(&Piece<'_>),
 ) -> std::io::Result<Summary> {
+    read_by(apart::program(), name, source, None, limits, visit)
+}
+
+/// The same for a file that can be read from any place: no container of it has to be held in memory. It is read from
+/// its start, and where it stands afterwards is not said.
+pub fn read_file(
+    name: &str,
+    file: &File,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&Piece<'_>),
+) -> std::io::Result<Summary> {
+    let regular = file.metadata()?.is_file();
+    let mut source = file;
+    if regular {
+        std::io::Seek::rewind(&mut source)?;
+    }
+    read_by(apart::program(), name, &mut source, regular.then_some(file), limits, visit)
+}
+
+/// Reads within this process.
+fn read_here(
+    name: &str,
+    source: &mut dyn Read,
+    file: Option<&File>,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&Piece<'_>),
+) -> std::io::Result<Summary> {
+    read_by(None, name, source, file, limits, visit)
+}
+
+fn read_by(
+    program: Option<&Path>,
+    name: &str,
+    source: &mut dyn Read,
+    file: Option<&File>,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&Piece<'_>),
+) -> std::io::Result<Summary> {
     let account = Account::open(limits);
-    let mut walk = Walk { path: name, account: &account, summary: Summary::default(), visit };
-    let mut counted = Counted { source, bytes: 0 };
-    walk.stream(None, &mut counted, 0)?;
-    let mut summary = walk.summary;
+    let mut walk = Walk::new(name, &account, visit);
+    let length = file.map(File::metadata).transpose()?.map(|metadata| metadata.len());
+    account.add_packed(length.unwrap_or(0));
+    let mut counted = Counted { source, account: length.is_none().then_some(&account), bytes: 0 };
+    let (stream, error) = Stream::begin(None, 0, &mut counted, file);
+    if let Some(error) = error {
+        // What came before the error is still text.
+        walk.text(None, &stream.head, &mut std::io::empty())?;
+        return Err(error);
+    }
+    match program.filter(|_| formats::opens(&stream.head)) {
+        Some(program) => apart::read(program, &mut walk, stream)?,
+        None => walk.open(stream)?,
+    }
+    let mut summary = walk.finish();
     // What a damaged container left over is counted, and not read.
-    summary.bytes = counted.bytes;
+    summary.bytes = length.unwrap_or(counted.bytes);
     Ok(summary)
 }
 
 /// Whether a file that begins so is a text to be scanned as it stands: no container, and no encoding to be undone.
 pub fn is_plain(head: &[u8]) -> bool {
-    signatures::Signature::of(head) == signatures::Signature::Text && encoding::stands(head)
+    formats::of(head).is_none() && encoding::stands(head)
 }
 
+/// Counts what is read of the file itself.
 struct Counted<'a> {
     source: &'a mut dyn Read,
+    /// None if its length is known.
+    account: Option<&'a Account<'a>>,
     bytes: u64,
 }
 
@@ -117,6 +189,9 @@ impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.source.read(buffer)?;
         self.bytes += read as u64;
+        if let Some(account) = self.account {
+            account.add_packed(read as u64);
+        }
         Ok(read)
     }
 }

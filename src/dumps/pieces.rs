@@ -1,6 +1,6 @@
 //! Cuts a stream of text into pieces, so that a marker on a border is reported once.
 
-use crate::dumps::{Piece, encoding::Transcoder, rows::RowCounter};
+use crate::dumps::{Piece, encoding::Transcoder, rows::RowCounter, stream::HEAD};
 use std::io::{self, Read};
 
 /// The length that pieces aim at.
@@ -27,14 +27,23 @@ pub(super) fn cut(
     source: &mut dyn Read,
     visit: &mut dyn FnMut(&Piece<'_>),
 ) -> Amount {
-    let mut amount = Amount { bytes: head.len() as u64, ..Amount::default() };
-    let mut transcoder = Transcoder::of(head);
+    let mut amount = Amount::default();
+    // A short head tells little of an encoding.
+    let mut begin = head.to_vec();
+    if begin.len() < HEAD {
+        let left = (HEAD - begin.len()) as u64;
+        amount.error = (&mut *source).take(left).read_to_end(&mut begin).err();
+    }
+    amount.bytes = begin.len() as u64;
+    let mut transcoder = Transcoder::of(&begin);
     let mut rows = RowCounter::default();
     let mut cutter = Cutter { path, member, text: Vec::new(), offset: 0, line: 1, from: 0 };
-    transcoder.push(head, false, &mut cutter.text);
+    transcoder.push(&begin, false, &mut cutter.text);
+    drop(begin);
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = match source.read(&mut chunk) {
+            _ if amount.error.is_some() => 0,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
@@ -87,6 +96,7 @@ impl Cutter<'_> {
             base_offset: self.offset,
             first_line: self.line,
             report: self.from..until,
+            decoded: false,
         };
         visit(&piece);
         rows.see(&self.text[self.from..until]);

@@ -49,6 +49,8 @@ pub struct SinkSlot {
     pub name: String,
     pub kind: &'static str,
     pub sink: Box<dyn Sink>,
+    /// It gets what another hands over, and nothing else.
+    pub standby: bool,
 }
 
 /// A configured sensor.

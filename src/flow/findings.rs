@@ -64,8 +64,13 @@ impl<'a> Gathered<'a> {
         }
         scan(piece.text, &mut |mut found| {
             if piece.report.contains(&(found.offset as usize)) {
-                found.offset += piece.base_offset;
-                found.line += piece.first_line - 1;
+                if piece.decoded {
+                    // It has no place of its own in the text: the coded form's is told.
+                    (found.offset, found.line) = (piece.base_offset, piece.first_line);
+                } else {
+                    found.offset += piece.base_offset;
+                    found.line += piece.first_line - 1;
+                }
                 self.found.push(found);
             }
         });

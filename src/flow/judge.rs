@@ -18,6 +18,7 @@ use crate::{
         memory::Memory,
         observe::happening,
         problem::{Evidence, Facts},
+        route,
     },
 };
 use canaries::{CanaryId, MarkerKind};
@@ -27,6 +28,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHOWN: usize = 10;
 /// At most so many are judged at a time: an alert waits for no flood to end.
 const BATCH: usize = 10_000;
+/// At most so many open incidents are judged anew after an audit.
+const RECONSIDERED: usize = 1_000;
 
 /// Judges all that is not judged yet. Answers whether anything was.
 pub async fn judge(context: &Context) -> Result<bool, FlowError> {
@@ -44,6 +47,44 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
     context.settle()?;
     context.due.notify_waiters();
     Ok(true)
+}
+
+/// Judges the open incidents anew, the newest first, after an audit told where the canaries really are.
+pub async fn again(context: &Context) -> Result<(), FlowError> {
+    let memory = context.judging.lock().await;
+    context.settle()?;
+    let records = blocking(|| reconsidered(context, &memory))?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    context.append(&records).await?;
+    context.settle()?;
+    context.due.notify_waiters();
+    Ok(())
+}
+
+/// One record for each open incident of which attribution says something else now.
+fn reconsidered(context: &Context, memory: &Memory) -> Result<Vec<Record>, FlowError> {
+    let stores = context.stores.iter().map(|slot| slot.name.clone()).collect();
+    let mut open = context.ledger.open_incidents(&stores)?;
+    open.retain(|incident| incident.drill == context.drill);
+    open.truncate(RECONSIDERED);
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
+    let (facts, judged) = (Facts::gather(context)?, context.ledger.judged()?);
+    let mut records = Vec::new();
+    for incident in open {
+        let before = incident.attribution.clone();
+        let evidence = rests_on(context, memory, &incident, &[], false)?;
+        let problem = facts.problem(context, evidence);
+        let record = moved(context, incident, Vec::new(), false, judged, &sinks, &problem)?;
+        if matches!(&record, Record::IncidentMoved { incident, .. } if incident.attribution != before) {
+            records.push(record);
+        }
+    }
+    Ok(records)
 }
 
 /// An incident, with what it rests on after this batch.
@@ -74,7 +115,7 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
         }
     }
-    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
+    let sinks = route::sinks(context);
     let facts = Facts::gather(context)?;
     let (mut records, mut grown) = (Vec::new(), Vec::new());
     for (incident, joined, new) in touched.into_values() {
@@ -257,7 +298,7 @@ fn summary(incident: &Incident, joined: &[Sighting]) -> String {
     let accused: Vec<&str> =
         incident.attribution.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
     let sensors: Vec<&str> = incident.sensors.iter().map(String::as_str).collect();
-    let what = joined.last().map_or("a canary was touched", |sighting| happening(sighting.class));
+    let what = joined.last().map_or("the stores were looked at anew", |sighting| happening(sighting.class));
     let canaries = incident.canaries.len();
     let seen =
         format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));

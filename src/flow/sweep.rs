@@ -38,8 +38,8 @@ pub enum Shown {
 /// What one thread is to do next.
 enum Task {
     Part(usize, Part),
-    /// A file that is no plain text, whole.
-    Whole(usize, Box<dyn Read + Send>),
+    /// What is no plain text, whole.
+    Whole(usize, Other),
 }
 
 /// What came of it.
@@ -133,7 +133,13 @@ impl Waiting {
 
 enum Opened {
     Plain(Parts),
-    Other(Box<dyn Read + Send>),
+    Other(Other),
+}
+
+/// What is no plain text.
+enum Other {
+    File(File),
+    Stream(Box<dyn Read + Send>),
 }
 
 fn open(path: &Path) -> io::Result<Opened> {
@@ -141,17 +147,14 @@ fn open(path: &Path) -> io::Result<Opened> {
     let mut source: Box<dyn Read + Send> = if standard { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
     let mut head = Vec::with_capacity(HEAD);
     source.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-    if !dumps::is_plain(&head) {
-        return Ok(Opened::Other(Box::new(io::Cursor::new(head).chain(source))));
-    }
-    if !standard {
+    let plain = dumps::is_plain(&head);
+    if !standard && path.metadata()?.is_file() {
         let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() {
-            return Ok(Opened::Plain(Parts::of_file(file, metadata.len())));
-        }
+        let length = file.metadata()?.len();
+        return Ok(if plain { Opened::Plain(Parts::of_file(file, length)) } else { Opened::Other(Other::File(file)) });
     }
-    Ok(Opened::Plain(Parts::of_stream(Box::new(io::Cursor::new(head).chain(source)))))
+    let whole = Box::new(io::Cursor::new(head).chain(source));
+    Ok(if plain { Opened::Plain(Parts::of_stream(whole)) } else { Opened::Other(Other::Stream(whole)) })
 }
 
 fn unread(file: usize, number: u64, name: &str, error: &io::Error) -> Outcome {
@@ -192,13 +195,16 @@ fn count_lines(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }
 
-fn scan_whole(file: usize, mut source: Box<dyn Read + Send>, image: &Image<Mapped>, name: &str) -> Outcome {
+fn scan_whole(file: usize, source: Other, image: &Image<Mapped>, name: &str) -> Outcome {
     let mut findings = Vec::new();
     let mut keep = |finding: &Finding| findings.push(finding.clone());
     let mut gathered = Gathered::new(name, &mut keep);
-    let read = dumps::read(name, &mut source, &dumps::Limits::default(), &mut |piece| {
-        gathered.see(piece, |text, found| scan_fast(text, image, found));
-    });
+    let limits = dumps::Limits::default();
+    let mut visit = |piece: &dumps::Piece<'_>| gathered.see(piece, |text, found| scan_fast(text, image, found));
+    let read = match source {
+        Other::File(file) => dumps::read_file(name, &file, &limits, &mut visit),
+        Other::Stream(mut stream) => dumps::read(name, &mut stream, &limits, &mut visit),
+    };
     gathered.end();
     let mut outcome = match read {
         Ok(summary) => {

@@ -11,6 +11,7 @@ use crate::{
         context::{Context, StoreSlot},
         each::Each,
         error::FlowError,
+        judge,
         mapping::Mapping,
         plant,
         progress::Progress,
@@ -52,6 +53,7 @@ pub async fn verify(context: &Context, names: &[String], progress: &Progress) ->
     for slot in context.chosen(names)? {
         each.note(slot, verify_store(context, slot, progress).await);
     }
+    judge::again(context).await?;
     each.answer()
 }
 

@@ -14,9 +14,11 @@ use crate::{
         recover,
     },
     ledger::placements::PlacementRow,
-    stores::store::Placed,
+    stores::store::{Doubt, Left, Placed, Takes, Withdrawal},
 };
+use canaries::CanaryId;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// What withdrawing did to one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,50 @@ pub struct Withdrawn {
     pub withdrawn: u64,
     /// Were gone already.
     pub gone: u64,
+    /// Stand there still, as far as can be told, and were left alone.
+    #[serde(default)]
+    pub left: Vec<LeftAlone>,
+}
+
+/// A canary that was not taken out, because what stands there may be somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftAlone {
+    pub canary: CanaryId,
+    pub why: Doubt,
+    /// Columns that hold other values than were planted; of a document `content`. Never a value.
+    pub columns: Vec<String>,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl LeftAlone {
+    fn of(slot: &StoreSlot, left: Left) -> LeftAlone {
+        let store = &slot.name;
+        let Left { canary, why, columns } = left;
+        let planted = format!("`telltale canaries list --store {store} --reveal` shows what was planted");
+        let again = format!("run `telltale withdraw {store}` again");
+        let hint = match (why, slot.store.takes()) {
+            (Doubt::Altered, Takes::Rows) => format!(
+                "a row holds other values in {}, and may be a person's: look at it ({planted}); delete it by hand if nobody's, \
+                 else take out of it what was planted; then {again}",
+                columns.join(", ")
+            ),
+            (Doubt::Altered, Takes::Documents) => format!(
+                "its document was edited, or another bears its name: look at it ({planted}), remove it by hand, then {again}"
+            ),
+            (Doubt::Several, Takes::Rows) => {
+                format!(
+                    "its row stands there more than once: delete all of them but one by hand ({planted}), then {again}"
+                )
+            }
+            (Doubt::Several, Takes::Documents) => {
+                format!(
+                    "its document stands there more than once: remove all of them but one by hand ({planted}), then {again}"
+                )
+            }
+        };
+        LeftAlone { canary, why, columns, hint }
+    }
 }
 
 /// Removes every canary of the chosen stores.
@@ -62,9 +108,13 @@ async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress
             locator: contents.locator.unwrap_or_default(),
         });
     }
-    let removed = slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-    if !placed.is_empty() {
-        let canaries = placed.iter().map(|placed| placed.canary).collect();
+    let Withdrawal { removed, left } =
+        slot.store.withdraw(&placed).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+    let stays: HashSet<CanaryId> = left.iter().map(|left| left.canary).collect();
+    let canaries: Vec<CanaryId> =
+        placed.iter().map(|placed| placed.canary).filter(|canary| !stays.contains(canary)).collect();
+    let gone = (canaries.len() - removed.len()) as u64;
+    if !canaries.is_empty() {
         let withdrawn = Record::Withdrawn { store: slot.name.clone(), canaries };
         context.append_one(&withdrawn).await.map_err(|error| plant::unrecorded(slot, "withdraw", error))?;
         context.settle()?;
@@ -73,6 +123,7 @@ async fn withdraw_store(context: &Context, slot: &StoreSlot, progress: &Progress
     Ok(Withdrawn {
         store: slot.name.clone(),
         withdrawn: removed.len() as u64,
-        gone: (placed.len() - removed.len()) as u64,
+        gone,
+        left: left.into_iter().map(|left| LeftAlone::of(slot, left)).collect(),
     })
 }

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod engine;
+pub mod health;
 pub mod held;
 pub mod incidents;
 pub mod outbox;

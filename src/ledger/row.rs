@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(crate) enum Table {
     Index = b'X',
     Presence = b'V',
     Verified = b'W',
+    Audited = b'0',
     Reveal = b'H',
     Sighting = b'A',
     Touched = b'C',
@@ -31,6 +32,7 @@ pub(crate) enum Table {
     Delivery = b'R',
     Attempt = b'Q',
     Dead = b'D',
+    Health = b'M',
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',

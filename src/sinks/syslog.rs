@@ -74,7 +74,6 @@ struct Syslog {
 impl Syslog {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
-        options.refuse_reveal()?;
         let default_port = if config.transport == Transport::Tls { 6514 } else { 514 };
         let (host, port) = split_host_port(&config.address, default_port)
             .map_err(|error| SectionError::new("address", error.to_string()))?;

@@ -74,6 +74,7 @@ fn fields(alert: &Alert, wording: &Wording) -> Vec<(&'static str, String)> {
         fields.push(("service", last.service.clone()));
         fields.push(("marker_kind", last.marker_kind.to_string()));
     }
+    fields.push(("markers", wording::markers(alert)));
     fields.push(("attack", alert.attack.join(" ")));
     fields.extend(wording::link(alert).map(|link| ("link", link)));
     fields.retain(|(_, value)| !value.is_empty());
@@ -113,6 +114,7 @@ fn cef(alert: &Alert, wording: &Wording, limit: usize) -> String {
         let ratio = wording::log10_lr(incident).map(|ratio| format!("{ratio:.3}"));
         labelled("cfp1", "cfp1Label", "log10 LR", ratio.unwrap_or_default());
     }
+    labelled("flexString1", "flexString1Label", "markers", wording::markers(alert));
     if let Some(last) = alert.sightings.last() {
         extension
             .extend(last.source_ip.filter(|address| address.is_ipv4()).map(|address| ("src", address.to_string())));

@@ -5,6 +5,7 @@ mod columns;
 mod drill;
 mod errors;
 mod example;
+mod feeds;
 mod index;
 mod keep;
 mod plan;

@@ -14,7 +14,9 @@ fn tight() -> Limits {
         member_bytes: 2 << 20,
         total_bytes: 4 << 20,
         held_bytes: 4 << 20,
+        memory_bytes: 224 << 20,
         time: Duration::from_secs(20),
+        time_per_mib: Duration::ZERO,
     }
 }
 

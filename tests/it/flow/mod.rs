@@ -7,4 +7,5 @@ mod hostile;
 mod kills;
 mod load;
 mod readers;
+mod revealing;
 mod tells;

@@ -113,6 +113,8 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::Positioned { sensor: "pastes".to_owned(), position: serde_json::json!({"seen": 7}) },
         Record::MaterialTaken { trace: "x1".to_owned(), file: "00".repeat(16), sha256: "ab".to_owned(), bytes: 3 },
         Record::Traced { trace: "x1".to_owned(), verdict: Verdict::default(), by: by() },
+        Record::HandedOver { from: "soc".to_owned(), to: "mail".to_owned(), alerts: vec!["a-14".to_owned()] },
+        Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
     ];
     for (second, record) in records.into_iter().enumerate() {
         put(&journal, second as i64, record).await;

@@ -1,5 +1,6 @@
 //! Alerts to send, the hostile text that visitors put in them, and how a sink is built and judged.
 
+use canaries::{Marker, MarkerKind};
 use std::{
     io::Write,
     path::Path,
@@ -7,7 +8,7 @@ use std::{
 };
 use telltale::{
     domain::{
-        alert::{Alert, AlertType},
+        alert::{Alert, AlertType, Revealed},
         incident::{Incident, Severity, State},
         secret::with_literals,
         section::{Section, SectionError},
@@ -120,7 +121,7 @@ pub fn alert(text: &str) -> Alert {
             source_ip: Some("203.0.113.9".parse().unwrap()),
             service: format!("portal {text}"),
             canary,
-            marker_kind: canaries::MarkerKind::Username,
+            marker_kind: MarkerKind::Username,
             class: Class::Login,
             drill: false,
         }],
@@ -129,6 +130,12 @@ pub fn alert(text: &str) -> Alert {
         drill: false,
         revealed: Vec::new(),
     }
+}
+
+/// The same alert for a sink with `reveal = true`.
+pub fn revealing(text: &str, value: &str) -> Alert {
+    let marker = Marker { kind: MarkerKind::Username, value: format!("{value}{text}") };
+    Alert { revealed: vec![Revealed { canary: "0123456789abcdef".parse().unwrap(), marker }], ..alert(text) }
 }
 
 /// The alert of `sinks test`.

@@ -1,12 +1,44 @@
 //! The text of a PDF: every stream, inflated where it says so, and the strings that its text operators show. Fonts
 //! with an encoding of their own are not decoded, and are noted.
 
-use crate::dumps::{account::Guarded, containers::Walk};
+use crate::dumps::{
+    account::{Guarded, Packed},
+    formats::format::Format,
+    stream::Stream,
+    walk::{Walk, within},
+};
 use memchr::memmem;
-use std::{cell::Cell, io::Read};
+use std::{
+    cell::Cell,
+    io::{self, Read},
+};
+
+pub(super) const FORMAT: Format = Format {
+    name: "PDF",
+    begins: |head| memmem::find(&head[..head.len().min(1_024)], b"%PDF-").is_some(),
+    open: Some(open),
+};
+
+fn open(walk: &mut Walk<'_>, stream: Stream<'_>) -> io::Result<()> {
+    let member = stream.member;
+    let bytes = match stream.bytes(walk.limits().held_bytes)? {
+        Ok(bytes) => bytes,
+        Err(mut whole) => {
+            walk.note(member, "larger than a PDF may be: only its plain bytes were searched");
+            return walk.text(member, &[], &mut whole);
+        }
+    };
+    walk.text(member, &bytes, &mut io::empty())?;
+    if memmem::find(&bytes, b"/Encrypt").is_some() {
+        walk.note(member, "encrypted PDF: only its plain bytes were searched");
+    } else {
+        read(walk, member, &bytes);
+    }
+    Ok(())
+}
 
 /// Shows the streams of a PDF whose plain bytes were shown already.
-pub(super) fn read(walk: &mut Walk<'_>, member: Option<&str>, bytes: &[u8]) {
+fn read(walk: &mut Walk<'_>, member: Option<&str>, bytes: &[u8]) {
     let mut at = 0;
     let mut number = 0;
     while let Some(found) = memmem::find(&bytes[at..], b"stream").map(|length| at + length) {
@@ -18,7 +50,7 @@ pub(super) fn read(walk: &mut Walk<'_>, member: Option<&str>, bytes: &[u8]) {
             continue;
         }
         number += 1;
-        let label = member.map_or(format!("stream {number}"), |outer| format!("{outer}/stream {number}"));
+        let label = within(member, &format!("stream {number}"));
         if !walk.account.enter() || walk.account.late() {
             walk.note(member, "more streams in a PDF than the limits allow: read in part");
             return;
@@ -43,7 +75,7 @@ fn inflate(walk: &mut Walk<'_>, label: &str, packed: &[u8]) {
     let stopped = Cell::new(None);
     let mut content = Vec::new();
     let decoder = flate2::read::ZlibDecoder::new(packed);
-    let guarded = Guarded::new(decoder, Some(packed.len() as u64), walk.account, &stopped);
+    let guarded = Guarded::new(decoder, Packed::Known(packed.len() as u64), walk.account, &stopped);
     let damaged = guarded.take(walk.account.limits.held_bytes).read_to_end(&mut content).is_err();
     if !show_text(walk, label, &content) {
         walk.extracted(label, &content);
