@@ -8,7 +8,7 @@ use crate::dumps::{
 };
 use std::{
     fs::File,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Seek, Write},
     os::fd::AsFd,
     process::ExitCode,
 };
@@ -48,6 +48,8 @@ fn tell(limits: &Limits) -> io::Result<()> {
     };
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let summary = if input.metadata()?.is_file() {
+        // Whoever looked at its head moved the place from which both read.
+        (&input).rewind()?;
         bounds::allow_time(limits, input.metadata()?.len())?;
         read_here(&name, &mut &input, Some(&input), limits, &mut visit)
     } else {
