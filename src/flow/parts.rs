@@ -74,20 +74,6 @@ impl Parts {
         self.number
     }
 
-    /// The next part; none after the last. A text without a byte has one part.
-    pub fn next(&mut self) -> Option<io::Result<Part>> {
-        if self.ended {
-            return None;
-        }
-        let part = self.cut();
-        self.ended = part.as_ref().map_or(true, |part| part.last);
-        if let Ok(part) = &part {
-            self.from = part.report.end;
-            self.number += 1;
-        }
-        Some(part)
-    }
-
     fn cut(&mut self) -> io::Result<Part> {
         let base = self.from.saturating_sub(self.around);
         let wanted = self.from + self.length + self.around;
@@ -104,6 +90,24 @@ impl Parts {
         let last = end < wanted;
         let until = if last { end } else { self.from + self.length };
         Ok(Part { number: self.number, last, base, report: self.from..until, end, source })
+    }
+}
+
+impl Iterator for Parts {
+    type Item = io::Result<Part>;
+
+    /// The next part; none after the last, or after an error. A text without a byte has one part.
+    fn next(&mut self) -> Option<io::Result<Part>> {
+        if self.ended {
+            return None;
+        }
+        let part = self.cut();
+        self.ended = part.as_ref().map_or(true, |part| part.last);
+        if let Ok(part) = &part {
+            self.from = part.report.end;
+            self.number += 1;
+        }
+        Some(part)
     }
 }
 
@@ -131,7 +135,7 @@ mod tests {
     fn parts(mut parts: Parts, length: u64, around: u64) -> Vec<(Vec<u8>, Range<usize>, u64)> {
         (parts.length, parts.around) = (length, around);
         let mut all = Vec::new();
-        while let Some(part) = parts.next() {
+        for part in parts {
             let part = part.expect("memory and files of a test are read");
             let (base, mut text) = (part.base, Vec::new());
             let report = part.read(&mut text).expect("memory and files of a test are read");
