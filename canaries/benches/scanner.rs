@@ -1,6 +1,7 @@
 //! The fast scanner beside what it is measured by, in one run: counting newlines, the reference scanner, `rg -F -f` and
 //! daachorse, on a mixed dump that `dump.rs` writes. Prints CPU time and ratios; other work on the machine
-//! disturbs those least. SCAN_BENCH_MIB and SCAN_BENCH_GHOSTS set the sizes, SCAN_BENCH_PEERS=no leaves the peers out.
+//! disturbs those least. SCAN_BENCH_MIB and SCAN_BENCH_GHOSTS set the sizes, SCAN_BENCH_PEERS=no leaves the peers out,
+//! SCAN_BENCH_ISA=best the narrower instructions.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops where it cannot go on")]
 
@@ -10,7 +11,7 @@ use canaries::{
     index::{
         Counts, FingerprintKey, Found, Image, ImageBuilder, ImageKey, Index, Isa, Owner, Reach, scan, scan_fast_by,
     },
-    marker::{Marker, MarkerKind},
+    marker::Marker,
     persona::{House, Minter},
 };
 use std::{
@@ -133,10 +134,14 @@ fn main() {
     });
     println!("floor: pread of 256 KiB and newline count {:.2} GB/s", rate(floor));
 
+    let mut isas = Isa::all();
+    if std::env::var("SCAN_BENCH_ISA").is_ok_and(|text| text == "best") {
+        isas = vec![Isa::best()];
+    }
     for count in [10_000, many] {
         let built = build(&ghosts[..count.min(many)]);
         let image = Image::open(&built.image, &built.key).unwrap();
-        for isa in Isa::all() {
+        for isa in isas.iter().copied() {
             for reach in [Reach::Addresses, Reach::Identifiers, Reach::Everything] {
                 let mut found = Vec::new();
                 let seconds = best(|| {
@@ -216,7 +221,6 @@ fn peers(path: &Path, ghosts: &[Marker], length: f64) {
         values.len(),
         length / seconds / 1e6
     );
-    let _ = MarkerKind::ALL;
 }
 
 /// CPU time of ended children, in seconds.

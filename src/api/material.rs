@@ -10,7 +10,8 @@ use crate::{
     flow::{
         context::Context,
         error::FlowError,
-        trace::{Finding, Request, Trace},
+        findings::Finding,
+        trace::{Request, Trace},
     },
 };
 use axum::{

@@ -9,6 +9,7 @@ pub mod drill;
 pub mod evidence;
 pub mod idempotency;
 pub mod incidents;
+pub mod index;
 pub mod ingest;
 pub mod journal;
 pub mod long;

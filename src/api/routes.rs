@@ -2,7 +2,7 @@
 
 use crate::{
     api::{
-        access, canaries, case, deliveries, drill, evidence, idempotency, incidents, ingest, journal, material,
+        access, canaries, case, deliveries, drill, evidence, idempotency, incidents, index, ingest, journal, material,
         openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
@@ -41,6 +41,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(case::erase))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
+        .routes(routes!(index::build))
         .routes(routes!(material::show))
         .routes(routes!(material::conclude))
         .routes(routes!(journal::list))

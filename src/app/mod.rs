@@ -107,6 +107,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         minter: Minter::new(&keyring.derive("mint seed"), locale, house),
         ghosts: config.organisation.ghosts,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
+        image: Mutex::default(),
         held: rand::random(),
         keyring,
         journal,

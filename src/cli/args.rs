@@ -113,8 +113,14 @@ pub enum Command {
     Keys(Keys),
     /// Sensors, API and delivery; writes `ready` to standard error when all listen
     Serve,
+    /// The scanner's index as a file, for other machines
+    #[command(subcommand)]
+    Index(Index),
     /// Every canary marker in files, folders, archives or standard input (`-`)
     Scan {
+        /// Scan by this index file, without the data folder; its key is in the file that TELLTALE_INDEX_KEY_FILE names
+        #[arg(long, value_name = "FILE")]
+        index: Option<PathBuf>,
         /// What to scan
         #[arg(required_unless_present = "parts")]
         paths: Vec<PathBuf>,
@@ -261,6 +267,19 @@ pub enum Canaries {
 pub enum Keys {
     /// Wrap the keyring under a new master key
     Rotate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Index {
+    /// Build it, of every canary and ghost; it holds no value, and is worth nothing without its key
+    Build {
+        /// The file to make
+        #[arg(short, long = "out", value_name = "FILE")]
+        out: PathBuf,
+        /// Where to write its key, which `scan --index` needs on other machines
+        #[arg(long, value_name = "KEYFILE")]
+        key_out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -81,7 +81,7 @@ impl Scanned<'_> {
         let mut last = Value::Null;
         client
             .lines(Method::POST, &format!("/api/v1/scan?{query}"), body, |line| {
-                let mut value: Value = serde_json::from_slice(line)?;
+                let value: Value = serde_json::from_slice(line)?;
                 if let Some(detail) = value["problem"]["detail"].as_str() {
                     bail!("{}: {detail}", self.shown);
                 }
@@ -93,15 +93,7 @@ impl Scanned<'_> {
                     return Ok(());
                 }
                 self.any = true;
-                let in_part = self.part.is_some_and(|from| from > 0);
-                if in_part {
-                    value["line_in_part"] = value["line"].take();
-                }
-                self.terminal.line(&match (self.terminal.json, in_part) {
-                    (true, false) => String::from_utf8_lossy(line).into_owned(),
-                    (true, true) => value.to_string(),
-                    (false, _) => found(&value),
-                });
+                tell(value, self.part.is_some_and(|from| from > 0), self.terminal);
                 Ok(())
             })
             .await?;
@@ -110,6 +102,14 @@ impl Scanned<'_> {
         }
         Ok(last)
     }
+}
+
+/// Prints a finding. Within a part, unless it is the first, nobody knows how many lines came before it.
+pub fn tell(mut finding: Value, in_part: bool, terminal: Terminal) {
+    if in_part {
+        finding["line_in_part"] = finding["line"].take();
+    }
+    terminal.line(&if terminal.json { finding.to_string() } else { found(&finding) });
 }
 
 /// `leak.zip, staff.csv:17  work_email of canary 0123…`
@@ -132,7 +132,8 @@ fn found(finding: &Value) -> String {
     )
 }
 
-fn not_scanned(left: &Value) -> String {
+/// What was not scanned, and why.
+pub fn not_scanned(left: &Value) -> String {
     let text = |key: &str| plain(left[key].as_str().unwrap_or_default());
     let member = left["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
     format!("not scanned: {}{member}: {}", text("path"), text("reason"))

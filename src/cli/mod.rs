@@ -8,6 +8,7 @@ pub mod client;
 pub mod deliveries;
 pub mod drill;
 pub mod incidents;
+pub mod index;
 pub mod init;
 pub mod journal;
 pub mod keys;

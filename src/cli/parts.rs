@@ -24,6 +24,20 @@ use tokio_util::io::ReaderStream;
 /// How much of a file is looked at to tell whether it may be cut.
 const HEAD: u64 = 64 << 10;
 
+/// The part that a line of `--split` names.
+///
+/// # Errors
+/// The line names none.
+pub fn parsed(line: &str) -> anyhow::Result<Part> {
+    let part: Part = serde_json::from_str(line)
+        .context("standard input: a line {\"path\",\"from\",\"to\"} of `telltale scan --split` is expected")?;
+    match (part.from, part.to) {
+        (Some(from), Some(to)) if from > to => bail!("{}: a part ends behind its beginning", part.path),
+        (Some(_), None) | (None, Some(_)) => bail!("{}: a part has both `from` and `to`", part.path),
+        _ => Ok(part),
+    }
+}
+
 /// A part of a file; without bounds the whole of one that cannot be cut: an archive, a document, UTF-16.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,8 +82,7 @@ pub async fn scan(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome
         if line.trim().is_empty() {
             continue;
         }
-        let part: Part = serde_json::from_str(&line)
-            .context("standard input: a line {\"path\",\"from\",\"to\"} of `telltale scan --split` is expected")?;
+        let part = parsed(&line)?;
         let (query, body) = open(&part).await?;
         let mut scanned = Scanned { shown: &part.path, part: part.from, terminal, any: false };
         let ended = scanned.run(client, &query, body).await?;
@@ -85,15 +98,9 @@ async fn open(part: &Part) -> anyhow::Result<(String, Body)> {
     let cannot = || format!("cannot read {}", part.path);
     let mut file = tokio::fs::File::open(Path::new(&part.path)).await.with_context(cannot)?;
     let (Some(from), Some(to)) = (part.from, part.to) else {
-        if part.from.is_some() || part.to.is_some() {
-            bail!("{}: a part has both `from` and `to`", part.path);
-        }
         let body = Body::wrap_stream(ReaderStream::with_capacity(file, 256 << 10));
         return Ok((format!("path={}", escaped(&part.path)), body));
     };
-    if from > to {
-        bail!("{}: a part ends behind its beginning", part.path);
-    }
     let read = around(&(from..to));
     file.seek(SeekFrom::Start(read.start)).await.with_context(cannot)?;
     let stream = ReaderStream::with_capacity(file.take(read.end - read.start), 256 << 10);

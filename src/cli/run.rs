@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        args::{Args, Command, Evidence, Format, Keys, Level, Shared},
+        args::{Args, Command, Evidence, Format, Index, Keys, Level, Shared},
         canaries, case, check,
         client::Client,
-        deliveries, drill, incidents, init, journal, keys, material,
+        deliveries, drill, incidents, index, init, journal, keys, material,
         outcome::{FAILED, Outcome},
         parts, serve, sinks, stores,
         terminal::{Terminal, plain},
@@ -62,6 +62,9 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
         Command::Scan { paths, shared: Shared { split: Some(bytes), .. } } => parts::print(&paths, bytes, terminal),
+        Command::Scan { index: Some(file), paths, shared } => {
+            tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, &shared, terminal))
+        }
         Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
         command => {
             let config = read()?;
@@ -91,8 +94,11 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
         Command::Scan { shared: Shared { parts: true, .. }, .. } => parts::scan(client, terminal).await,
-        Command::Scan { paths, shared: Shared { offset_base: base, only, name, .. } } => {
+        Command::Scan { paths, shared: Shared { offset_base: base, only, name, .. }, .. } => {
             material::scan(&paths, &material::Stretch { name, base, only }, client, terminal).await
+        }
+        Command::Index(Index::Build { out, key_out }) => {
+            index::build(config, &out, key_out.as_deref(), client, terminal).await
         }
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,

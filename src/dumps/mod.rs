@@ -169,6 +169,11 @@ fn read_from(
     Ok(summary)
 }
 
+/// Whether a file that begins so is a text to be scanned as it stands: no container, and no encoding to be undone.
+pub fn is_plain(head: &[u8]) -> bool {
+    formats::of(head).is_none() && encoding::stands(head)
+}
+
 /// Counts what is read of the file itself.
 struct Counted<'a> {
     source: &'a mut dyn Read,

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::record::Record,
-    flow::{error::FlowError, memory::Memory},
+    flow::{error::FlowError, index::Built, memory::Memory},
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -88,6 +88,8 @@ pub struct Context {
     pub journal: Journal,
     pub ledger: Ledger,
     pub index: RwLock<Index>,
+    /// The same for the fast scanner, once material was long enough to need it.
+    pub image: Mutex<Built>,
     /// The key that seals touches which arrive before the index is ready.
     pub held: [u8; 16],
     /// Set once the ghosts and all canaries are in the index and the ledger has caught up.

@@ -2,18 +2,25 @@
 //! of their canary, and in which row and column each stands. Memory does not grow with the file.
 
 use crate::{
-    dumps::tables::{Row, Tables},
+    dumps::{
+        Piece,
+        part::{PartRead, read_part},
+        tables::{Row, Tables},
+    },
     flow::{
-        observe::name,
+        findings::Finding,
         sheet::{self, Sheet},
-        trace::Finding,
     },
 };
 use canaries::{
     CanaryId, MarkerKind,
     index::{self, Found},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read},
+    ops::Range,
+};
 
 /// How far from a weak marker its second one may begin.
 const NEARBY: u64 = 2_000;
@@ -65,6 +72,22 @@ impl Gathered {
     /// Goes on to another member, after `finish`.
     pub fn enter(&mut self, member: Option<&str>) {
         self.member = member.map(str::to_owned);
+    }
+
+    /// Scans a piece of the member at hand, and tells what can be told.
+    pub fn see(
+        &mut self,
+        path: &str,
+        piece: &Piece<'_>,
+        scan: impl FnOnce(&[u8], &mut dyn FnMut(Found)),
+        visit: &mut dyn FnMut(&Finding),
+    ) {
+        let (offset, text) = match piece.decoded {
+            true => (0, &[][..]),
+            false => (piece.base_offset + piece.report.start as u64, &piece.text[piece.report.clone()]),
+        };
+        self.take(found(piece, scan), offset, text);
+        self.tell(path, piece.base_offset + piece.report.end as u64, visit);
     }
 
     /// Takes in what was found in a stretch of the text that begins at `offset`, and then that stretch. One that was
@@ -131,18 +154,7 @@ impl Gathered {
         }
         let judged = index::judge_weak(self.found.clone());
         for (found, column) in judged[self.told..until].iter().zip(&mut self.columns[self.told..until]) {
-            let finding = Finding {
-                marker_kind: found.kind,
-                canary: name(found.owner),
-                form: found.form,
-                path: path.to_owned(),
-                member: self.member.clone(),
-                offset: found.offset,
-                line: found.line,
-                digest: found.digest,
-                strong: found.strong,
-                column: column.take(),
-            };
+            let finding = Finding { column: column.take(), ..Finding::new(found, path, self.member.as_deref()) };
             if let Some(column) = finding.column.as_ref().filter(|_| finding.strong) {
                 self.marked.entry((column.clone(), finding.marker_kind)).or_default().insert(finding.canary);
             }
@@ -157,4 +169,49 @@ impl Gathered {
         self.told -= dropped;
         self.placed = self.placed.saturating_sub(dropped);
     }
+}
+
+/// Scans a part of a plain file: `source` begins at `base` in it and reaches `AROUND` bytes beyond the part, and only what
+/// begins in the part is shown. Lines count from the one in which the part begins.
+///
+/// # Errors
+/// The source's own.
+pub fn scan_part(
+    path: &str,
+    source: &mut dyn Read,
+    base: u64,
+    part: &Range<u64>,
+    mut scan: impl FnMut(&[u8], &mut dyn FnMut(Found)),
+    visit: &mut dyn FnMut(&Finding),
+) -> io::Result<PartRead> {
+    let mut gathered = Gathered::of_part();
+    let mut tell = |finding: &Finding| {
+        if part.contains(&finding.offset) {
+            visit(finding);
+        }
+    };
+    let read = read_part(path, source, base, part, &mut |piece| {
+        gathered.take(found(piece, &mut scan), piece.base_offset, &[]);
+        gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
+    })?;
+    gathered.finish(path, &mut tell);
+    Ok(read)
+}
+
+/// What stands in this piece of a text, with offsets in that text. Pieces overlap: each reports what begins in its own
+/// part. What was decoded has no place of its own in the text: the coded form's is told.
+fn found(piece: &Piece<'_>, scan: impl FnOnce(&[u8], &mut dyn FnMut(Found))) -> Vec<Found> {
+    let mut found = Vec::new();
+    scan(piece.text, &mut |mut one| {
+        if piece.report.contains(&(one.offset as usize)) {
+            if piece.decoded {
+                (one.offset, one.line) = (piece.base_offset, piece.first_line);
+            } else {
+                one.offset += piece.base_offset;
+                one.line = one.line.wrapping_add(piece.first_line).wrapping_sub(1);
+            }
+            found.push(one);
+        }
+    });
+    found
 }

@@ -1,4 +1,4 @@
-//! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace.
+//! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace, sweep.
 
 pub mod blind;
 pub mod check;
@@ -11,13 +11,17 @@ pub mod drill;
 pub mod each;
 pub mod erase;
 pub mod error;
+pub mod findings;
 pub mod gathered;
+pub mod index;
 pub mod judge;
+pub mod mapped;
 pub mod mapping;
 pub mod memory;
 pub mod mint;
 pub mod notify;
 pub mod observe;
+pub mod parts;
 pub mod passwords;
 pub mod plan;
 pub mod plant;
@@ -28,6 +32,7 @@ pub mod rotate;
 pub mod route;
 pub mod sheet;
 pub mod supply;
+pub mod sweep;
 pub mod takeover;
 pub mod trace;
 pub mod understood;

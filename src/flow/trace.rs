@@ -7,12 +7,14 @@ use crate::{
         sighting::{Class, Sighting},
         verdict::{MarkedColumn, Material, NotScanned, Verdict},
     },
-    dumps::{self, Piece, part},
+    dumps,
     flow::{
         claim,
         context::{Context, blocking},
         error::FlowError,
-        gathered::Gathered,
+        findings::Finding,
+        gathered::{self, Gathered},
+        index::Scanner,
         judge,
         observe::CLOCK_ERROR,
         problem,
@@ -20,10 +22,7 @@ use crate::{
     },
     journal::evidence::Evidence,
 };
-use canaries::{
-    CanaryId, MarkerKind,
-    index::{self, Digest, Form, Found},
-};
+use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -39,25 +38,6 @@ pub const SENSOR: &str = "material";
 
 /// So many columns are named in a verdict.
 const COLUMNS: usize = 100;
-
-/// One marker found in material: what `scan` prints.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    pub marker_kind: MarkerKind,
-    pub canary: CanaryId,
-    pub form: Form,
-    pub path: String,
-    pub member: Option<String>,
-    /// Bytes from the start of the file, or of the member's decoded text.
-    pub offset: u64,
-    pub line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// A weak marker that stands without a second one of its canary counts for nothing.
-    pub strong: bool,
-    /// The column of the table in which it stands.
-    pub column: Option<String>,
-}
 
 /// What was asked of a trace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -176,21 +156,18 @@ impl Trace {
             understood.as_mut().map_or(Ok(()), |understood| understood.take(context, sheet))
         };
         let mut failed = None;
+        let mut scanner = Scanner::new(context);
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
             if !gathered.is_in(piece.member) {
                 failed = failed.take().or(finish(gathered, &mut tell).err());
                 gathered.enter(piece.member);
             }
-            let (offset, text) = match piece.decoded {
-                true => (0, &[][..]),
-                false => (piece.base_offset + piece.report.start as u64, &piece.text[piece.report.clone()]),
-            };
-            gathered.take(found(context, piece), offset, text);
-            gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
+            gathered.see(path, piece, |text, found| scanner.scan(text, found), &mut tell);
         });
         failed = failed.or(finish(gathered, &mut tell).err());
         gathered.enter(None);
         let summary = summary?;
+        scanner.sound()?;
         if let Some(error) = failed {
             return Err(io::Error::other(error));
         }
@@ -219,18 +196,10 @@ impl Trace {
         part: &Range<u64>,
         visit: &mut dyn FnMut(&Finding),
     ) -> Result<u64, FlowError> {
-        let mut gathered = Gathered::of_part();
-        let mut tell = |finding: &Finding| {
-            if part.contains(&finding.offset) {
-                visit(finding);
-            }
-        };
-        let read = part::read_part(path, source, base, part, &mut |piece| {
-            gathered.take(found(context, piece), piece.base_offset, &[]);
-            gathered.tell(path, piece.base_offset + piece.report.end as u64, &mut tell);
-        });
-        let read = read.map_err(|error| unreadable(path, &error))?;
-        gathered.finish(path, &mut tell);
+        let mut scanner = Scanner::new(context);
+        let read = gathered::scan_part(path, source, base, part, |text, found| scanner.scan(text, found), visit)
+            .and_then(|read| scanner.sound().map(|()| read))
+            .map_err(|error| unreadable(path, &error))?;
         self.material.bytes += read.bytes;
         Ok(read.lines)
     }
@@ -338,21 +307,6 @@ fn possible(context: &Context, seen_at: Timestamp) -> Result<(), FlowError> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// What stands in this piece of a text, with offsets in that text.
-fn found(context: &Context, piece: &Piece<'_>) -> Vec<Found> {
-    let index = context.index.read().expect("no thread panics while it holds the index");
-    let mut found = Vec::new();
-    index::scan(piece.text, &index, &mut |mut one| {
-        // Pieces overlap; each reports what begins in its own part.
-        if piece.report.contains(&(one.offset as usize)) {
-            one.offset += piece.base_offset;
-            one.line = one.line.wrapping_add(piece.first_line).wrapping_sub(1);
-            found.push(one);
-        }
-    });
-    found
 }
 
 /// In which columns markers stand, those with most canaries first.

@@ -1,14 +1,11 @@
-//! Clues: what a sieve is asked about a place in a text. A clue is a short cut of a marker, at most fifteen bytes that
-//! must stand there if the marker does, so that one AES block answers. It only ever spares work: what passes is
-//! read in full, and its fingerprint decides.
+//! Clues: what a sieve is asked about a place in a text. A clue is a short cut of a marker, sixteen bytes that come
+//! about there if the marker stands there. It only ever spares work: what passes is read in full, and its
+//! fingerprint decides.
 
 use super::{canonical::is_local, tokens};
-use aes::{
-    Aes128Enc, Block as AesBlock,
-    cipher::{BlockCipherEncrypt, KeyInit},
-};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A clue on its way through the cipher. The last byte says what it is a clue to.
+/// A clue. Its last byte says what it is a clue to.
 pub(super) type Block = [u8; 16];
 
 /// A word of up to fifteen bytes, in small letters; none of its bytes is zero, which makes the padding plain.
@@ -26,64 +23,70 @@ const PHONE: u8 = 0x86;
 const NIR: u8 = 0x87;
 const IBAN: u8 = 0x88;
 const DIGEST: u8 = 0x89;
-/// The first block of a whole value that is longer than a block.
-const LONG_WHOLE: u8 = 0x8f;
 
-/// How many bytes before an at-sign a clue may take, and how many after it. Each address gives the longest that it has.
-pub(super) const BEFORE: [usize; 4] = [8, 5, 3, 1];
+/// How many bytes of a domain a clue may take. Each address gives the most that it has.
 pub(super) const AFTER: [usize; 2] = [6, 3];
 
-/// The cipher's key: AES-128 is the pseudo-random function of all clues.
-#[derive(Clone)]
-pub(super) struct ClueKey(Aes128Enc);
+/// The key of the hashes that sieves are asked. They are fast, and no MAC: they never leave memory, and the sieves
+/// that are made of them stand in the file encrypted.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(super) struct ClueKey([u64; 4]);
 
 impl ClueKey {
-    pub fn new(key: &[u8; 16]) -> ClueKey {
-        ClueKey(Aes128Enc::new(&(*key).into()))
-    }
-
-    /// Turns clues into what sieves are asked.
-    #[inline]
-    pub fn encrypt(&self, blocks: &mut [Block]) {
-        self.0.encrypt_blocks(AesBlock::cast_slice_from_core_mut(blocks));
+    pub fn new(key: &[u8; 32]) -> ClueKey {
+        let (words, _) = key.as_chunks();
+        ClueKey([0, 1, 2, 3].map(|number| u64::from_le_bytes(words[number])))
     }
 
     /// The hash of one clue.
-    pub fn hash(&self, mut block: Block) -> u64 {
-        self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
-        hash_of(&block)
+    #[inline(always)]
+    pub fn hash(&self, block: Block) -> u64 {
+        let [low, high] = halves(&block);
+        self.end(multiplied(low ^ self.0[0], high ^ self.0[1]))
     }
 
-    /// The hash of a whole value in a space: CBC-MAC over blocks of which the first tells the length.
+    /// The hash of a whole value in a space.
     pub fn whole(&self, space: u8, value: &[u8]) -> u64 {
-        let mut block = [0; 16];
-        if value.len() <= 14 {
-            block[..value.len()].copy_from_slice(value);
-            block[14] = space;
-            block[15] = value.len() as u8;
-            return self.hash(block);
-        }
-        block[..8].copy_from_slice(&(value.len() as u64).to_le_bytes());
-        block[8] = space;
-        block[15] = LONG_WHOLE;
+        let mut hash = self.0[2] ^ (value.len() as u64) << 8 ^ u64::from(space);
         for part in value.chunks(16) {
-            self.0.encrypt_block(AesBlock::cast_from_core_mut(&mut block));
-            block.iter_mut().zip(part).for_each(|(byte, more)| *byte ^= more);
+            let mut block = [0; 16];
+            block[..part.len()].copy_from_slice(part);
+            let [low, high] = halves(&block);
+            hash = multiplied(low ^ self.0[0], high ^ self.0[1] ^ hash);
         }
-        self.hash(block)
+        self.end(hash)
+    }
+
+    #[inline(always)]
+    fn end(&self, hash: u64) -> u64 {
+        multiplied(hash ^ self.0[2], self.0[3] | 1)
     }
 }
 
-/// What a sieve is asked: the first half of the cipher's block.
 #[inline(always)]
-pub(super) fn hash_of(block: &Block) -> u64 {
-    u64::from_le_bytes([block[0], block[1], block[2], block[3], block[4], block[5], block[6], block[7]])
+fn halves(block: &Block) -> [u64; 2] {
+    let (words, _) = block.as_chunks();
+    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
+}
+
+/// Both halves of a product, mixed.
+#[inline(always)]
+fn multiplied(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// The clue to a word, whatever its letters' case.
 #[inline]
 pub(super) fn word(word: &[u8]) -> Block {
     folded(word, WORD, LONG_WORD)
+}
+
+/// The same for a word of at most fifteen bytes of ASCII at the start of these.
+#[inline(always)]
+pub(super) fn short_word(bytes: &[u8; 16], length: usize) -> Block {
+    let word = u128::from_le_bytes(*bytes) & ((1 << (8 * length)) - 1);
+    (folded_128(word) | u128::from(WORD) << 120).to_le_bytes()
 }
 
 /// The clue to a word within a password.
@@ -108,16 +111,44 @@ fn folded(word: &[u8], short: u8, long: u8) -> Block {
     block
 }
 
-/// The clue to an address of which these bytes stand before and behind its at-sign.
+/// The clue to an address: its whole local part, and the beginning of its domain. Parts that are longer than a block
+/// are mixed into it, which the same on both sides may be: a clue need not be unique.
 #[inline]
-pub(super) fn sign(before: &[u8], behind: &[u8]) -> Block {
-    let mut block = [0; 16];
-    block[..before.len()].copy_from_slice(before);
-    block[8..8 + behind.len()].copy_from_slice(behind);
-    block.make_ascii_lowercase();
-    block[14] = (before.len() << 4 | behind.len()) as u8;
-    block[15] = SIGN;
-    block
+pub(super) fn sign(local: &[u8], behind: &[u8]) -> Block {
+    let mut last = [0; 16];
+    let kept = local.len().min(16);
+    last[..kept].copy_from_slice(&local[local.len() - kept..]);
+    let mut head = [0; 8];
+    head[..behind.len()].copy_from_slice(behind);
+    sign_of(u128::from_le_bytes(last), local, u64::from_le_bytes(head), behind.len())
+}
+
+/// The same where the local part's last sixteen bytes, or all of them and zeros, and the domain's first bytes and zeros
+/// were read already.
+#[inline(always)]
+pub(super) fn sign_of(last: u128, local: &[u8], head: u64, behind: usize) -> Block {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let last = folded_128(last);
+    let first = match local.first_chunk() {
+        Some(first) if local.len() > 16 => folded_128(u128::from(u64::from_le_bytes(*first))) as u64,
+        _ => 0,
+    };
+    let head = folded_128(u128::from(head)) as u64;
+    let low = last as u64 ^ head.wrapping_mul(ODD).rotate_left(17);
+    let high = (last >> 64) as u64 ^ first.wrapping_mul(ODD) ^ (local.len() as u64 * 8 + behind as u64) << 40;
+    let high = high & !(0xff << 56) ^ (high >> 56) << 20 | u64::from(SIGN) << 56;
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+}
+
+/// Sixteen bytes with their capitals of ASCII made small.
+#[inline(always)]
+fn folded_128(bytes: u128) -> u128 {
+    const EACH: u128 = u128::MAX / 255;
+    let seven = bytes & (EACH * 0x7f);
+    // None of these additions carries into the next byte.
+    let capital =
+        ((seven + EACH * (0x80 - b'A') as u128) ^ (seven + EACH * (0x7f - b'Z') as u128)) & !bytes & (EACH * 0x80);
+    bytes | capital >> 2
 }
 
 /// The clue to any address whose domain begins so.
@@ -162,14 +193,13 @@ fn start_of(bytes: &[u8], tag: u8) -> Block {
     block
 }
 
-/// The sides of an address's at-sign that its clue takes, as places in `BEFORE` and `AFTER`; none if it is no address
+/// An address's local part, and how much of its domain its clue takes, as a place in `AFTER`; none if it is no address
 /// that the extractor would find.
-pub(super) fn sides(address: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn sides(address: &[u8]) -> Option<(&[u8], usize)> {
     let at = address.iter().position(|byte| *byte == b'@')?;
     let (local, domain) = (&address[..at], &address[at + 1..]);
-    let before = BEFORE.iter().position(|length| *length <= local.len())?;
     let behind = AFTER.iter().position(|length| *length <= domain.len())?;
-    local.iter().all(|byte| is_local(*byte)).then_some((before, behind))
+    ((1..=64).contains(&local.len()) && local.iter().all(|byte| is_local(*byte))).then_some((local, behind))
 }
 
 /// The longest run of word's bytes in a password; none if it has none.
@@ -182,20 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cipher_is_aes() {
-        // FIPS 197, appendix B.
-        let key = ClueKey::new(&[
-            0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c,
-        ]);
-        let mut blocks =
-            [[0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34]; 20];
-        key.encrypt(&mut blocks);
-        assert!(blocks.iter().all(|block| block[..8] == [0x39, 0x25, 0x84, 0x1d, 0x02, 0xdc, 0x09, 0xfb]));
-    }
-
-    #[test]
     fn values_spaces_and_lengths_keep_apart() {
-        let key = ClueKey::new(&[3; 16]);
+        let key = ClueKey::new(blake3::hash(b"a key").as_bytes());
         let long = [7; 64];
         let mut seen: Vec<u64> = (0..=64).map(|length| key.whole(1, &long[..length])).collect();
         seen.extend((0..=64).map(|length| key.whole(2, &long[..length])));
@@ -207,6 +225,11 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), all);
         assert_eq!(word(b"JDupont"), word(b"jdupont"));
+        let all: Vec<u8> = (0..128).collect();
+        for (start, length) in (0..112).flat_map(|start| (1..=15).map(move |length| (start, length))) {
+            let bytes = all[start..start + 16].try_into().expect("sixteen bytes");
+            assert_eq!(short_word(bytes, length), word(&all[start..start + length]));
+        }
         assert_ne!(word(b"a-word-of-seventeen"), word(b"a-word-xf-seventeen-"));
         assert_eq!(longest_part(b"pa;ss-word'x"), Some(&b"ss-word"[..]));
         assert_eq!(longest_part(b"!?"), None);

@@ -1,6 +1,6 @@
 //! What an index holds in outline: which lengths and kinds occur at all, so that nothing else is looked for.
 
-use super::clue::{AFTER, BEFORE};
+use super::clue::AFTER;
 
 /// The outline of an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) struct Gates {
     pub numbers: u64,
     /// Lengths of phones without their plus.
     pub phones: u32,
-    /// Pairs of sides that clues to addresses take: `BEFORE` by `AFTER`.
+    /// How much of a domain clues to addresses take: places in `AFTER`.
     pub signs: u8,
     pub nirs: bool,
     pub ibans: bool,
@@ -23,6 +23,8 @@ pub(super) struct Gates {
     pub wordless: bool,
     /// Passwords that hold bytes beyond ASCII.
     pub wide: bool,
+    /// Names and links that do.
+    pub wide_names: bool,
 }
 
 impl Gates {
@@ -42,14 +44,11 @@ impl Gates {
         length < 32 && self.phones >> length & 1 == 1
     }
 
-    /// The lengths of the sides that clues to addresses take.
-    pub fn sides(&self) -> Vec<(usize, usize)> {
-        let pairs = (0..8).filter(|pair| self.signs >> pair & 1 == 1);
-        pairs.map(|pair| (BEFORE[pair / AFTER.len()], AFTER[pair % AFTER.len()])).collect()
-    }
-
-    pub fn add_sides(&mut self, before: usize, behind: usize) {
-        self.signs |= 1 << (before * AFTER.len() + behind);
+    /// Whether clues to addresses take so much of a domain, a place in `AFTER`.
+    #[inline(always)]
+    pub fn behind(&self, place: usize) -> bool {
+        debug_assert!(place < AFTER.len());
+        self.signs >> place & 1 == 1
     }
 
     /// Without words, numbers that are words, and parts of passwords.
@@ -62,7 +61,7 @@ impl Gates {
         Gates { signs: self.signs, ..Gates::default() }
     }
 
-    fn flags(&mut self) -> [&mut bool; 7] {
+    fn flags(&mut self) -> [&mut bool; 8] {
         [
             &mut self.nirs,
             &mut self.ibans,
@@ -71,6 +70,7 @@ impl Gates {
             &mut self.parts,
             &mut self.wordless,
             &mut self.wide,
+            &mut self.wide_names,
         ]
     }
 
@@ -108,9 +108,9 @@ mod tests {
     fn gates_are_read_as_written() {
         let mut gates =
             Gates { words: 1 << 127 | 5, numbers: 1 << 63, phones: 1 << 11, wide: true, ..Gates::default() };
-        gates.add_sides(1, 1);
+        gates.signs = 2;
         assert_eq!(Gates::from_bytes(&gates.to_bytes()), gates);
-        assert_eq!(gates.sides(), [(5, 3)]);
+        assert!(gates.behind(1) && !gates.behind(0));
         assert!(gates.word(200) && gates.word(2) && !gates.word(3) && gates.number(63) && !gates.number(64));
     }
 }

@@ -67,9 +67,12 @@ pub(super) fn each_number(text: &[u8], from: usize, plus: bool, mut visit: impl 
                 visit(MarkerKind::Nir, canonical, at);
             }
         }
-        match skip(text, at) {
-            Some(next) => at = next,
-            None => break,
+        // Most digits follow each other.
+        if text.get(at).is_none_or(|byte| !byte.is_ascii_digit()) {
+            match skip(text, at) {
+                Some(next) => at = next,
+                None => break,
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod faces;
 mod fan_out;
 mod feeds;
 mod generations;
+mod index;
 mod keep;
 mod plan;
 mod rows;

@@ -1,6 +1,6 @@
 //! Digests: long runs of base64's characters, within which hexadecimal ones stand too.
 
-use super::{Fast, Place, View};
+use super::{Fast, Place, Stretch};
 use crate::index::clue;
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
@@ -11,26 +11,30 @@ const LONGEST: usize = 200;
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_digests(&mut self, view: &View<'_>) {
+    pub(super) fn see_digests(&mut self, stretch: &Stretch<'_>) {
         if !self.gates.digests {
             return;
         }
         let part = |c: &super::Classes| c.digit | c.alpha | c.dash | c.plus | c.slash | c.back;
-        let parts = u128::from(part(view.after)) << 64 | u128::from(part(view.here));
-        // A bit stays where as many follow as are wanted: 2, 4, 8, 16, 22.
-        let mut runs = parts & parts >> 1;
-        runs &= runs >> 2;
-        runs &= runs >> 4;
-        runs &= runs >> 8;
-        runs &= runs >> (LEAST - 16);
-        let mut starts = runs as u64;
-        while starts != 0 {
-            let start = view.at + starts.trailing_zeros() as usize;
-            starts &= starts - 1;
-            if start >= self.long_until {
-                let length = self.text[start..].iter().take_while(|byte| is_part(**byte)).count();
-                self.long_until = start + length;
-                self.long_run(start, start + length);
+        for view in stretch.views() {
+            let parts = u128::from(part(view.after)) << 64 | u128::from(part(view.here));
+            // A bit stays where as many follow as are wanted: 2, 4, 8, 16, 22.
+            let mut runs = parts & parts >> 1;
+            runs &= runs >> 2;
+            runs &= runs >> 4;
+            runs &= runs >> 8;
+            runs &= runs >> (LEAST - 16);
+            let mut starts = runs as u64;
+            while starts != 0 {
+                let start = view.at + starts.trailing_zeros() as usize;
+                if start >= self.long_until {
+                    let length = self.text[start..].iter().take_while(|byte| is_part(**byte)).count();
+                    self.long_until = start + length;
+                    self.long_run(start, start + length);
+                }
+                // All of this run's bits at once.
+                let run = starts.trailing_zeros() + (starts >> starts.trailing_zeros()).trailing_ones();
+                starts = if run >= 64 { 0 } else { starts & (u64::MAX << run) };
             }
         }
     }
@@ -62,7 +66,7 @@ impl Fast<'_> {
         for from in std::iter::once(start).chain(ends) {
             let mut bytes = [0; 15];
             if HEXLOWER_PERMISSIVE.decode_mut(&self.text[from..from + 30], &mut bytes).is_ok() {
-                self.add_digest(clue::digest(&bytes), Place::Hexadecimal { start, end });
+                self.ask_digest(clue::digest(&bytes), Place::Hexadecimal { start, end });
             }
         }
     }
@@ -83,7 +87,7 @@ impl Fast<'_> {
             if BASE64_NOPAD.decode_mut(first, &mut bytes).is_ok()
                 || BASE64URL_NOPAD.decode_mut(first, &mut bytes).is_ok()
             {
-                self.add_digest(clue::digest(&bytes), Place::Base64 { start, end });
+                self.ask_digest(clue::digest(&bytes), Place::Base64 { start, end });
             }
         }
     }

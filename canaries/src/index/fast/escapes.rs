@@ -1,27 +1,26 @@
 //! Escapes: they may stand for an at-sign, may end right before a number, and may spell a part of a password, which
 //! then gives no clue: there the fields around them are tried.
 
-use super::{Fast, Place, View};
+use super::{Bits, Fast, Place, Stretch};
 use crate::index::{addresses::WRITTEN, escapes::Flavour, fields, tokens::within};
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_escapes(&mut self, view: &View<'_>) {
-        let mut intros = view.here.intro;
-        while intros != 0 {
-            let at = view.at + intros.trailing_zeros() as usize;
-            intros &= intros - 1;
-            self.escape(at);
+    pub(super) fn see_escapes(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+        bits.clear();
+        stretch.views().enumerate().for_each(|(number, view)| bits.add(number, view.here.intro));
+        for place in bits.places() {
+            self.escape(stretch.at + usize::from(*place));
         }
     }
 
     #[inline(never)]
     fn escape(&mut self, at: usize) {
         let text = &self.text[at..];
-        if !self.sides.is_empty() {
+        if self.gates.signs != 0 {
             for (which, (written, _)) in WRITTEN.iter().enumerate() {
                 if text.starts_with(written) {
-                    self.domain(at, at + written.len(), Place::Written { at, which });
+                    self.domain(at + written.len(), Place::Written { at, which });
                 }
             }
         }

@@ -1,11 +1,10 @@
 //! The fast scanner: finds what the reference scanner finds, and looks closely only where a clue says that something
-//! may be. Bytes are classified sixty-four at a time; each place at which a marker may stand gives a clue of one
-//! AES block; clues are asked of a sieve in batches; where one passes, the reference's own extractors read. Every
-//! marker leaves its clue wherever the reference finds it: that is the one thing to hold here, and what the tests
-//! compare. It drops no candidate: a batch that is full is asked at once.
+//! may be. Bytes are classified sixty-four at a time; each place at which a marker may stand gives a clue, and a sieve
+//! is asked for it; where it passes, the reference's own extractors read. Every marker leaves its clue
+//! wherever the reference finds it: that is the one thing to hold here, and what the tests compare.
 
 mod addresses;
-mod batch;
+mod bits;
 mod digests;
 mod escapes;
 mod numbers;
@@ -25,7 +24,7 @@ use super::{
     simd::{Classes, Isa},
     tokens,
 };
-use batch::{Batch, Place};
+use bits::Bits;
 
 /// Bytes that are classified at once, and then looked through.
 const STRETCH: usize = 4096;
@@ -80,16 +79,12 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         clues,
         gates,
         sieves,
-        sides: gates.sides(),
-        words: Batch::new(),
-        addresses: Batch::new(),
-        numbers: Batch::new(),
-        digests: Batch::new(),
+        lengths: std::array::from_fn(|length| gates.word(length)),
         word: words::Open::default(),
         long_until: 0,
         fields_until: 0,
     };
-    fast.run(isa);
+    isa.with(|| fast.run(isa));
     conclude(text, spans).into_iter().for_each(visit);
 }
 
@@ -100,17 +95,76 @@ struct Fast<'a> {
     clues: &'a ClueKey,
     gates: Gates,
     sieves: Sieves<'a>,
-    /// The sides of an at-sign that clues take.
-    sides: Vec<(usize, usize)>,
-    words: Batch,
-    addresses: Batch,
-    numbers: Batch,
-    digests: Batch,
+    /// Which lengths words have.
+    lengths: [bool; 128],
     word: words::Open,
     /// Where the last long run of base64 ends.
     long_until: usize,
     /// Up to where fields were tried because of an escape.
     fields_until: usize,
+}
+
+/// What is to be read where a clue passed.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// A run of word's bytes.
+    Word {
+        start: usize,
+        end: usize,
+    },
+    /// A number that is written as two words.
+    Joined {
+        start: usize,
+        end: usize,
+    },
+    /// An at-sign.
+    Sign {
+        at: usize,
+    },
+    /// An escape that stands for one, as a place in the list of them.
+    Written {
+        at: usize,
+        which: usize,
+    },
+    Number {
+        start: usize,
+    },
+    Hexadecimal {
+        start: usize,
+        end: usize,
+    },
+    Base64 {
+        start: usize,
+        end: usize,
+    },
+}
+
+/// A stretch of the text that was classified.
+struct Stretch<'a> {
+    /// Where it begins.
+    at: usize,
+    /// Its last sixty-four bytes before, its own, and the next ones.
+    classes: &'a [Classes],
+}
+
+impl<'a> Stretch<'a> {
+    #[inline(always)]
+    fn view(&self, number: usize) -> View<'a> {
+        let around = &self.classes[number..number + 3];
+        View { at: self.at + number * 64, before: &around[0], here: &around[1], after: &around[2] }
+    }
+
+    /// Every sixty-four bytes with their neighbours.
+    #[inline(always)]
+    fn views(&self) -> impl Iterator<Item = View<'a>> + use<'a> {
+        let at = self.at;
+        self.classes.windows(3).enumerate().map(move |(number, around)| View {
+            at: at + number * 64,
+            before: &around[0],
+            here: &around[1],
+            after: &around[2],
+        })
+    }
 }
 
 /// Sixty-four bytes with their neighbours on both sides.
@@ -122,86 +176,60 @@ struct View<'a> {
 }
 
 impl Fast<'_> {
+    #[inline(always)]
     fn run(&mut self, isa: Isa) {
         let text = self.text;
-        let mut classes = [Classes::default(); STRETCH / 64 + 1];
-        let mut last = Classes::default();
-        for base in (0..text.len()).step_by(STRETCH) {
-            let end = text.len().min(base + STRETCH + 64);
-            isa.classify(&text[base..end], &mut classes);
-            let many = (text.len() - base).min(STRETCH).div_ceil(64);
-            for number in 0..many {
-                let before = if number == 0 { &last } else { &classes[number - 1] };
-                let view = View { at: base + number * 64, before, here: &classes[number], after: &classes[number + 1] };
-                self.see_words(&view);
-                self.see_signs(&view);
-                self.see_numbers(&view);
-                self.see_digests(&view);
-                self.see_escapes(&view);
-            }
-            last = classes[many - 1];
+        let mut classes = [Classes::default(); STRETCH / 64 + 2];
+        let mut bits = Bits::new();
+        for at in (0..text.len()).step_by(STRETCH) {
+            let end = text.len().min(at + STRETCH + 64);
+            isa.classify(&text[at..end], &mut classes[1..]);
+            let many = (text.len() - at).min(STRETCH).div_ceil(64);
+            let stretch = Stretch { at, classes: &classes[..many + 2] };
+            self.see_words(&stretch, &mut bits);
+            self.see_signs(&stretch, &mut bits);
+            self.see_numbers(&stretch, &mut bits);
+            self.see_ibans(&stretch, &mut bits);
+            self.see_digests(&stretch);
+            self.see_escapes(&stretch, &mut bits);
+            classes[0] = classes[many];
         }
         self.end_words();
-        self.ask_words();
-        self.ask_addresses();
-        self.ask_numbers();
-        self.ask_digests();
         if self.gates.wordless {
             fields::find(&mut self.search);
         }
     }
 
-    /// Adds a clue to a word; a full batch is asked.
+    /// Asks for a word, and reads where it may be.
     #[inline(always)]
-    fn add_word(&mut self, clue: Block, place: Place) {
-        if self.words.push(clue, place) {
-            self.ask_words();
-        }
-    }
-
-    fn add_address(&mut self, clue: Block, place: Place) {
-        if self.addresses.push(clue, place) {
-            self.ask_addresses();
-        }
-    }
-
-    fn add_number(&mut self, clue: Block, place: Place) {
-        if self.numbers.push(clue, place) {
-            self.ask_numbers();
-        }
-    }
-
-    fn add_digest(&mut self, clue: Block, place: Place) {
-        if self.digests.push(clue, place) {
-            self.ask_digests();
-        }
-    }
-
-    fn ask_words(&mut self) {
-        for place in self.words.ask(self.clues, self.sieves.words) {
+    fn ask_word(&mut self, clue: Block, place: Place) {
+        if self.sieves.words.passes(self.clues.hash(clue)) {
             self.look(place);
         }
     }
 
-    fn ask_addresses(&mut self) {
-        for place in self.addresses.ask(self.clues, self.sieves.addresses) {
+    #[inline(always)]
+    fn ask_address(&mut self, clue: Block, place: Place) {
+        if self.sieves.addresses.passes(self.clues.hash(clue)) {
             self.look(place);
         }
     }
 
-    fn ask_numbers(&mut self) {
-        for place in self.numbers.ask(self.clues, self.sieves.numbers) {
+    fn ask_number(&mut self, clue: Block, place: Place) {
+        if self.sieves.numbers.passes(self.clues.hash(clue)) {
             self.look(place);
         }
     }
 
-    fn ask_digests(&mut self) {
-        for place in self.digests.ask(self.clues, self.sieves.digests) {
+    fn ask_digest(&mut self, clue: Block, place: Place) {
+        if self.sieves.digests.passes(self.clues.hash(clue)) {
             self.look(place);
         }
     }
 
     /// Reads a place as the reference does.
+    #[cold]
+    #[inline(never)]
     fn look(&mut self, place: Place) {
         let search = &mut self.search;
         match place {

@@ -1,6 +1,6 @@
 //! Telephone numbers, NIR and IBAN: from each place where a number may begin, if enough digits follow.
 
-use super::{Fast, Place, View};
+use super::{Bits, Fast, Place, Stretch, View};
 use crate::{
     index::{
         canonical::{is_iban_start, separator},
@@ -10,51 +10,65 @@ use crate::{
     marker::MarkerKind,
 };
 
-/// The least digits of a number that does not begin with a plus.
-const LEAST: u32 = 9;
+/// The least digits of a phone that does not begin with a plus, and of an NIR.
+const PHONE: u32 = 9;
+const NIR: u32 = 13;
+
+/// The bytes that no letter or digit precedes.
+#[inline(always)]
+fn begins(view: &View<'_>) -> u64 {
+    !((view.here.digit | view.here.alpha) << 1 | (view.before.digit | view.before.alpha) >> 63)
+}
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_numbers(&mut self, view: &View<'_>) {
-        let c = view.here;
-        let alnum = c.digit | c.alpha;
-        let last = view.before.digit | view.before.alpha;
-        let begins = !(alnum << 1 | last >> 63);
-        if self.gates.phones != 0 || self.gates.nirs {
-            let next = view.after;
+    pub(super) fn see_numbers(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+        if self.gates.phones == 0 && !self.gates.nirs {
+            return;
+        }
+        let least = if self.gates.phones == 0 { NIR } else { PHONE };
+        let pluses = if self.gates.phones == 0 { 0 } else { u64::MAX };
+        bits.clear();
+        for (number, view) in stretch.views().enumerate() {
+            bits.add(number, view.here.digit & begins(&view) | view.here.plus & pluses);
+        }
+        for place in bits.places() {
+            let view = stretch.view(usize::from(place / 64));
             let part = |c: &super::Classes| c.digit | c.dot | c.dash | c.plus | c.slash | c.blank;
-            let parts = u128::from(part(next)) << 64 | u128::from(part(c));
-            let digits = u128::from(next.digit) << 64 | u128::from(c.digit);
-            let mut anchors = c.digit & begins;
-            while anchors != 0 {
-                let bit = anchors.trailing_zeros();
-                anchors &= anchors - 1;
-                let length = (!(parts >> bit)).trailing_zeros();
-                let count = ((digits >> bit) as u64 & ((1 << length.min(63)) - 1)).count_ones();
-                if count >= LEAST || length >= 60 || self.goes_on(view.at + (bit + length) as usize, count) {
-                    self.number(view.at + bit as usize);
-                }
-            }
-            let mut plus = c.plus;
-            while plus != 0 {
-                let at = view.at + plus.trailing_zeros() as usize;
-                plus &= plus - 1;
+            let parts = u128::from(part(view.after)) << 64 | u128::from(part(view.here));
+            let digits = u128::from(view.after.digit) << 64 | u128::from(view.here.digit);
+            let bit = u32::from(place % 64);
+            let length = (!(parts >> bit)).trailing_zeros();
+            let count = ((digits >> bit) as u64 & ((1 << length.min(63)) - 1)).count_ones();
+            // A plus spares a phone its zero.
+            let wanted = least - (view.here.plus >> bit & 1) as u32;
+            let at = view.at + bit as usize;
+            if count >= wanted || length >= 60 || self.goes_on(at + length as usize, count) {
                 self.number(at);
             }
         }
-        if self.gates.ibans {
-            let shifted = |here: u64, next: u64, by: u32| here >> by | next << (64 - by);
-            let mut starts = c.alpha
-                & shifted(c.alpha, view.after.alpha, 1)
-                & shifted(c.digit, view.after.digit, 2)
-                & shifted(c.digit, view.after.digit, 3);
-            while starts != 0 {
-                let bit = starts.trailing_zeros();
-                starts &= starts - 1;
-                let at = view.at + bit as usize;
-                if begins >> bit & 1 == 1 || labelled(self.text, at) {
-                    self.iban(at);
-                }
+    }
+
+    #[inline(always)]
+    pub(super) fn see_ibans(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+        if !self.gates.ibans {
+            return;
+        }
+        bits.clear();
+        let shifted = |here: u64, next: u64, by: u32| here >> by | next << (64 - by);
+        for (number, view) in stretch.views().enumerate() {
+            let (here, next) = (view.here, view.after);
+            let starts = here.alpha
+                & shifted(here.alpha, next.alpha, 1)
+                & shifted(here.digit, next.digit, 2)
+                & shifted(here.digit, next.digit, 3);
+            bits.add(number, starts);
+        }
+        for place in bits.places() {
+            let view = stretch.view(usize::from(place / 64));
+            let at = view.at + usize::from(place % 64);
+            if begins(&view) >> (place % 64) & 1 == 1 || labelled(self.text, at) {
+                self.iban(at);
             }
         }
     }
@@ -76,9 +90,9 @@ impl Fast<'_> {
         let (from, plus) = if text[start] == b'+' { (start + 1, true) } else { (start, behind_plus(text, start)) };
         each_number(text, from, plus, |kind, canonical, _| match kind {
             MarkerKind::Phone if self.gates.phone(canonical.len() - 1) => {
-                self.add_number(clue::phone(&canonical[1..]), Place::Number { start });
+                self.ask_number(clue::phone(&canonical[1..]), Place::Number { start });
             }
-            MarkerKind::Nir if self.gates.nirs => self.add_number(clue::nir(canonical), Place::Number { start }),
+            MarkerKind::Nir if self.gates.nirs => self.ask_number(clue::nir(canonical), Place::Number { start }),
             _ => {}
         });
     }
@@ -91,11 +105,14 @@ impl Fast<'_> {
             characters[count] = byte.to_ascii_uppercase();
             count += 1;
             if count == 15 {
-                return self.add_number(clue::iban(&characters), Place::Number { start });
+                return self.ask_number(clue::iban(&characters), Place::Number { start });
             }
-            match skip(self.text, at + 1) {
-                Some(next) => at = next,
-                None => return,
+            at += 1;
+            if self.text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
+                match skip(self.text, at) {
+                    Some(next) => at = next,
+                    None => return,
+                }
             }
         }
     }

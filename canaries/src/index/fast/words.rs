@@ -1,10 +1,10 @@
 //! Words: each run of a word's bytes is asked for once in small letters, whatever it may be; a run with marks, with
 //! bytes beyond ASCII or behind an escape also in the cuts in which the reference tries it.
 
-use super::{Fast, Place, View};
+use super::{Bits, Fast, Place, STRETCH, Stretch};
 use crate::{
     index::{
-        canonical::canonical,
+        canonical::{canonical, separator},
         clue, fields,
         tokens::{self, joins},
     },
@@ -16,37 +16,55 @@ use crate::{
 pub(super) struct Open {
     start: usize,
     inside: bool,
-    /// Not zero: it holds marks or bytes beyond ASCII, or stands behind what begins an escape.
-    special: u64,
     before: (usize, usize),
 }
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_words(&mut self, view: &View<'_>) {
-        let c = view.here;
-        let special = c.dot | c.dash | c.high;
-        let word = c.digit | c.alpha | special;
-        let behind_intro = c.intro << 1 | view.before.intro >> 63;
-        let mut edges = word ^ (word << 1 | u64::from(self.word.inside));
-        let mut from = 0;
-        while edges != 0 {
-            let bit = edges.trailing_zeros();
-            edges &= edges - 1;
-            if self.word.inside {
-                let within = special & ((1 << bit) - 1) & (u64::MAX << from);
-                self.word.special |= within;
-                self.word.inside = false;
-                self.word(view.at + bit as usize);
-            } else {
-                self.word.inside = true;
-                self.word.start = view.at + bit as usize;
-                self.word.special = behind_intro >> bit & 1;
-                from = bit;
-            }
+    pub(super) fn see_words(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+        if self.gates.words == 0 {
+            return;
         }
-        if self.word.inside {
-            self.word.special |= special & (u64::MAX << from);
+        // Marks, bytes beyond ASCII, and first bytes behind what begins an escape.
+        let mut special = [0; STRETCH / 64 + 1];
+        bits.clear();
+        let mut inside = u64::from(self.word.inside);
+        for (number, view) in stretch.views().enumerate() {
+            let c = view.here;
+            let odd = c.dot | c.dash | c.high;
+            let word = c.digit | c.alpha | odd;
+            special[number] = odd | word & (c.intro << 1 | view.before.intro >> 63);
+            bits.add(number, word ^ (word << 1 | inside));
+            inside = word >> 63;
+        }
+        let mut edges = bits.places();
+        if self.word.inside
+            && let Some((end, rest)) = edges.split_first()
+        {
+            edges = rest;
+            self.word.inside = false;
+            // What holds it was begun in another stretch: it is looked at in full.
+            self.word(self.word.start, stretch.at + usize::from(*end));
+        }
+        let (pairs, open) = edges.as_chunks::<2>();
+        let (mut plain, mut plain_count) = ([(0_u16, 0_u16); STRETCH / 2 + 1], 0);
+        for &[start, end] in pairs {
+            let length = usize::from(end - start);
+            let (place, bit) = (usize::from(start / 64), start % 64);
+            let window = (u128::from(special[place]) | u128::from(special[place + 1]) << 64) >> bit;
+            let odd = window as u64 & (u64::MAX >> (64 - length.clamp(1, 64))) != 0 || length > 64;
+            if odd {
+                self.special_word(stretch.at + usize::from(start), stretch.at + usize::from(end));
+            }
+            plain[plain_count] = (start, end);
+            plain_count += usize::from(!odd & self.lengths[length.min(127)]);
+            self.follow(stretch.at + usize::from(start), stretch.at + usize::from(end));
+        }
+        for &(start, end) in &plain[..plain_count] {
+            self.plain_word(stretch.at + usize::from(start), stretch.at + usize::from(end));
+        }
+        if let [start] = *open {
+            (self.word.inside, self.word.start) = (true, stretch.at + usize::from(start));
         }
     }
 
@@ -54,28 +72,38 @@ impl Fast<'_> {
     pub(super) fn end_words(&mut self) {
         if self.word.inside {
             self.word.inside = false;
-            self.word(self.text.len());
+            self.word(self.word.start, self.text.len());
         }
     }
 
-    /// The run that ends here.
+    /// A run that went over a border, or to the end.
+    fn word(&mut self, start: usize, end: usize) {
+        self.special_word(start, end);
+        self.follow(start, end);
+    }
+
+    /// A run of letters and digits of ASCII.
     #[inline(always)]
-    fn word(&mut self, end: usize) {
-        let start = self.word.start;
-        if self.word.special != 0 {
-            self.special_word(start, end);
-        } else if self.gates.word(end - start) {
-            self.add_word(clue::word(&self.text[start..end]), Place::Word { start, end });
-        }
+    fn plain_word(&mut self, start: usize, end: usize) {
+        let clue = match self.text[start..].first_chunk() {
+            Some(bytes) if end - start <= 15 => clue::short_word(bytes, end - start),
+            _ => clue::word(&self.text[start..end]),
+        };
+        self.ask_word(clue, Place::Word { start, end });
+    }
+
+    /// Looks whether this run and the one before it are a number together.
+    #[inline(always)]
+    fn follow(&mut self, start: usize, end: usize) {
         let (first, last) = std::mem::replace(&mut self.word.before, (start, end));
-        if last + 1 == start && start - first <= 8 && end - start <= 16 && self.gates.numbers != 0 {
+        if last + 1 == start && first < last && start - first <= 8 && end - start <= 16 && self.gates.numbers != 0 {
             self.join(first, start, end);
         }
     }
 
     /// A number written as two words: `EMP 00123`.
     fn join(&mut self, first: usize, start: usize, end: usize) {
-        if first < last_byte(start) && joins(self.text, first, start, end) {
+        if joins(self.text, first, start, end) {
             self.number_word(first, end, Place::Joined { start: first, end });
         }
     }
@@ -84,7 +112,12 @@ impl Fast<'_> {
     fn number_word(&mut self, start: usize, end: usize, place: Place) {
         let bytes = &self.text[start..end];
         if !bytes.is_ascii() {
-            return self.look(place);
+            let strange = |at: &usize| !bytes[*at].is_ascii() && separator(&bytes[*at..]).is_none();
+            // The later bytes of a separator are strange by themselves, so only the first byte beyond ASCII tells.
+            return match (0..bytes.len()).find(|at| !bytes[*at].is_ascii()) {
+                Some(first) if strange(&first) => {}
+                _ => self.look(place),
+            };
         }
         let (mut compact, mut length) = ([0; 40], 0);
         for byte in bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(40) {
@@ -92,7 +125,7 @@ impl Fast<'_> {
             length += 1;
         }
         if self.gates.number(length) && compact[..length].iter().any(u8::is_ascii_digit) {
-            self.add_word(clue::word(&compact[..length]), place);
+            self.ask_word(clue::word(&compact[..length]), place);
         }
     }
 
@@ -101,6 +134,9 @@ impl Fast<'_> {
     fn special_word(&mut self, start: usize, end: usize) {
         let place = Place::Word { start, end };
         let text = self.text;
+        if self.dotted_word(start, end) {
+            return;
+        }
         let mut cuts = Cuts::default();
         cuts.add(start, end);
         let mark = |byte: &&u8| matches!(byte, b'.' | b'-' | b'_');
@@ -116,10 +152,11 @@ impl Fast<'_> {
         }
         for (from, to) in cuts.all() {
             let word = &text[from..to];
-            if self.gates.word(to - from) {
-                self.add_word(clue::word(word), place);
+            let ascii = word.is_ascii();
+            if self.gates.word(to - from) && (ascii || self.gates.wide || self.gates.wide_names) {
+                self.ask_word(clue::word(word), place);
             }
-            if !word.is_ascii() {
+            if !ascii {
                 self.beyond_ascii(word, place);
             }
             let numbered = || word.len() <= 40 && word.iter().any(u8::is_ascii_digit);
@@ -129,19 +166,52 @@ impl Fast<'_> {
         }
     }
 
+    /// A short word of ASCII with marks in its midst, as most are; false if it is none.
+    #[inline(always)]
+    fn dotted_word(&mut self, start: usize, end: usize) -> bool {
+        let (text, length) = (self.text, end - start);
+        let Some(bytes) = text[start..].first_chunk::<16>().filter(|_| length <= 15) else { return false };
+        let (mut dot, mut others, mut digits) = (length, 0_usize, 0_usize);
+        for (at, byte) in bytes[..length].iter().enumerate().rev() {
+            match byte {
+                b'.' => dot = at,
+                b'-' | b'_' => others += 1,
+                b'0'..=b'9' => digits += 1,
+                0x80.. => return false,
+                _ => {}
+            }
+        }
+        let mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_');
+        let escaped = start > 0 && matches!(text[start - 1], b'\\' | b'%' | b'=');
+        if escaped || mark(bytes[0]) || mark(bytes[length - 1]) {
+            return false;
+        }
+        let place = Place::Word { start, end };
+        if self.lengths[length] {
+            self.ask_word(clue::short_word(bytes, length), place);
+        }
+        if dot < length && self.lengths[dot] {
+            self.ask_word(clue::short_word(bytes, dot), place);
+        }
+        if digits > 0 && self.gates.numbers != 0 && (others > 0 || dot < length) {
+            self.number_word(start, end, place);
+        }
+        true
+    }
+
     /// A word with letters beyond ASCII, as the user name that it may be.
     fn beyond_ascii(&mut self, word: &[u8], place: Place) {
-        if !tokens::LENGTHS.contains(&word.len()) {
+        if !tokens::LENGTHS.contains(&word.len()) || (!self.gates.wide_names && stays(word)) {
             return;
         }
         if let Some(folded) = latin(word) {
             if folded != word && self.gates.word(folded.len()) {
-                self.add_word(clue::word(&folded), place);
+                self.ask_word(clue::word(&folded), place);
             }
         } else if let Some(name) = std::str::from_utf8(word).ok().and_then(|word| canonical(MarkerKind::Username, word))
             && self.gates.word(name.len())
         {
-            self.add_word(clue::word(name.as_bytes()), place);
+            self.ask_word(clue::word(name.as_bytes()), place);
         }
     }
 
@@ -159,11 +229,6 @@ impl Fast<'_> {
     }
 }
 
-/// The place of the byte before.
-fn last_byte(start: usize) -> usize {
-    start.saturating_sub(1)
-}
-
 /// How many bytes of a run may belong to an escape that begins right before it.
 fn behind_escape(text: &[u8], start: usize) -> impl Iterator<Item = usize> + use<> {
     let skipped: &[usize] = match start.checked_sub(1).map(|before| text[before]) {
@@ -172,6 +237,12 @@ fn behind_escape(text: &[u8], start: usize) -> impl Iterator<Item = usize> + use
         _ => &[],
     };
     skipped.iter().copied()
+}
+
+/// Whether a word holds a character beyond ASCII that is one in NFKC too: no name within ASCII is written so.
+fn stays(word: &[u8]) -> bool {
+    word.windows(3).any(|bytes| matches!(bytes, [0xe2, 0x80, 0x90..=0x9f] | [0xe2, 0x82, 0xac]))
+        || word.windows(2).any(|bytes| matches!(bytes, [0xc3, 0x80..=0xbf] | [0xc2, 0xa7 | 0xab | 0xb0 | 0xbb]))
 }
 
 /// The word in small letters, if all that it holds beyond ASCII are Western European letters in UTF-8, which NFKC leaves
@@ -227,6 +298,11 @@ mod tests {
             if let Some(folded) = latin(word.as_bytes()) {
                 assert_eq!(canonical(MarkerKind::Username, &word), String::from_utf8(folded).ok(), "{letter}");
             }
+        }
+        for character in (0x80..0x3000).filter_map(char::from_u32) {
+            let word = format!("ab{character}c1");
+            let name = canonical(MarkerKind::Username, &word).expect("it is not empty");
+            assert!(!stays(word.as_bytes()) || !name.is_ascii(), "{character}");
         }
         assert_eq!(latin("ÉTÉ".as_bytes()), Some("été".as_bytes().to_vec()));
         assert!(within(0xc3) && latin(&[b'a', 0xc3]).is_none());

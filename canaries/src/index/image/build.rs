@@ -11,7 +11,7 @@ use crate::{
     index::{
         Digest, Owner,
         canonical::canonical,
-        clue::{self, AFTER, BEFORE, ClueKey},
+        clue::{self, AFTER, ClueKey},
         fingerprint::{Fingerprint, FingerprintKey},
         gates::Gates,
         sieve, tokens,
@@ -145,11 +145,10 @@ impl ImageBuilder {
     fn outline(&mut self, kind: MarkerKind, value: &[u8]) {
         match kind {
             MarkerKind::WorkEmail | MarkerKind::PersonalEmail => {
-                let Some((before, behind)) = clue::sides(value) else { return };
-                self.gates.add_sides(before, behind);
-                let at = value.iter().position(|byte| *byte == b'@').unwrap_or_default();
-                let behind = &value[at + 1..at + 1 + AFTER[behind]];
-                let sign = self.clues.hash(clue::sign(&value[at - BEFORE[before]..at], behind));
+                let Some((local, behind)) = clue::sides(value) else { return };
+                self.gates.signs |= 1 << behind;
+                let behind = &value[local.len() + 1..local.len() + 1 + AFTER[behind]];
+                let sign = self.clues.hash(clue::sign(local, behind));
                 self.hash(Section::Addresses, sign);
                 let domain = self.clues.hash(clue::domain(behind));
                 // Most addresses share their domain with the one before.
@@ -173,7 +172,10 @@ impl ImageBuilder {
                 self.gates.numbers |= 1 << value.len();
                 self.word(value);
             }
-            MarkerKind::Username | MarkerKind::DocumentLink => self.word(value),
+            MarkerKind::Username | MarkerKind::DocumentLink => {
+                self.gates.wide_names |= !value.is_ascii();
+                self.word(value);
+            }
             MarkerKind::Password => self.password(value),
         }
     }
@@ -212,11 +214,13 @@ impl ImageBuilder {
             ..Counts::default()
         };
         settle(&mut self.rows, &mut counts);
-        let sieves = std::mem::take(&mut self.hashes).map(|hashes| {
+        let mut sieves = std::mem::take(&mut self.hashes).map(|hashes| {
             let mut bytes = vec![0; sieve::length_for(hashes.len())];
             hashes.iter().for_each(|hash| sieve::add(&mut bytes, *hash));
             bytes
         });
+        let sections = 0..;
+        sieves.iter_mut().zip(sections).for_each(|(sieve, section)| self.key.veil(&self.salt, section, sieve));
         let slots = (self.rows.len() as u64 * 4).div_ceil(3).max(1);
         let mut lengths = [0; Section::COUNT];
         lengths.iter_mut().zip(&sieves).for_each(|(length, sieve)| *length = sieve.len() as u64);

@@ -1,7 +1,7 @@
 //! The index as one file: keyed fingerprints, sieves and owners, to be mapped into memory and shared by processes. It
 //! holds no value, and without its key it answers nothing.
 //!
-//! One header page, then sections that begin at multiples of 4 KiB, all numbers little endian: five sieves, the table of
+//! One header page, then sections that begin at multiples of 4 KiB, all numbers little endian: five sieves, encrypted, the table of
 //! fingerprints, the canaries' ids, and the seals: a MAC for each page before them. The header's own MAC covers
 //! the MAC of the seals. So opening reads the header, the seals and the sieves, about a tenth of the file; a page of
 //! the table or of the ids is checked when it is first read, and nothing is believed unchecked.
@@ -65,10 +65,18 @@ impl ImageKey {
     }
 
     fn clues(&self, salt: &[u8; 16]) -> ClueKey {
-        let derived = self.derive("clues", salt);
-        let mut key = [0; 16];
-        key.copy_from_slice(&derived[..16]);
-        ClueKey::new(&key)
+        ClueKey::new(&self.derive("clues", salt))
+    }
+
+    /// Turns a sieve into what stands in the file, and back: a stream cipher, whose key is this file's alone.
+    fn veil(&self, salt: &[u8; 16], section: u8, sieve: &mut [u8]) {
+        let mut stream = blake3::Hasher::new_keyed(&self.derive("sieves", salt)).update(&[section]).finalize_xof();
+        let mut some = [0; 8 * PAGE];
+        for bytes in sieve.chunks_mut(some.len()) {
+            let some = &mut some[..bytes.len()];
+            stream.fill(some);
+            bytes.iter_mut().zip(some).for_each(|(byte, veil)| *byte ^= *veil);
+        }
     }
 
     fn seals(&self, salt: &[u8; 16]) -> [u8; 32] {

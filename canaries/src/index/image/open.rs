@@ -34,6 +34,8 @@ pub struct Image<B> {
     header: Header,
     fingerprints: FingerprintKey,
     clues: ClueKey,
+    /// The sieves as they are asked: a tenth of the file, which each process has for itself.
+    sieves: [Vec<u8>; 5],
     seal_key: [u8; 32],
     /// A bit for each page that was checked.
     checked: Vec<AtomicU64>,
@@ -73,9 +75,10 @@ impl<B: AsRef<[u8]>> Image<B> {
         if seals.len() != pages * SEAL || blake3::keyed_hash(&seal_key, seals) != header.seals {
             return Err(ImageError::Damaged(Part::Seals));
         }
-        let image = Image {
+        let mut image = Image {
             fingerprints: key.fingerprints(&header.salt),
             clues: key.clues(&header.salt),
+            sieves: Default::default(),
             seal_key,
             checked: (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             damaged: AtomicUsize::new(NONE),
@@ -85,6 +88,16 @@ impl<B: AsRef<[u8]>> Image<B> {
         let sieves = image.header.offset(Section::Table) as usize / PAGE - 1;
         (0..sieves).all(|page| image.check(page));
         image.sound()?;
+        let sections = [Section::Addresses, Section::Numbers, Section::Digests, Section::Words, Section::Wholes];
+        for (number, section) in sections.into_iter().enumerate() {
+            let from = image.header.offset(section) as usize;
+            let mut sieve = image.bytes.as_ref()[from..from + image.header.length(section) as usize].to_vec();
+            key.veil(&image.header.salt, number as u8, &mut sieve);
+            if Sieve::new(&sieve).is_none() {
+                return Err(ImageError::Damaged(Part::Header));
+            }
+            image.sieves[number] = sieve;
+        }
         Ok(image)
     }
 
@@ -169,9 +182,7 @@ impl<B: AsRef<[u8]>> Image<B> {
     }
 
     fn sieve(&self, section: Section) -> Sieve<'_> {
-        let from = self.header.offset(section) as usize;
-        let bytes = &self.bytes.as_ref()[from..from + self.header.length(section) as usize];
-        Sieve::new(bytes).expect("the lengths are under the header's MAC, and the builder's are whole blocks")
+        Sieve::new(&self.sieves[section as usize]).expect("its length was looked at when it was opened")
     }
 }
 

@@ -9,6 +9,22 @@ use std::arch::x86_64::{
 
 pub(super) fn is_here() -> bool {
     is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt")
+}
+
+/// Does this work with these instructions.
+#[inline]
+pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn here<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+    assert!(is_here());
+    // SAFETY: the machine has what the function is compiled for.
+    unsafe { here(work) }
 }
 
 pub(super) fn classify(text: &[[u8; 64]], classes: &mut [Classes]) {
@@ -39,6 +55,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut [Classes]) {
             intro: equal(pair, b'%') | equal(pair, b'=') | equal(pair, b'&') | back,
             back,
             sign: equal(pair, b'@'),
+            quote: equal(pair, b'\''),
             high: bits(pair),
         };
     }

@@ -8,7 +8,19 @@ use std::arch::x86_64::{
 };
 
 pub(super) fn is_here() -> bool {
-    is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi")
+    super::avx2::is_here() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi")
+}
+
+/// Does this work with these instructions.
+#[inline]
+pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn here<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+    assert!(is_here());
+    // SAFETY: the machine has what the function is compiled for.
+    unsafe { here(work) }
 }
 
 /// The classes of the 128 bytes of ASCII, a bit each.
@@ -60,6 +72,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut [Classes]) {
             intro: _mm512_test_epi8_mask(is, bit(6)),
             back: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\\'.cast_signed())),
             sign: _mm512_test_epi8_mask(is, bit(7)),
+            quote: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\''.cast_signed())),
             high: beyond,
         };
     }

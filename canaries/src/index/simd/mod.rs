@@ -34,6 +34,8 @@ pub(super) struct Classes {
     pub back: u64,
     /// `@`
     pub sign: u64,
+    /// `'`
+    pub quote: u64,
     /// Bytes beyond ASCII.
     pub high: u64,
 }
@@ -66,6 +68,18 @@ impl Isa {
             }
         }
         Isa::Portable
+    }
+
+    /// Does some work that was written for every machine, compiled for these instructions.
+    #[inline(always)]
+    pub(super) fn with<R>(self, work: impl FnOnce() -> R) -> R {
+        match self {
+            Isa::Portable => work(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2::with(work),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512::with(work),
+        }
     }
 
     /// Classifies a text of at most sixty-four bytes for each of `classes`; what is beyond its end is of no class.
@@ -127,6 +141,7 @@ mod tests {
                 assert_eq!(is(here.intro), matches!(byte, b'%' | b'=' | b'&' | b'\\'));
                 assert_eq!(is(here.back), byte == b'\\');
                 assert_eq!(is(here.sign), byte == b'@');
+                assert_eq!(is(here.quote), byte == b'\'');
                 assert_eq!(is(here.high), byte >= 0x80);
             }
         }
