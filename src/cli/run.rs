@@ -61,7 +61,7 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Evidence(Evidence::Verify { bundle: Some(bundle), key }) => case::verify(&bundle, &key, terminal),
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
-        Command::Scan { paths, shared: Shared { split: Some(bytes), .. } } => parts::print(&paths, bytes, terminal),
+        Command::Scan { paths, shared: Shared { split: Some(bytes), .. }, .. } => parts::print(&paths, bytes, terminal),
         Command::Scan { index: Some(file), paths, shared } => {
             tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, &shared, terminal))
         }
