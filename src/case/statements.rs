@@ -10,7 +10,7 @@ use crate::{
 /// The verbal scale of likelihood ratios that forensic institutes use, by the ratio's decimal logarithm.
 pub fn support(log10_lr: f64) -> &'static str {
     match log10_lr {
-        l if l < 0.301_03 => "no support",
+        l if l < std::f64::consts::LOG10_2 => "no support",
         l if l < 1.0 => "weak support",
         l if l < 2.0 => "moderate support",
         l if l < 3.0 => "moderately strong support",
