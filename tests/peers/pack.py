@@ -9,8 +9,8 @@ source, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 names, *rows = list(csv.reader(source.open(newline=""), delimiter=";"))
 draw = random.Random(7)
 # Rows around the marker's, so that blocks, pages and dictionaries are filled.
-noise = [[f"{name}{draw.randrange(10**9)}" for name in names] for _ in range(30_000)]
-rows = noise[:15_000] + rows + noise[15_000:]
+noise = [[f"{name}{draw.randrange(10**9)}" for name in names] for _ in range(4_000)]
+rows = noise[:2_000] + rows + noise[2_000:]
 plain = folder / "staff.csv"
 with plain.open("w", newline="") as out:
     csv.writer(out, delimiter=";").writerows([names, *rows])
@@ -40,6 +40,8 @@ with zipfile.ZipFile(folder / "python.zip", "w", zipfile.ZIP_DEFLATED) as archiv
 
 database = sqlite3.connect(folder / "staff.db")
 database.execute("PRAGMA auto_vacuum=0")
+# Debian's SQLite writes over what it deletes; others do not.
+database.execute("PRAGMA secure_delete=OFF")
 for table in ["kept", "deleted"]:
     columns = ", ".join(f'"{name}" TEXT' for name in names)
     database.execute(f"CREATE TABLE {table} ({columns})")
@@ -65,7 +67,7 @@ table = table.append_column("list", pyarrow.array([None if at % 3 else [row[0], 
 for codec in ["NONE", "SNAPPY", "GZIP", "ZSTD", "BROTLI"]:
     for version in ["1.0", "2.0"]:
         pyarrow.parquet.write_table(
-            table, folder / f"{codec}-{version}.parquet", compression=codec, data_page_version=version, row_group_size=20_000
+            table, folder / f"{codec}-{version}.parquet", compression=codec, data_page_version=version, row_group_size=3_000
         )
 for encoding in ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", "PLAIN"]:
     strings = {name: encoding for name in names}

@@ -7,7 +7,8 @@ use super::{
     recall::{MARKERS, table},
 };
 use crate::stores::rows::peer;
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
+use telltale::dumps::Limits;
 
 fn pack(folder: &Path) {
     let python = peer("TELLTALE_TEST_PACKERS");
@@ -23,6 +24,8 @@ fn pack(folder: &Path) {
 fn what_other_programs_pack_is_opened() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     pack(folder.path());
+    // A debug build takes its time.
+    let patient = Limits { time: Duration::from_secs(60), ..apart() };
     let mut wrong = Vec::new();
     let mut files: Vec<_> =
         fs::read_dir(folder.path()).expect("it is ours").map(|entry| entry.expect("it is there").path()).collect();
@@ -30,7 +33,7 @@ fn what_other_programs_pack_is_opened() {
     assert!(files.len() > 35, "{}", files.len());
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
-        let (found, summary) = find_kinds(&name, &fs::read(&file).expect("it is there"), &MARKERS, &apart());
+        let (found, summary) = find_kinds(&name, &fs::read(&file).expect("it is there"), &MARKERS, &patient);
         let reasons: Vec<&str> = summary.not_scanned.iter().map(|left| left.reason.as_str()).collect();
         let expected = match name.as_str() {
             "encrypted.7z" | "hidden.7z" | "encrypted.zip" => Some("encrypted"),
