@@ -2,7 +2,7 @@
 
 use crate::{
     app::master,
-    cli::{args::Shared, client::Client, material, outcome::Outcome, parts, terminal::Terminal},
+    cli::{client::Client, material, outcome::Outcome, parts, shared::Shared, terminal::Terminal},
     config::{Config, load::load},
     dumps::part::around,
     flow::{

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod parts;
 pub mod run;
 pub mod serve;
+pub mod shared;
 pub mod sinks;
 pub mod stores;
 pub mod terminal;

@@ -2,12 +2,14 @@
 
 use crate::{
     cli::{
-        args::{Args, Command, Evidence, Format, Index, Keys, Level, Shared},
+        args::{Args, Command, Evidence, Format, Index, Keys, Level},
         canaries, case, check,
         client::Client,
         deliveries, drill, incidents, index, init, journal, keys, material,
         outcome::{FAILED, Outcome},
-        parts, serve, sinks, stores,
+        parts, serve,
+        shared::Shared,
+        sinks, stores,
         terminal::{Terminal, plain},
         tokens,
     },

@@ -77,7 +77,11 @@ async fn elsewhere_the_index_finds_what_the_ledger_finds() {
     assert_eq!(code, 0);
     for name in files.keys() {
         let of = |all: &[Value]| -> Vec<Value> {
-            all.iter().filter(|finding| finding["path"].as_str().unwrap().ends_with(name)).cloned().collect()
+            let mut of: Vec<Value> =
+                all.iter().filter(|finding| finding["path"].as_str().unwrap().ends_with(name)).cloned().collect();
+            // By an index alone, plain files are read in parts: their columns are not known.
+            of.iter_mut().for_each(|finding| finding["column"] = Value::Null);
+            of
         };
         let (here, there) = (of(&here), of(&there));
         assert!(here.len() >= 30, "{name}: {}", here.len());
