@@ -14,7 +14,7 @@ use telltale::{
         record::Record,
         sighting::{Class, Sighting},
     },
-    journal::{counts::size_class, key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey, verify::verify},
+    journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey, verify::verify},
 };
 
 const FOR: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ async fn run(journal: &Journal, tasks: usize, strangers: bool) -> (f64, Duration
                 let start = Instant::now();
                 if strangers {
                     let source = Some([10, 0, 0, times.len() as u8].into());
-                    journal.count("portal", source, size_class(300)).await.expect("durable");
+                    journal.count("portal", source, 960).await.expect("durable");
                 } else {
                     journal.append(&record).await.expect("durable");
                 }
@@ -96,6 +96,7 @@ fn sighted() -> Record {
     let sighting = Sighting {
         id: 0,
         at: Timestamp::now(),
+        claimed_at: None,
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod app;
 pub mod attribution;
+pub mod case;
 pub mod cli;
 pub mod config;
 pub mod domain;

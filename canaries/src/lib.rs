@@ -15,6 +15,7 @@ mod mint;
 pub mod password;
 pub mod persona;
 pub mod shape;
+pub mod storage;
 
 pub use canary::CanaryId;
 pub use field::Field;

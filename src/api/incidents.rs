@@ -2,15 +2,23 @@
 
 use crate::{
     api::{
-        access::{Incidents, May},
+        access::{Incidents, May, Right},
         problem::Problem,
     },
+    case::report::Notification,
     domain::{
         alert::AlertType,
         incident::{Incident, State as IncidentState},
         record::Record,
     },
-    flow::{context::Context, error::FlowError, judge},
+    flow::{
+        context::Context,
+        details::details,
+        error::FlowError,
+        judge, route,
+        voices::{self, RestsOn},
+    },
+    ledger::incidents::Clock,
 };
 use axum::{
     Json,
@@ -67,7 +75,8 @@ pub async fn list(
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
-/// One incident.
+/// One incident: how strong its verdict is without each sensor and reporter, who had looked before, and how far its alerts
+/// have come at each sink.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(("id" = String, Path)),
     responses((status = 200, description = "The incident"), (status = 404, body = Problem)))]
 pub async fn show(
@@ -76,15 +85,24 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     context.settle()?;
-    Ok(Json(shown(&known(&context, &id)?)))
+    let incident = known(&context, &id)?;
+    let RestsOn { rests_on, reveals } = voices::rests_on(&context, &incident)?;
+    let mut answer = shown(&incident);
+    answer["rests_on"] = json!(rests_on);
+    answer["reveals"] = json!(reveals);
+    answer["deliveries"] = json!(context.ledger.deliveries_of(&context.journal, &id)?);
+    // A rehearsal starts no clock.
+    let clock = if incident.drill { Clock::default() } else { context.ledger.clock(&id)? };
+    answer["notification"] = json!(Notification::from(clock));
+    Ok(Json(answer))
 }
 
-/// Its sightings, oldest first.
+/// Its sightings, oldest first, each with what its evidence tells: `details`, in which analysts see no marker.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/sightings", tag = "incidents", params(("id" = String, Path), Page),
     responses((status = 200, description = "items, next_cursor"), (status = 404, body = Problem)))]
 pub async fn sightings(
     State(context): State<Arc<Context>>,
-    _: May<Incidents>,
+    caller: May<Incidents>,
     Path(id): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
@@ -95,11 +113,26 @@ pub async fn sightings(
         Some(Ok(after)) => after,
         Some(Err(_)) => return Err(Problem::bad_request("cursor: not one that this list gave")),
     };
-    let mut items = context.ledger.sightings_in(&context.journal, &id)?;
-    items.retain(|sighting| sighting.id > after);
-    let more = items.len() > page.size();
-    items.truncate(page.size());
-    let next = items.last().filter(|_| more).map(|last| last.id.to_string());
+    let mut joined = context.ledger.sightings_of(&id)?;
+    joined.retain(|seq| *seq > after);
+    let more = joined.len() > page.size();
+    joined.truncate(page.size());
+    let next = joined.last().filter(|_| more).map(|last| last.to_string());
+    let plain = caller.role.may(Right::Investigate);
+    let mut items = Vec::with_capacity(joined.len());
+    for seq in joined {
+        let Some((sighting, evidence)) = context.ledger.evidence(&context.journal, seq)? else { continue };
+        let mut item = json!(sighting);
+        let mut details = details(sighting.class, &evidence);
+        if !plain {
+            let contents = context.ledger.contents(&context.journal, sighting.canary)?;
+            let own = contents.map(|contents| contents.markers).unwrap_or_default();
+            let index = context.index.read().expect("no thread panics while it holds the index");
+            details = details.without_markers(&index, &own);
+        }
+        item["details"] = json!(details.shortened());
+        items.push(item);
+    }
     Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
@@ -141,7 +174,10 @@ async fn transition(
     incident.updated_at = context.now();
     let alert =
         (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = alert.iter().flat_map(|_| context.sinks.iter().map(|slot| slot.name.clone())).collect();
+    let sinks = match &alert {
+        Some(_) => route::sinks(context, &incident, &[])?,
+        None => Vec::new(),
+    };
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,
@@ -159,6 +195,8 @@ async fn transition(
     Ok(Json(shown(&incident)))
 }
 
-fn known(context: &Context, id: &str) -> Result<Incident, Problem> {
-    context.ledger.incident(id)?.ok_or_else(|| Problem::not_found(format!("no incident has the id {id:?}")))
+pub(crate) fn known(context: &Context, id: &str) -> Result<Incident, Problem> {
+    context.ledger.incident(id)?.ok_or_else(|| {
+        Problem::not_found(format!("no incident has the id {id:?}: `telltale incidents list` shows them"))
+    })
 }

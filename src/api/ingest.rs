@@ -24,7 +24,7 @@ const AT_ONCE: usize = 1024;
 
 /// One login event as JSON, or many as NDJSON.
 #[utoipa::path(post, path = "/api/v1/logins", tag = "ingest", request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 202, description = "accepted, refused"), (status = 422, description = "No line is a login event"), (status = 503, body = Problem)))]
+    responses((status = 202, description = "accepted, refused"), (status = 422, body = Problem, description = "No line is a login event: a problem that also bears accepted and refused"), (status = 503, body = Problem)))]
 pub async fn post_logins(
     State(context): State<Arc<Context>>,
     caller: May<Ingest>,
@@ -40,6 +40,13 @@ pub async fn post_logins(
         context.refuse(logins::SENSOR, "not_durable");
         return Err(FlowError::from(error).into());
     }
-    let status = if accepted == 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::ACCEPTED };
-    Ok((status, Json(json!({ "accepted": accepted, "refused": parsed.refused }))).into_response())
+    let told = json!({ "accepted": accepted, "refused": parsed.refused });
+    if accepted > 0 {
+        return Ok((StatusCode::ACCEPTED, Json(told)).into_response());
+    }
+    let why = match parsed.refused.first() {
+        Some(first) => format!("no line is a login event: line {}: {}", first.line, first.why),
+        None => "the body is empty: a login event as JSON, or many as NDJSON, are expected".to_owned(),
+    };
+    Ok(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why).with(told))
 }

@@ -57,8 +57,8 @@ fn outline(record: &Record) -> Value {
         Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
         Record::Sighted { sighting, .. } => json!({ "record": "sighted", "sighting": sighting }),
         Record::Held { .. } => json!({ "record": "held" }),
-        Record::TokenIssued { id, role, by, .. } => {
-            json!({ "record": "token_issued", "id": id, "role": role, "by": by })
+        Record::TokenIssued { id, name, role, by, .. } => {
+            json!({ "record": "token_issued", "id": id, "name": name, "role": role, "by": by })
         }
         open => serde_json::to_value(open).unwrap_or(Value::Null),
     }

@@ -10,7 +10,8 @@ use crate::{
     flow::{
         context::Context,
         error::FlowError,
-        trace::{Finding, Request, Trace},
+        findings::Finding,
+        trace::{Request, Trace},
     },
 };
 use axum::{
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     io,
+    ops::Range,
     sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
@@ -50,14 +52,32 @@ pub struct Named {
     pub seen_at: Option<String>,
 }
 
+/// A part of a plain file, instead of a whole one: the body begins at byte `offset` of it, and only what begins in
+/// `from..to` is answered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+pub struct Part {
+    pub offset: Option<u64>,
+    pub from: Option<u64>,
+    pub to: Option<u64>,
+}
+
+impl Part {
+    /// Where the body begins, and which bytes of the file are asked for; none if it is a whole file.
+    fn range(&self) -> Option<(u64, Range<u64>)> {
+        let base = self.offset.or(self.from).or(self.to.map(|_| 0))?;
+        Some((base, self.from.unwrap_or(base)..self.to.unwrap_or(u64::MAX)))
+    }
+}
+
 /// Begins a trace: files are added, then it is concluded.
 #[utoipa::path(post, path = "/api/v1/traces", tag = "material", request_body(content = String, content_type = "application/json", description = "{seen_at?, record?}"),
-    responses((status = 201, description = "{trace}"), (status = 403, body = Problem)))]
+    responses((status = 201, description = "{trace}"), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn begin(
+    State(context): State<Arc<Context>>,
     caller: May<Investigate>,
     Json(request): Json<Request>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let id = open(Trace::begin(request, caller.actor.clone()))?;
+    let id = open(Trace::begin(&context, request, caller.actor.clone())?)?;
     Ok((StatusCode::CREATED, Json(json!({ "trace": id }))))
 }
 
@@ -113,7 +133,7 @@ pub async fn take(
         .seen_at
         .map(|text| text.parse().map_err(|_| Problem::bad_request("seen_at: an RFC 3339 time is expected")))
         .transpose()?;
-    let trace = Trace::begin(Request { seen_at, record: true }, caller.actor.clone());
+    let trace = Trace::begin(&context, Request { seen_at, record: true }, caller.actor.clone())?;
     let id = trace.id.clone();
     let trace = Arc::new(tokio::sync::Mutex::new(trace));
     let path = named.path.unwrap_or_else(|| "material".to_owned());
@@ -136,32 +156,43 @@ pub async fn show(
     verdict.map(Json).ok_or_else(|| Problem::not_found(format!("no recorded trace has the id {id:?}")))
 }
 
-/// Every marker in one file, as NDJSON.
-#[utoipa::path(post, path = "/api/v1/scan", tag = "material", params(Named),
+/// Every marker in one file, or in a part of one, as NDJSON.
+#[utoipa::path(post, path = "/api/v1/scan", tag = "material", params(Named, Part),
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 200, description = "NDJSON: a finding a line, then {summary}"), (status = 403, body = Problem)))]
+    responses((status = 200, description = "NDJSON: a finding a line, then {summary, lines?}"), (status = 403, body = Problem)))]
 pub async fn scan(
     State(context): State<Arc<Context>>,
     caller: May<Investigate>,
     Query(named): Query<Named>,
+    Query(part): Query<Part>,
     body: Body,
 ) -> Result<Response, Problem> {
     let (lines, answer) = mpsc::channel::<Value>(256);
     let path = named.path.unwrap_or_else(|| "-".to_owned());
-    let trace = Arc::new(tokio::sync::Mutex::new(Trace::begin(Request::default(), caller.actor.clone())));
-    tokio::spawn(async move {
-        let found = lines.clone();
-        let outcome = read(context, trace.clone(), path, body, move |finding| {
-            let _ = found.blocking_send(json!(finding));
-        })
-        .await;
-        let last = match outcome {
-            Ok(_) => json!({ "summary": trace.lock().await.material() }),
-            Err(problem) => json!({ "problem": problem }),
+    let mut trace = Trace::scan_only(caller.actor.clone());
+    let mut source = source(body);
+    // A thread that blocks: it reads, scans, and waits for whoever takes the lines.
+    tokio::task::spawn_blocking(move || {
+        let mut tell = |finding: &Finding| {
+            let _ = lines.blocking_send(json!(finding));
         };
-        let _ = lines.send(last).await;
+        let outcome = match part.range() {
+            None => trace.add(&context, &path, &mut source, &mut tell).map(|()| None),
+            Some((base, part)) => trace.add_part(&context, &path, &mut source, base, &part, &mut tell).map(Some),
+        };
+        let last = match outcome {
+            Ok(lines) => json!({ "summary": trace.material(), "lines": lines }),
+            Err(error) => json!({ "problem": Problem::from(error) }),
+        };
+        let _ = lines.blocking_send(last);
     });
     Ok(long::stream(answer))
+}
+
+/// The body as something that blocks.
+fn source(body: Body) -> impl io::Read + Send + 'static {
+    let stream = body.into_data_stream().map_err(io::Error::other);
+    SyncIoBridge::new(Box::pin(StreamReader::new(stream)))
 }
 
 async fn read<T: Send + 'static>(
@@ -171,10 +202,8 @@ async fn read<T: Send + 'static>(
     body: Body,
     mut visit: impl FnMut(&Finding) -> T + Send + 'static,
 ) -> Result<Option<T>, Problem> {
-    let stream = body.into_data_stream().map_err(io::Error::other);
-    let source = StreamReader::new(stream);
     let mut trace = trace.lock_owned().await;
-    let mut source = SyncIoBridge::new(Box::pin(source));
+    let mut source = source(body);
     let work = move || {
         let mut last = None;
         trace.add(&context, &path, &mut source, &mut |finding| last = Some(visit(finding)))?;

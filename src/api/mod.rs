@@ -3,9 +3,13 @@
 
 pub mod access;
 pub mod canaries;
+pub mod case;
+pub mod deliveries;
 pub mod drill;
+pub mod evidence;
 pub mod idempotency;
 pub mod incidents;
+pub mod index;
 pub mod ingest;
 pub mod journal;
 pub mod long;

@@ -34,6 +34,18 @@ impl Problem {
         }
     }
 
+    /// The problem as an answer that bears these members too.
+    pub fn with(self, more: serde_json::Value) -> Response {
+        let mut body = serde_json::to_value(&self).unwrap_or_default();
+        if let (Some(body), serde_json::Value::Object(more)) = (body.as_object_mut(), more) {
+            body.extend(more);
+        }
+        let mut response = self.into_response();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = body.to_string().into();
+        response
+    }
+
     /// 400, with what was expected.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, detail)

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, drill, idempotency, incidents, ingest, journal, material, openapi::Description, problem,
-        stores, system, tokens,
+        access, canaries, case, deliveries, drill, evidence, idempotency, incidents, index, ingest, journal, material,
+        openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -31,10 +31,17 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::sightings))
+        .routes(routes!(evidence::show))
         .routes(routes!(incidents::acknowledge))
         .routes(routes!(incidents::close))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(case::report))
+        .routes(routes!(case::export))
+        .routes(routes!(case::erase))
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
+        .routes(routes!(index::build))
         .routes(routes!(material::show))
         .routes(routes!(material::conclude))
         .routes(routes!(journal::list))

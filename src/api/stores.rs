@@ -32,9 +32,22 @@ pub struct Chosen {
     /// Names of stores; all where empty.
     #[serde(default)]
     pub stores: Vec<String>,
-    /// Canaries a store shall have; as many as the plan says where absent.
+    /// Canaries a store shall have, at least 1; as many as the plan says where absent.
     #[serde(default)]
+    #[schema(minimum = 1)]
     pub count: Option<u64>,
+}
+
+/// Which canaries are to go.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawing {
+    /// Names of stores; all where empty.
+    #[serde(default)]
+    pub stores: Vec<String>,
+    /// Only those of this generation, from 1; all where absent.
+    #[serde(default)]
+    pub generation: Option<u32>,
 }
 
 /// What to plan for.
@@ -139,18 +152,19 @@ pub async fn do_rotate(
     .await)
 }
 
-/// Takes every canary of the stores out again.
-#[utoipa::path(post, path = "/api/v1/withdraw", tag = "stores", request_body = Chosen,
-    responses((status = 200, description = "What was withdrawn from each store; `failed` says which were not done, and why"), (status = 422, body = Problem)))]
+/// Takes every canary of the stores out again, or those of one generation.
+#[utoipa::path(post, path = "/api/v1/withdraw", tag = "stores", request_body = Withdrawing,
+    responses((status = 200, description = "What was withdrawn from each store; `left` names canaries whose rows may be somebody's by now, with the columns that differ and what to do, and `failed` says which stores were not done, and why"), (status = 422, body = Problem)))]
 pub async fn do_withdraw(
     State(context): State<Arc<Context>>,
     caller: May<Plant>,
     headers: HeaderMap,
-    Json(chosen): Json<Chosen>,
+    Json(asked): Json<Withdrawing>,
 ) -> Result<Response, Problem> {
     Ok(long::answer(&headers, |progress| async move {
-        acted(&context, &caller, "withdraw", &chosen.stores).await?;
-        withdraw::withdraw(&context, &chosen.stores, &progress).await
+        let action = asked.generation.map_or("withdraw".to_owned(), |number| format!("withdraw generation {number}"));
+        acted(&context, &caller, &action, &asked.stores).await?;
+        withdraw::withdraw(&context, &asked.stores, asked.generation, &progress).await
     })
     .await)
 }

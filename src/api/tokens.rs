@@ -25,7 +25,13 @@ pub struct Wanted {
     /// `ingest analyst investigator planter auditor admin`
     #[schema(value_type = String)]
     pub role: Role,
+    /// What people call it: at most 100 characters.
+    #[serde(default)]
+    pub name: Option<String>,
 }
+
+/// Characters of a name.
+const LONGEST: usize = 100;
 
 /// Makes a token.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = Wanted,
@@ -35,8 +41,13 @@ pub async fn create(
     caller: May<Administer>,
     Json(wanted): Json<Wanted>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (id, token) = issue(&context, wanted.role, &caller.actor).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "id": id, "role": wanted.role, "token": token }))))
+    let name = wanted.name.map(|name| webhooks::clean(name.trim(), LONGEST + 1)).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > LONGEST) {
+        return Err(Problem::bad_request(format!("name: at most {LONGEST} characters are expected")));
+    }
+    let (id, token) = issue(&context, name.clone(), wanted.role, &caller.actor).await?;
+    let made = json!({ "id": id, "name": name, "role": wanted.role, "token": token });
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// The tokens, without what makes them work.
@@ -66,12 +77,17 @@ pub async fn revoke(
 }
 
 /// Makes a token of 256 random bits; answers its id and itself. The `tt_` lets secret scanners know one.
-pub async fn issue(context: &Context, role: Role, by: &str) -> Result<(String, String), FlowError> {
+pub async fn issue(
+    context: &Context,
+    name: Option<String>,
+    role: Role,
+    by: &str,
+) -> Result<(String, String), FlowError> {
     let secret: [u8; 32] = rand::random();
     let token = format!("tt_{}", data_encoding::BASE64URL_NOPAD.encode(&secret));
     let id = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 6]>());
     let sha256 = Sha256::digest(token.as_bytes()).into();
-    context.append_one(&Record::TokenIssued { id: id.clone(), role, sha256, by: by.to_owned() }).await?;
+    context.append_one(&Record::TokenIssued { id: id.clone(), name, role, sha256, by: by.to_owned() }).await?;
     context.settle()?;
     Ok((id, token))
 }

@@ -3,7 +3,7 @@
 use crate::{
     config::{Component, Config},
     domain::section::{Section, SectionError},
-    flow::context::{SensorSlot, SinkSlot, StoreSlot},
+    flow::context::{SensorSlot, SinkSlot, StoreSlot, listed},
     sensors::{self, sensor::Sensor},
     sinks, stores,
 };
@@ -117,19 +117,61 @@ fn texts(value: Option<&toml::Value>) -> Vec<String> {
 
 /// Every configured sink.
 pub fn build_sinks(config: &Config) -> anyhow::Result<Vec<SinkSlot>> {
-    config
-        .sinks
-        .iter()
-        .map(|component| {
-            let known = sinks::ALL.iter().map(|entry| (entry.kind, entry.build));
-            let (kind, sink) = entry(config, component, known, &component.section)?;
-            if let Some(then) = &sink.options().then
-                && !config.sinks.iter().any(|other| other.section.name == *then && *then != component.section.name)
-            {
-                let message = format!("no other sink is called {then:?}");
-                return Err(config.component_error(component, "then", message).into());
+    let built = config.sinks.iter().map(|component| {
+        let known = sinks::ALL.iter().map(|entry| (entry.kind, entry.build));
+        let (kind, sink) = entry(config, component, known, &component.section)?;
+        Ok(SinkSlot { name: component.section.name.clone(), kind, sink, standby: false })
+    });
+    let mut slots = built.collect::<anyhow::Result<Vec<SinkSlot>>>()?;
+    for place in 0..slots.len() {
+        let wrong = |key: &str, message: String| config.component_error(&config.sinks[place], key, message);
+        let slot = &slots[place];
+        if let Some(message) = then_is_wrong(&slots, slot) {
+            return Err(wrong("then", message).into());
+        }
+        let named = slots.iter().any(|other| other.sink.options().then.as_ref() == Some(&slot.name));
+        let standby = slot.sink.options().standby.unwrap_or(named);
+        if standby && !named {
+            let message = "no other sink names this one as its `then`, so nothing would ever arrive: leave it out";
+            return Err(wrong("standby", message.to_owned()).into());
+        }
+        if let (true, Some(key)) = (standby, slot.sink.options().route()) {
+            let message = "a sink that stands by for another gets whatever is handed over: leave this out, or give it \
+                           standby = false";
+            return Err(wrong(key, message.to_owned()).into());
+        }
+        for (at, store) in slot.sink.options().stores.iter().enumerate() {
+            let known: Vec<&str> = config.stores.iter().map(|store| store.section.name.as_str()).collect();
+            if !known.contains(&store.as_str()) {
+                let message = format!("no store is called {store:?}; configured are: {}", listed(&known));
+                return Err(wrong(&format!("stores.{at}"), message).into());
             }
-            Ok(SinkSlot { name: component.section.name.clone(), kind, sink })
-        })
-        .collect()
+        }
+        slots[place].standby = standby;
+    }
+    if !slots.is_empty() && slots.iter().all(|slot| slot.standby) {
+        return Err(config.component_error(&config.sinks[0], "standby", "every sink stands by for another").into());
+    }
+    Ok(slots)
+}
+
+/// Why nobody can take over from this sink as it is configured.
+fn then_is_wrong(slots: &[SinkSlot], slot: &SinkSlot) -> Option<String> {
+    let mut chain = vec![slot.name.as_str()];
+    let mut at = slot;
+    while let Some(then) = &at.sink.options().then {
+        let Some(next) = slots.iter().find(|other| other.name == *then && other.name != at.name) else {
+            let known: Vec<&str> =
+                slots.iter().map(|other| other.name.as_str()).filter(|name| *name != at.name).collect();
+            return (at.name == slot.name)
+                .then(|| format!("no other sink is called {then:?}; others are: {}", listed(&known)));
+        };
+        let closed = chain.contains(&then.as_str());
+        chain.push(then);
+        if closed {
+            return Some(format!("a circle, in which nobody is left to take over: {}", chain.join(" → ")));
+        }
+        at = next;
+    }
+    None
 }

@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe,
+        judge, notify, observe, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -37,10 +37,15 @@ use std::{
         Arc, Mutex, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How often it is seen whether there is something to judge.
+const JUDGED_EVERY: Duration = Duration::from_millis(50);
+/// So long after the last look there is another one, whether there was a sighting or not.
+const LOOKED_AT_LEAST: Duration = Duration::from_secs(2);
 
 /// A house that stands, and does not run yet.
 pub struct App {
@@ -88,6 +93,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         phone_numbers: config.organisation.phone_numbers.clone(),
         ibans: config.organisation.ibans.clone(),
     };
+    let began = journal.get(1)?.map_or_else(|| clock(), |first| first.at);
     let context = Context {
         organisation: config.organisation.name.clone(),
         alias_domains: config.organisation.alias_domains.clone(),
@@ -101,12 +107,16 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         minter: Minter::new(&keyring.derive("mint seed"), locale, house),
         ghosts: config.organisation.ghosts,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
+        image: Mutex::default(),
         held: rand::random(),
         keyring,
         journal,
         ledger,
         ready: AtomicBool::new(false),
         clock,
+        began,
+        time_zone: jiff::tz::TimeZone::get(&config.organisation.time_zone)
+            .context("the time zone was checked at loading")?,
         public_url: config.api.public_url.clone(),
         data: folder.clone(),
         evidence: folder.join("evidence"),
@@ -115,7 +125,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         blind: AtomicBool::new(false),
         stop: CancellationToken::new(),
         due: tokio::sync::Notify::new(),
-        sighted: tokio::sync::Notify::new(),
+        sighted: AtomicBool::new(false),
         refusals: Mutex::new(BTreeMap::new()),
         judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
@@ -211,6 +221,11 @@ impl App {
             blind::watch(watched, told).await;
             Ok(())
         });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            takeover::watch(watched, told).await;
+            Ok(())
+        });
         let told = stop.clone();
         tasks.spawn(async move { judge_all(context, told).await });
         Ok(Running { tasks, addresses, api, ingest: outside })
@@ -264,23 +279,26 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
             () = stop.cancelled() => {}
         }
     }
+    // What a crash left unjudged comes first.
+    context.sighted.store(true, Ordering::Release);
+    let mut looked = Instant::now();
     while !stop.is_cancelled() {
-        let rung = context.sighted.notified();
-        match judge::judge(&context).await {
-            Ok(true) => {
-                // In a flood the sightings of this while are judged together.
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(100)) => {}
-                    () = stop.cancelled() => {}
+        let mut pause = JUDGED_EVERY;
+        // What could not be judged is tried again.
+        if context.sighted.swap(false, Ordering::AcqRel) || looked.elapsed() > LOOKED_AT_LEAST {
+            looked = Instant::now();
+            match judge::judge(&context).await {
+                Ok(true) => {
+                    // In a flood the sightings of a while are judged together.
+                    context.sighted.store(true, Ordering::Release);
+                    pause = JUDGED_EVERY * 2;
                 }
-                continue;
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
             }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
         }
         tokio::select! {
-            () = rung => {}
-            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -29,8 +29,9 @@ pub struct Candidate {
 }
 
 /// Every candidate, by name. Each is read twice, and both readings count: as audits saw it, and as if its feeds had
-/// brought every canary the moment it was planted upstream. Between a sync and the next audit the second is the true
-/// one, and without it the store upstream would stand accused beside the one that leaked.
+/// brought every canary the moment it was planted upstream, or right after the last audit that did not see it. Between a
+/// sync and the next audit the second is the true one, and without it the store upstream would stand accused beside the
+/// one that leaked.
 pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> {
     let reached = reached(problem);
     let mut audited: BTreeMap<&str, Vec<Presence>> =
@@ -44,12 +45,16 @@ pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> 
         for stay in stays() {
             unaudited.remove(stay.store.as_str());
             let first = earliest_in(&stay.store).is_some_and(|earliest| earliest.from == stay.from);
-            let from = home.filter(|_| first).map_or(stay.from, |home| home.from.min(stay.from));
+            let from = home
+                .filter(|home| first && home.from < stay.from)
+                .map_or(stay.from, |home| last_looked(problem, &stay.store, home.from, stay.from).unwrap_or(home.from));
             add(&mut audited, &stay.store, (number, stay.from, stay.until), problem.now);
             add(&mut prompt, &stay.store, (number, from, stay.until), problem.now);
         }
         for (store, home) in unaudited.into_iter().filter_map(|store| Some((store, home?))) {
-            add(&mut prompt, store, (number, home.from, home.until), problem.now);
+            let until = home.until.unwrap_or(Timestamp::MAX);
+            let from = last_looked(problem, store, home.from, until).unwrap_or(home.from);
+            add(&mut prompt, store, (number, from, home.until), problem.now);
         }
     }
     let mut seen: Vec<(usize, Timestamp)> =
@@ -71,6 +76,12 @@ pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> 
     .collect()
 }
 
+/// The last audit of a store after one moment and before another, or before now.
+fn last_looked(problem: &Problem, store: &str, after: Timestamp, before: Timestamp) -> Option<Timestamp> {
+    let before = before.min(problem.now);
+    problem.audits.get(store)?.iter().copied().filter(|audit| after < *audit && *audit < before).max()
+}
+
 fn add(stays: &mut BTreeMap<&str, Vec<Presence>>, store: &str, (number, from, until): Presence, now: Timestamp) {
     if let Some(stays) = stays.get_mut(store).filter(|_| from <= now) {
         stays.push((number, from, until.filter(|until| *until <= now)));
@@ -78,7 +89,7 @@ fn add(stays: &mut BTreeMap<&str, Vec<Presence>>, store: &str, (number, from, un
 }
 
 /// For each store that feeds others: every store its rows may come to.
-fn reached(problem: &Problem) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(super) fn reached(problem: &Problem) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut reached = BTreeMap::new();
     for home in problem.feeds.keys() {
         let mut found: BTreeSet<&str> = BTreeSet::new();
@@ -228,9 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn what_an_audit_did_not_see_came_after_it() {
+        let mut problem = problem(vec![canary(0, &[("a", 10, None)]), canary(1, &[("a", 10, None), ("b", 60, None)])]);
+        problem.feeds.insert("a".into(), vec!["b".into()]);
+        assert_eq!(
+            held(&problem, "b"),
+            vec![(60, 100, vec![1]), (10, 100, vec![0, 1])],
+            "no audit: both from the start"
+        );
+        problem.audits.insert("b".into(), [20, 40, 60, 70, 200].map(at).to_vec());
+        assert_eq!(
+            held(&problem, "b"),
+            vec![(60, 100, vec![1]), (40, 70, vec![1]), (70, 100, vec![0, 1])],
+            "one came between the audits of 40 and 60, the other after that of 70 if at all"
+        );
+    }
+
+    #[test]
     fn a_copy_is_older_than_the_first_sighting_of_what_it_holds() {
         let mut problem = problem(vec![canary(0, &[("a", 10, None)]), canary(1, &[("a", 60, None)])]);
-        problem.seen.push(Seen { canary: problem.canaries[0].id, class: Class::Dump, at: at(30) });
+        problem.seen.push(Seen { canary: problem.canaries[0].id, class: Class::Dump, at: at(30), received: at(30) });
         assert_eq!(held(&problem, "a"), vec![(10, 60, vec![0]), (60, 100, vec![1])]);
     }
 

@@ -4,7 +4,7 @@
 use crate::{
     attribution::{
         bits::Bits,
-        copies::{Candidate, candidates},
+        copies::{Candidate, candidates, reached},
         evidence::Evidence,
         ghosts::OwnCanaries,
         hypotheses::{Hypothesis, Scores, score, watched},
@@ -63,6 +63,9 @@ pub fn attribute(problem: &Problem) -> Verdict {
         }
     }
     if verdict.verdict == Outcome::Inconclusive {
+        if let Some(first) = found.first() {
+            verdict.why_not.extend(unlooked(problem, &candidates, &evidence, first));
+        }
         verdict.why_not.extend(oddities(problem, &evidence));
     }
     let (_, best) = scores.best_of(|_| true);
@@ -100,6 +103,27 @@ fn failed_conditions(found: &Found, equals: &[String], rival: &str) -> Vec<Strin
         ));
     }
     failed
+}
+
+/// What an audit might tell: whether the canaries seen ever came to the rival by a feed.
+fn unlooked(problem: &Problem, candidates: &[Candidate], evidence: &Evidence<'_>, first: &Found) -> Option<String> {
+    let Hypothesis::One(rival) = first.rival else { return None };
+    let (store, rival) = (&candidates[first.store].store, &candidates[rival].store);
+    let planted = evidence
+        .canaries
+        .iter()
+        .enumerate()
+        .filter(|(number, facts)| evidence.seen.contains(*number) && facts.home == *store)
+        .filter(|(_, facts)| facts.stays.iter().all(|stay| stay.store != *rival))
+        .flat_map(|(_, facts)| facts.stays.iter().filter(|stay| stay.store == *store).map(|stay| stay.from))
+        .max()?;
+    let fed = reached(problem).get(store.as_str()).is_some_and(|fed| fed.contains(rival.as_str()));
+    let looked = problem.audits.get(rival).and_then(|audits| audits.last());
+    (first.log10_lr < LEAST_LOG10_LR && fed && looked.is_none_or(|looked| *looked < planted)).then(|| {
+        format!(
+            "{rival} is fed by {store}, and was not looked at since these canaries were planted: `telltale verify {rival}` may tell the two apart"
+        )
+    })
 }
 
 /// What else an investigator should know when nobody is accused.

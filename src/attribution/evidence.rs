@@ -68,7 +68,8 @@ impl<'a> Evidence<'a> {
             let planted = evidence.canaries[number].stays.iter().map(|stay| stay.from).min();
             let at = if planted.is_some_and(|planted| seen.at < planted) {
                 evidence.before_planting.insert(seen.canary);
-                problem.now
+                // A reporter whose clock is behind ours altogether tells nothing of when.
+                if planted.is_some_and(|planted| seen.received < planted) { problem.now } else { seen.received }
             } else {
                 seen.at
             };
@@ -126,7 +127,8 @@ mod tests {
     }
 
     fn seen(number: u8, class: Class, second: i64) -> Seen {
-        Seen { canary: CanaryId([number; 10]), class, at: Timestamp::from_second(second).unwrap() }
+        let at = Timestamp::from_second(second).unwrap();
+        Seen { canary: CanaryId([number; 10]), class, at, received: at }
     }
 
     #[test]

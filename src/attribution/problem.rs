@@ -35,6 +35,8 @@ pub struct Seen {
     pub canary: CanaryId,
     pub class: Class,
     pub at: Timestamp,
+    /// When it was received: it counts where `at` is before the canary was planted.
+    pub received: Timestamp,
 }
 
 /// Real rows that leaked with the canaries, and how many each store holds: they tell how much of a store was taken.
@@ -55,6 +57,8 @@ pub struct Problem {
     pub now: Timestamp,
     /// Which store is copied into which, as configured: a canary may have arrived before an audit saw it there.
     pub feeds: BTreeMap<String, Vec<String>>,
+    /// When each store was audited, oldest first: a canary that an audit did not see was not there then.
+    pub audits: BTreeMap<String, Vec<Timestamp>>,
     /// Every canary that was ever planted.
     pub canaries: Vec<CanaryFacts>,
     /// Sightings, each from one canary; rehearsals only among themselves.

@@ -83,6 +83,9 @@ pub enum Command {
     Withdraw {
         /// Names of stores; all where none is given
         stores: Vec<String>,
+        /// Only the canaries of this generation, as `canaries list` shows it
+        #[arg(long, value_name = "N")]
+        generation: Option<u32>,
     },
     /// Open a new generation: new canaries beside the old
     Rotate {
@@ -110,11 +113,19 @@ pub enum Command {
     Keys(Keys),
     /// Sensors, API and delivery; writes `ready` to standard error when all listen
     Serve,
+    /// The scanner's index as a file, for other machines
+    #[command(subcommand)]
+    Index(Index),
     /// Every canary marker in files, folders, archives or standard input (`-`)
     Scan {
+        /// Scan by this index file, without the data folder; its key is in the file that TELLTALE_INDEX_KEY_FILE names
+        #[arg(long, value_name = "FILE")]
+        index: Option<PathBuf>,
         /// What to scan
-        #[arg(required = true)]
+        #[arg(required_unless_present = "parts")]
         paths: Vec<PathBuf>,
+        #[command(flatten)]
+        shared: Shared,
     },
     /// Scan, and the verdict on this material alone
     Trace {
@@ -131,9 +142,25 @@ pub enum Command {
     /// Incidents
     #[command(subcommand)]
     Incidents(Incidents),
-    /// The journal's evidence
+    /// The journal, case files, and what was taken in
     #[command(subcommand)]
     Evidence(Evidence),
+    /// What was sent, waits, or was given up
+    #[command(subcommand)]
+    Deliveries(Deliveries),
+    /// The report on an incident, or a draft for the authority or the people concerned
+    Report {
+        incident: String,
+        /// The file to write; standard output where none is given
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Its form: by the file's ending, else html
+        #[arg(long)]
+        format: Option<ReportFormat>,
+        /// The language of a draft
+        #[arg(long, default_value = "fr")]
+        language: Language,
+    },
     /// Destinations of alerts
     #[command(subcommand)]
     Sinks(Sinks),
@@ -154,6 +181,44 @@ pub enum Command {
     },
 }
 
+/// A scan that several processes share.
+#[derive(Debug, clap::Args)]
+pub struct Shared {
+    /// Scan nothing: print the parts of the files, a line each, about so many bytes long (64M)
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["parts", "offset_base", "only", "name"])]
+    pub split: Option<u64>,
+    /// Scan the parts that standard input names, one a line, as `--split` printed them
+    #[arg(long, conflicts_with_all = ["paths", "offset_base", "only", "name"])]
+    pub parts: bool,
+    /// Standard input is a stretch of a plain text that begins at this byte of it
+    #[arg(long, value_name = "N")]
+    pub offset_base: Option<u64>,
+    /// Of standard input, print only what begins in these bytes of the original; read 4096 more on either side
+    #[arg(long, value_name = "FROM-TO", value_parser = range)]
+    pub only: Option<(u64, u64)>,
+    /// The name that findings in standard input bear
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// A number of bytes, perhaps in K, M or G.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, scale) = match text.to_ascii_uppercase().as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(scale));
+    number.filter(|number| *number > 0).ok_or_else(|| "a number of bytes, such as 64M, is expected".to_owned())
+}
+
+/// Two numbers with a hyphen between them.
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('-').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    parts.filter(|(from, to)| from <= to).ok_or_else(|| "two offsets such as 0-4096 are expected".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
     /// Make a token
@@ -161,8 +226,11 @@ pub enum Tokens {
         /// What it may do
         #[arg(long)]
         role: Role,
+        /// What people call it, for `list`
+        #[arg(long)]
+        name: Option<String>,
     },
-    /// Ids, roles and states
+    /// Ids, names, roles and states
     List,
     /// End a token
     Revoke {
@@ -202,11 +270,26 @@ pub enum Keys {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Index {
+    /// Build it, of every canary and ghost; it holds no value, and is worth nothing without its key
+    Build {
+        /// The file to make
+        #[arg(short, long = "out", value_name = "FILE")]
+        out: PathBuf,
+        /// Where to write its key, which `scan --index` needs on other machines
+        #[arg(long, value_name = "KEYFILE")]
+        key_out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Incidents {
     /// Newest first
     List,
     /// One incident, with its sightings
     Show { incident: String },
+    /// What was received with each sighting, byte for byte; every look is a journal entry
+    Evidence { incident: String },
     /// Open to acknowledged
     Ack { incident: String },
     /// To closed
@@ -215,8 +298,75 @@ pub enum Incidents {
 
 #[derive(Debug, Subcommand)]
 pub enum Evidence {
-    /// Check every byte of the journal
-    Verify,
+    /// Check every byte of the journal, or of a case file that was exported, with public keys alone
+    Verify {
+        /// The folder of the case file; the journal where none is given
+        bundle: Option<PathBuf>,
+        /// The journal's public key, or a file that holds it, got by another way than the case file
+        #[arg(long, value_name = "KEY", requires = "bundle")]
+        key: Vec<String>,
+    },
+    /// The case file of an incident: report, sightings, sealed entries and proofs
+    Export {
+        incident: String,
+        /// The folder to make
+        #[arg(short, long, value_name = "FOLDER")]
+        output: PathBuf,
+        /// With what was received at each sighting, markers' values and all
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Destroy the key of a withdrawn canary or of an evidence file
+    Erase {
+        /// A canary's id, or an evidence file's name
+        #[arg(value_name = "CANARY|FILE")]
+        of: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Html,
+    Pdf,
+    Json,
+    /// The draft of a notification to the CNIL
+    Cnil,
+    /// The draft of a letter to the people concerned
+    People,
+}
+
+impl ReportFormat {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReportFormat::Html => "html",
+            ReportFormat::Pdf => "pdf",
+            ReportFormat::Json => "json",
+            ReportFormat::Cnil => "cnil",
+            ReportFormat::People => "people",
+        }
+    }
+}
+
+/// The language of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    Fr,
+    En,
+}
+
+impl Language {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Fr => "fr",
+            Language::En => "en",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,5 +375,30 @@ pub enum Sinks {
     Test {
         /// Only this sink
         name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// Every alert at every sink, the newest first: attempts, the next one, what went wrong
+    List {
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only what was given up, or waits after a failure
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Send alerts once more, under the same ids, whether they arrived or not
+    Replay {
+        /// Alerts from then on (RFC 3339)
+        #[arg(long, value_name = "T", required_unless_present = "alerts")]
+        since: Option<jiff::Timestamp>,
+        /// Only at this sink
+        #[arg(long)]
+        sink: Option<String>,
+        /// Only these alerts
+        #[arg(value_name = "ALERT")]
+        alerts: Vec<String>,
     },
 }

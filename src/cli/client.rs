@@ -119,6 +119,12 @@ impl Client {
         checked(self.request(Method::POST, path).send().await.map_err(unreached)?).await
     }
 
+    /// A call whose answer is one file.
+    pub async fn bytes(&self, method: Method, path: &str) -> anyhow::Result<bytes::Bytes> {
+        let response = self.request(method, path).send().await.map_err(unreached)?;
+        checked(response).await?.bytes().await.context("the service hung up in the middle of its answer")
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("http://telltale{path}"))
     }

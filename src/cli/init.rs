@@ -43,7 +43,7 @@ pub async fn init(path: &Path, terminal: Terminal) -> anyhow::Result<Outcome> {
     config.sensors.clear();
     config.sinks.clear();
     let app = app::build(&config, app::wall(), false)?;
-    let (_, token) = tokens::issue(&app.context, Role::Admin, "telltale").await?;
+    let (_, token) = tokens::issue(&app.context, None, Role::Admin, "telltale").await?;
     app.context.journal.close().await;
     terminal.answer(&json!({ "admin_token": token }), || {
         let mut lines = Vec::new();

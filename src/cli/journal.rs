@@ -3,13 +3,19 @@
 use crate::{
     cli::{client::Client, outcome::Outcome, terminal::Terminal},
     config::Config,
+    domain::reason::reason,
     flow::progress::Step,
     journal::{master::MasterKey, restore},
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 /// Writes the backup beside its name first: a file that bears the name is whole. It never overwrites one, and does not
 /// lie with what it is to replace.
@@ -18,7 +24,7 @@ pub async fn backup(config: &Config, file: &Path, client: &Client, terminal: Ter
         bail!("{} is there already, and a backup overwrites nothing: give it another name", file.display());
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().with_context(|| format!("cannot write to the folder {}", folder.display()))?;
+    let folder = folder.canonicalize().map_err(|error| unwritten(folder, &error))?;
     if config.data.dir.canonicalize().is_ok_and(|data| folder.starts_with(data)) {
         bail!("{} lies in the data folder, and would be lost with it: keep backups elsewhere", file.display());
     }
@@ -28,13 +34,13 @@ pub async fn backup(config: &Config, file: &Path, client: &Client, terminal: Ter
     let response = client.download("/api/v1/backup").await?;
     let mut options = fs::File::options();
     options.create(true).truncate(true).write(true).mode(0o600);
-    let mut out = options.open(part).with_context(|| format!("cannot write {}", part.display()))?;
+    let mut out = options.open(part).map_err(|error| unwritten(part, &error))?;
     let bar = terminal.bar();
     let mut bytes = 0;
     let mut stream = response.bytes_stream();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.context("the service hung up in the middle of the backup")?;
-        out.write_all(&chunk).with_context(|| format!("cannot write {}", part.display()))?;
+        out.write_all(&chunk).map_err(|error| unwritten(part, &error))?;
         bytes += chunk.len() as u64;
         bar.at(&Step { what: "bytes".to_owned(), done: bytes, total: None });
     }
@@ -45,6 +51,10 @@ pub async fn backup(config: &Config, file: &Path, client: &Client, terminal: Ter
         format!("{}: {bytes} bytes. The master key is not in it: keep that apart.", file.display())
     });
     Ok(Outcome::Done)
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot write {}: {}", path.display(), reason(error))
 }
 
 /// Restores into a data folder that does not exist yet, or is empty.

@@ -2,15 +2,20 @@
 
 pub mod args;
 pub mod canaries;
+pub mod case;
 pub mod check;
 pub mod client;
+pub mod deliveries;
 pub mod drill;
 pub mod incidents;
+pub mod index;
 pub mod init;
 pub mod journal;
 pub mod keys;
 pub mod material;
+mod material_words;
 pub mod outcome;
+pub mod parts;
 pub mod run;
 pub mod serve;
 pub mod sinks;

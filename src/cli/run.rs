@@ -2,12 +2,12 @@
 
 use crate::{
     cli::{
-        args::{Args, Command, Evidence, Format, Keys, Level},
-        canaries, check,
+        args::{Args, Command, Evidence, Format, Index, Keys, Level, Shared},
+        canaries, case, check,
         client::Client,
-        drill, incidents, init, journal, keys, material,
+        deliveries, drill, incidents, index, init, journal, keys, material,
         outcome::{FAILED, Outcome},
-        serve, sinks, stores,
+        parts, serve, sinks, stores,
         terminal::{Terminal, plain},
         tokens,
     },
@@ -58,8 +58,13 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
     let read = || load(&args.config, std::env::vars());
     match args.command {
         Command::Init => init::init(&args.config, terminal).await,
+        Command::Evidence(Evidence::Verify { bundle: Some(bundle), key }) => case::verify(&bundle, &key, terminal),
         Command::Restore { file } => journal::restore(&read()?, &file, terminal),
         Command::Serve => serve::serve(&read()?, terminal).await,
+        Command::Scan { paths, shared: Shared { split: Some(bytes), .. }, .. } => parts::print(&paths, bytes, terminal),
+        Command::Scan { index: Some(file), paths, shared } => {
+            tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, &shared, terminal))
+        }
         Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
         command => {
             let config = read()?;
@@ -84,14 +89,28 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Plant { stores, count } => stores::plant("plant", stores, count, client, terminal).await,
         Command::Rotate { stores, count } => stores::plant("rotate", stores, count, client, terminal).await,
         Command::Verify { stores } => stores::verify(stores, client, terminal).await,
-        Command::Withdraw { stores } => stores::withdraw(stores, client, terminal).await,
+        Command::Withdraw { stores, generation } => stores::withdraw(stores, generation, client, terminal).await,
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
-        Command::Scan { paths } => material::scan(&paths, client, terminal).await,
+        Command::Scan { shared: Shared { parts: true, .. }, .. } => parts::scan(client, terminal).await,
+        Command::Scan { paths, shared: Shared { offset_base: base, only, name, .. }, .. } => {
+            material::scan(&paths, &material::Stretch { name, base, only }, client, terminal).await
+        }
+        Command::Index(Index::Build { out, key_out }) => {
+            index::build(config, &out, key_out.as_deref(), client, terminal).await
+        }
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
-        Command::Evidence(Evidence::Verify) => journal::verify(client, terminal).await,
+        Command::Deliveries(command) => deliveries::run(command, client, terminal).await,
+        Command::Evidence(Evidence::Verify { .. }) => journal::verify(client, terminal).await,
+        Command::Evidence(Evidence::Export { incident, output, reveal }) => {
+            case::export(&incident, &output, reveal, client, terminal).await
+        }
+        Command::Evidence(Evidence::Erase { of, yes }) => case::erase(of, yes, client, terminal).await,
+        Command::Report { incident, output, format, language } => {
+            case::report(&incident, output.as_deref(), format, language, client, terminal).await
+        }
         Command::Sinks(command) => sinks::run(command, client, terminal).await,
         Command::Init
         | Command::Restore { .. }
@@ -122,7 +141,9 @@ fn log(level: Level, format: Format) {
         .with_target("webhooks", level)
         .with_default(LevelFilter::ERROR);
     use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // `console` knows terminals and NO_COLOR; a log file gets plain text.
+    let colours = console::colors_enabled_stderr();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let layer = match format {
         Format::Text => layer.boxed(),
         Format::Json => layer.json().boxed(),

@@ -1,13 +1,19 @@
 //! `telltale profile`, `plan`, `plant`, `verify`, `rotate`, `withdraw`
 
 use crate::{
-    api::stores::{Chosen, Planned},
+    api::stores::{Chosen, Planned, Withdrawing},
     cli::{
         client::{Client, escaped},
         outcome::Outcome,
         terminal::{Terminal, plain, table},
     },
-    flow::{each::Each, plan::Plan, plant::Planted, verify::Verified, withdraw::Withdrawn},
+    flow::{
+        each::Each,
+        plan::Plan,
+        plant::Planted,
+        verify::Verified,
+        withdraw::{LeftAlone, Withdrawn},
+    },
     stores::store::{ColumnProfile, Columns},
 };
 use serde::{Deserialize, Serialize};
@@ -199,18 +205,32 @@ pub async fn verify(stores: Vec<String>, client: &Client, terminal: Terminal) ->
     done(&answer, if clean { Outcome::Done } else { Outcome::Inconclusive })
 }
 
-/// Takes the canaries out again.
-pub async fn withdraw(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
-    let answer: Each<Withdrawn> = client.work("/api/v1/withdraw", &Chosen { stores, count: None }).await?;
+/// Takes the canaries out again, or those of one generation.
+pub async fn withdraw(
+    stores: Vec<String>,
+    generation: Option<u32>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let answer: Each<Withdrawn> = client.work("/api/v1/withdraw", &Withdrawing { stores, generation }).await?;
     terminal.answer(&answer, || {
         let rows: Vec<Vec<String>> = answer
             .stores
             .iter()
-            .map(|store| vec![store.store.clone(), store.withdrawn.to_string(), store.gone.to_string()])
+            .map(|store| {
+                let counts = [store.withdrawn, store.gone, store.left.len() as u64].map(|count| count.to_string());
+                [store.store.clone()].into_iter().chain(counts).collect()
+            })
             .collect();
-        table(&["store", "withdrawn", "gone already"], &rows)
+        let mut lines = vec![table(&["store", "withdrawn", "gone already", "left"], &rows)];
+        for store in &answer.stores {
+            let said = |left: &LeftAlone| format!("✗ {}: {} was left: {}", store.store, left.canary, plain(&left.hint));
+            lines.extend(store.left.iter().map(said));
+        }
+        lines.join("\n")
     });
-    done(&answer, Outcome::Done)
+    let whole = answer.stores.iter().all(|store| store.left.is_empty());
+    done(&answer, if whole { Outcome::Done } else { Outcome::Inconclusive })
 }
 
 /// The command failed where a store did, after what was done in the others was printed.

@@ -32,6 +32,11 @@ impl Terminal {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 
+    /// A document on standard output, byte for byte.
+    pub fn bytes(self, bytes: &[u8]) {
+        let _ = std::io::stdout().write_all(bytes);
+    }
+
     /// One line on standard error.
     pub fn note(self, text: &str) {
         eprintln!("{text}");

@@ -4,7 +4,7 @@ use crate::cli::{
     args::{Role, Tokens},
     client::{Client, escaped},
     outcome::Outcome,
-    terminal::{Terminal, table},
+    terminal::{Terminal, plain, table},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,10 +12,16 @@ use serde_json::{Value, json};
 /// Makes, lists and ends API tokens.
 pub async fn run(command: Tokens, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
     match command {
-        Tokens::Create { role } => {
-            let made: Value = client.call(Method::POST, "/api/v1/tokens", &json!({ "role": name(role) })).await?;
+        Tokens::Create { role, name } => {
+            let wanted = json!({ "role": role_name(role), "name": name });
+            let made: Value = client.call(Method::POST, "/api/v1/tokens", &wanted).await?;
             terminal.answer(&made, || {
-                format!("{}\nShown this once: keep it now.", made["token"].as_str().unwrap_or_default())
+                let text = |key: &str| made[key].as_str().unwrap_or_default();
+                let id = text("id");
+                format!(
+                    "{}\nShown this once: keep it now. Its id is {id}; `telltale tokens revoke {id}` ends it.",
+                    text("token")
+                )
             });
         }
         Tokens::List => {
@@ -27,12 +33,12 @@ pub async fn run(command: Tokens, client: &Client, terminal: Terminal) -> anyhow
                     .unwrap_or_default()
                     .iter()
                     .map(|token| {
-                        let text = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
+                        let text = |key: &str| plain(token[key].as_str().unwrap_or_default());
                         let state = if !token["revoked_at"].is_null() { "revoked" } else { "live" };
-                        vec![text("id"), text("role"), state.to_owned()]
+                        vec![text("id"), text("name"), text("role"), state.to_owned(), text("issued_at")]
                     })
                     .collect();
-                table(&["id", "role", "state"], &rows)
+                table(&["id", "name", "role", "state", "made"], &rows)
             });
         }
         Tokens::Revoke { id } => {
@@ -43,7 +49,7 @@ pub async fn run(command: Tokens, client: &Client, terminal: Terminal) -> anyhow
     Ok(Outcome::Done)
 }
 
-fn name(role: Role) -> &'static str {
+fn role_name(role: Role) -> &'static str {
     match role {
         Role::Ingest => "ingest",
         Role::Analyst => "analyst",

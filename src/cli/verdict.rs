@@ -2,7 +2,10 @@
 //! a terminal is written out, never sent.
 
 use crate::{
-    cli::wording::{axis, bar, grouped, harmless, number, percent, short_day, shortened, taken, times, wrapped},
+    cli::{
+        material_words::{kept_as, rows_told},
+        wording::{axis, bar, grouped, harmless, number, percent, short_day, shortened, taken, times, wrapped},
+    },
     domain::verdict::{NotScanned, Outcome, StoreScore, Verdict, Window},
 };
 use console::{Style, measure_text_width};
@@ -177,13 +180,9 @@ impl Page {
             let generations: Vec<String> = claim.generations.iter().map(u32::to_string).collect();
             lines.push(format!("Generations seen: {}", generations.join(", ")));
         }
-        for storage in verdict.password_storage.iter().flatten() {
-            lines.push(format!(
-                "Passwords: {} verified as {}, salt {}",
-                storage.verified,
-                harmless(&storage.scheme),
-                harmless(&storage.salt)
-            ));
+        lines.extend(verdict.password_storage.iter().flatten().map(kept_as));
+        if let Some(material) = &verdict.material {
+            lines.extend(rows_told(material));
         }
         if let Some(material) = &verdict.material {
             let rows = material.rows.map(|rows| format!("{} rows, ", grouped(rows)));
@@ -258,6 +257,7 @@ mod tests {
                     member: Some("a.rar".into()),
                     reason: "an archive of a format that is not read".into(),
                 }],
+                ..Material::default()
             }),
             claim: Some(Claim { authentic: None, recycled: None, generations: vec![4, 5] }),
             ..Verdict::default()

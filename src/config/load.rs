@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, lines::Lines, owned, secrets},
-    domain::{secret::Secret, section::Section},
+    domain::{reason::reason, secret::Secret, section::Section},
 };
 use serde::de::DeserializeOwned;
 use std::{collections::HashSet, path::Path};
@@ -24,7 +24,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
             std::io::ErrorKind::NotFound => {
                 "there is no such file: `telltale init` makes one, `--config FILE` names another".to_owned()
             }
-            _ => format!("cannot be read: {error}"),
+            _ => format!("cannot be read: {}", reason(&error)),
         },
     })?;
     let folder = std::path::absolute(path)
@@ -48,8 +48,16 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
     let (master_key, master_key_file) = reader.master(&table, &folder)?;
     table.remove("keys");
     let mut whole = Value::Table(table);
-    secrets::resolve(&mut whole, "", &folder, &mut read)
-        .map_err(|(key, message)| reader.error(&key.split('.').collect::<Vec<_>>(), "", &message))?;
+    secrets::resolve(&mut whole, "", &folder, &mut read).map_err(|(key, message)| {
+        let path: Vec<&str> = key.split('.').collect();
+        // A component is known by its name, not by its place.
+        let name = match path[..] {
+            [list, place, ..] => whole.get(list).and_then(|list| list.get(place.parse::<usize>().ok()?)?.get("name")),
+            _ => None,
+        };
+        let about = name.and_then(Value::as_str).map(|name| format!("of {name:?}: ")).unwrap_or_default();
+        reader.error(&path, "", &format!("{about}{message}"))
+    })?;
     let Value::Table(table) = whole else { unreachable!("a table was put in") };
 
     let allow_literal_secrets = match table.get("allow_literal_secrets") {

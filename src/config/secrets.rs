@@ -1,5 +1,6 @@
 //! Reads secrets from where the configuration names them: the environment, a file, a command's output.
 
+use crate::domain::reason::reason;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -67,7 +68,8 @@ impl Source {
                 .map_err(|_| format!("environment variable {name} is not set: set it, or name another source"))?,
             Source::File(path) => {
                 let path = folder.join(path);
-                std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?
+                std::fs::read_to_string(&path)
+                    .map_err(|error| format!("cannot read {}: {}", path.display(), reason(&error)))?
             }
             Source::Command(words) => {
                 let [program, arguments @ ..] = words.as_slice() else { return Err("the command is empty".to_owned()) };
@@ -75,9 +77,12 @@ impl Source {
                     .args(arguments)
                     .current_dir(folder)
                     .output()
-                    .map_err(|error| format!("cannot run {program}: {error}"))?;
+                    .map_err(|error| format!("cannot run {program}: {}", reason(&error)))?;
                 if !output.status.success() {
-                    return Err(format!("{program} ended with {}", output.status));
+                    return Err(format!(
+                        "the command {program} gave no secret ({}): run it by hand to see why",
+                        output.status
+                    ));
                 }
                 String::from_utf8(output.stdout).map_err(|_| format!("{program} printed no valid UTF-8"))?
             }

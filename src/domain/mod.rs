@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod incident;
 pub mod placement;
+pub mod reason;
 pub mod record;
 pub mod secret;
 pub mod section;

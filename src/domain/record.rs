@@ -153,9 +153,28 @@ pub enum Record {
         /// Redacted answer or error, at most 16 kB.
         response: String,
     },
+    /// Alerts that a failing sink has not got are due at the sink that its `then` names, too.
+    HandedOver {
+        from: String,
+        to: String,
+        alerts: Vec<String>,
+    },
+    /// Somebody wants these alerts, each with its sink, sent once more under their own ids.
+    Replayed {
+        deliveries: Vec<(String, String)>,
+        by: Actor,
+    },
+    /// A sink has got nothing since then, though it was tried; journaled with the alert that tells the others.
+    SinkFailing {
+        sink: String,
+        since: Timestamp,
+    },
     /// An API token was made. Only the SHA-256 of the token is kept.
     TokenIssued {
         id: String,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         role: Role,
         sha256: [u8; 32],
         by: Actor,

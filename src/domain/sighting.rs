@@ -58,8 +58,11 @@ pub struct Touch {
 pub struct Sighting {
     /// Its place in the journal.
     pub id: u64,
-    /// When it happened, as the sensor told.
+    /// When it happened, as the sensor told; if that cannot be, when it was received.
     pub at: Timestamp,
+    /// The time that was told and cannot be: to come, or before there was anything to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<Timestamp>,
     /// When it was made durable here.
     pub received_at: Timestamp,
     pub sensor: String,

@@ -1,5 +1,6 @@
 //! The verdict: what attribution says of a set of sightings. Its JSON is the contract of `trace --json`.
 
+use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,45 @@ pub struct Material {
     pub rows: Option<u64>,
     pub bytes: u64,
     pub not_scanned: Vec<NotScanned>,
+    /// Rows of tables in which a canary stands; `null` where nothing was a table.
+    #[serde(default)]
+    pub canary_rows: Option<u64>,
+    /// Where markers stand. A name is shown only if it is a schema's or a customary one: else it may be a person's data.
+    #[serde(default)]
+    pub columns: Option<Vec<MarkedColumn>>,
+    /// Fields of canaries that do not hold what was planted. `null` where no row could be compared.
+    #[serde(default)]
+    pub altered: Option<Vec<Altered>>,
+    /// How many rows were computed on for `password_storage`; `null` where no row had a canary with a password.
+    #[serde(default)]
+    pub passwords: Option<PasswordRows>,
+}
+
+/// A column in which markers of canaries stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarkedColumn {
+    pub column: String,
+    pub marker_kind: MarkerKind,
+    pub canaries: u64,
+}
+
+/// A field of a canary's row that differs from what was planted. Neither value is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Altered {
+    pub canary: CanaryId,
+    /// The column of the store in which it was planted.
+    pub field: String,
+}
+
+/// What computing on passwords was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordRows {
+    /// Rows of canaries that have a password.
+    pub rows: u64,
+    /// Of these, the rows that were computed on; the others are beyond the bound.
+    pub computed: u64,
+    /// Computations left out because their parameters ask for too much, or all of them together did.
+    pub refused: u64,
 }
 
 /// What can be said of the claim that came with the material.

@@ -39,6 +39,11 @@ fn detect_wide(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Whether a text that begins so is shown byte by byte as it stands.
+pub(super) fn stands(head: &[u8]) -> bool {
+    detect(head).is_none_or(|encoding| encoding == UTF_8)
+}
+
 /// Turns a stream into UTF-8, chunk by chunk.
 pub(super) struct Transcoder(Option<Decoder>);
 

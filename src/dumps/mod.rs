@@ -7,9 +7,11 @@ mod coded;
 mod drawn;
 mod encoding;
 mod formats;
+pub mod part;
 mod pieces;
 mod rows;
 mod stream;
+pub mod tables;
 mod walk;
 
 use crate::dumps::{account::Account, stream::Stream, walk::Walk};
@@ -165,6 +167,11 @@ fn read_from(
     // What a damaged container left over is counted, and not read.
     summary.bytes = length.unwrap_or(counted.bytes);
     Ok(summary)
+}
+
+/// Whether a file that begins so is a text to be scanned as it stands: no container, and no encoding to be undone.
+pub fn is_plain(head: &[u8]) -> bool {
+    formats::of(head).is_none() && encoding::stands(head)
 }
 
 /// Counts what is read of the file itself.

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::record::Record,
-    flow::{error::FlowError, memory::Memory},
+    flow::{error::FlowError, index::Built, memory::Memory},
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -13,7 +13,7 @@ use crate::{
     stores::store::Store,
 };
 use canaries::{index::Index, persona::Minter};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -49,6 +49,8 @@ pub struct SinkSlot {
     pub name: String,
     pub kind: &'static str,
     pub sink: Box<dyn Sink>,
+    /// It gets what another hands over, and nothing else.
+    pub standby: bool,
 }
 
 /// A configured sensor.
@@ -86,11 +88,17 @@ pub struct Context {
     pub journal: Journal,
     pub ledger: Ledger,
     pub index: RwLock<Index>,
+    /// The same for the fast scanner, once material was long enough to need it.
+    pub image: Mutex<Built>,
     /// The key that seals touches which arrive before the index is ready.
     pub held: [u8; 16],
     /// Set once the ghosts and all canaries are in the index and the ledger has caught up.
     pub ready: AtomicBool,
     pub clock: Clock,
+    /// When the journal was begun: nothing was planted before, so that nothing can have been seen.
+    pub began: Timestamp,
+    /// The organisation's own time, for hours of the day.
+    pub time_zone: TimeZone,
     /// Where people reach the API and console.
     pub public_url: Option<String>,
     /// The data folder.
@@ -107,8 +115,9 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Rung when something new is due for delivery.
     pub due: Notify,
-    /// Rung when a sighting is to be judged.
-    pub sighted: Notify,
+    /// Set when a sighting is to be judged. The judge looks at it now and then: to be woken by it would cost the answer
+    /// to a canary a moment that a stranger's has not.
+    pub sighted: AtomicBool,
     /// What sensors refused, by sensor and reason.
     pub refusals: Mutex<BTreeMap<(String, &'static str), u64>>,
     /// Incidents are moved by one at a time: the judge, or an operator.

@@ -40,7 +40,7 @@ impl FlowError {
         let text = format!("store {store}: {error}");
         match error {
             StoreError::Retry(_) => FlowError::Unavailable(text),
-            StoreError::Refused(_) | StoreError::Taken(_) | StoreError::Drifted(_) => FlowError::Refused(text),
+            StoreError::Refused(_) | StoreError::Taken(_) => FlowError::Refused(text),
         }
     }
 }

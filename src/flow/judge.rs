@@ -18,6 +18,7 @@ use crate::{
         memory::Memory,
         observe::happening,
         problem::{Evidence, Facts},
+        route,
     },
 };
 use canaries::{CanaryId, MarkerKind};
@@ -27,6 +28,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHOWN: usize = 10;
 /// At most so many are judged at a time: an alert waits for no flood to end.
 const BATCH: usize = 10_000;
+/// At most so many open incidents are judged anew after an audit.
+const RECONSIDERED: usize = 1_000;
 
 /// Judges all that is not judged yet. Answers whether anything was.
 pub async fn judge(context: &Context) -> Result<bool, FlowError> {
@@ -44,6 +47,43 @@ pub async fn judge(context: &Context) -> Result<bool, FlowError> {
     context.settle()?;
     context.due.notify_waiters();
     Ok(true)
+}
+
+/// Judges the open incidents anew, the newest first, after an audit told where the canaries really are.
+pub async fn again(context: &Context) -> Result<(), FlowError> {
+    let memory = context.judging.lock().await;
+    context.settle()?;
+    let records = blocking(|| reconsidered(context, &memory))?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    context.append(&records).await?;
+    context.settle()?;
+    context.due.notify_waiters();
+    Ok(())
+}
+
+/// One record for each open incident of which attribution says something else now.
+fn reconsidered(context: &Context, memory: &Memory) -> Result<Vec<Record>, FlowError> {
+    let stores = context.stores.iter().map(|slot| slot.name.clone()).collect();
+    let mut open = context.ledger.open_incidents(&stores)?;
+    open.retain(|incident| incident.drill == context.drill);
+    open.truncate(RECONSIDERED);
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (facts, judged) = (Facts::gather(context)?, context.ledger.judged()?);
+    let mut records = Vec::new();
+    for incident in open {
+        let before = incident.attribution.clone();
+        let evidence = rests_on(context, memory, &incident, &[], false)?;
+        let problem = facts.problem(context, evidence);
+        let record = moved(context, incident, Vec::new(), false, judged, &problem)?;
+        if matches!(&record, Record::IncidentMoved { incident, .. } if incident.attribution != before) {
+            records.push(record);
+        }
+    }
+    Ok(records)
 }
 
 /// An incident, with what it rests on after this batch.
@@ -74,14 +114,13 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
         }
     }
-    let sinks: Vec<String> = context.sinks.iter().map(|slot| slot.name.clone()).collect();
     let facts = Facts::gather(context)?;
     let (mut records, mut grown) = (Vec::new(), Vec::new());
     for (incident, joined, new) in touched.into_values() {
         let evidence = rests_on(context, memory, &incident, &joined, new)?;
         grown.push((incident.id.clone(), incident.sightings, evidence.clone()));
         let problem = facts.problem(context, evidence);
-        records.push(moved(context, incident, joined, new, last, &sinks, &problem)?);
+        records.push(moved(context, incident, joined, new, last, &problem)?);
     }
     Ok((records, grown))
 }
@@ -180,7 +219,6 @@ fn moved(
     joined: Vec<Sighting>,
     new: bool,
     judged: u64,
-    sinks: &[String],
     problem: &Problem,
 ) -> Result<Record, FlowError> {
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
@@ -195,7 +233,7 @@ fn moved(
     Ok(Record::IncidentMoved {
         joined: joined.iter().map(|sighting| sighting.id).collect(),
         judged,
-        sinks: if alert.is_some() { sinks.to_vec() } else { Vec::new() },
+        sinks: if alert.is_some() { route::sinks(context, &incident, &joined)? } else { Vec::new() },
         alert,
         incident,
         by: "telltale".to_owned(),
@@ -215,7 +253,12 @@ pub fn evidence(sightings: &[Sighting]) -> Evidence {
             Some(number) => {
                 evidence.ghosts.insert(number);
             }
-            None => evidence.seen.push(Seen { canary: sighting.canary, class: sighting.class, at: sighting.at }),
+            None => evidence.seen.push(Seen {
+                canary: sighting.canary,
+                class: sighting.class,
+                at: sighting.at,
+                received: sighting.received_at,
+            }),
         }
     }
     evidence
@@ -257,7 +300,7 @@ fn summary(incident: &Incident, joined: &[Sighting]) -> String {
     let accused: Vec<&str> =
         incident.attribution.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
     let sensors: Vec<&str> = incident.sensors.iter().map(String::as_str).collect();
-    let what = joined.last().map_or("a canary was touched", |sighting| happening(sighting.class));
+    let what = joined.last().map_or("the stores were looked at anew", |sighting| happening(sighting.class));
     let canaries = incident.canaries.len();
     let seen =
         format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));

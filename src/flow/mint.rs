@@ -9,12 +9,12 @@ use crate::{
         context::{Context, StoreSlot},
         error::FlowError,
         mapping::Mapping,
+        supply,
     },
     stores::store::{ColumnProfile, Profile, Takes},
 };
 use canaries::{
     CanaryId, Field, Marker, MarkerKind, documents,
-    identifiers::phone,
     index::FingerprintKey,
     kinds, password,
     persona::{Label, Persona},
@@ -32,8 +32,6 @@ const CLASHES: u32 = 40;
 /// bears; then two may share it, for there are few phones that reach nobody.
 const PHONES_APART: u32 = 4;
 const PHONES_APART_HERE: u32 = 8;
-/// Every so many documents, one is a staff list.
-const STAFF_LIST_EVERY: u32 = 4;
 /// People on a staff list.
 const STAFF: u32 = 9;
 
@@ -107,6 +105,11 @@ impl<'a> Mint<'a> {
         })
     }
 
+    /// The name of the store that it mints for.
+    pub fn store(&self) -> &str {
+        &self.slot.name
+    }
+
     /// Mints one more canary.
     ///
     /// # Errors
@@ -120,73 +123,62 @@ impl<'a> Mint<'a> {
                 continue;
             }
             let mut clashes = 0;
+            let mut clashing: BTreeMap<MarkerKind, u32> = BTreeMap::new();
             for nth in 0..ATTEMPTS {
                 let label = self.label(ordinal, self.first_attempt + nth);
                 let Some(draft) = self.draft(&label, nth < FITTING) else { continue };
-                if let Some(minted) = self.free(&label, draft, clashes) {
-                    self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
-                    return Ok(minted);
+                match self.free(&label, draft, clashes) {
+                    Ok(minted) => {
+                        self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
+                        return Ok(minted);
+                    }
+                    Err(kind) => *clashing.entry(kind).or_default() += 1,
                 }
                 clashes += 1;
-                if clashes == CLASHES {
+                // Where logins are names alone, the commonest are soon borne, and rarer ones come seldom.
+                if clashes >= CLASHES && !clashing.keys().any(|kind| is_name(*kind)) {
                     break;
                 }
             }
-            let store = &self.slot.name;
-            return Err(FlowError::Refused(match () {
-                () if clashes < CLASHES => format!(
-                    "store {store}: nobody of {ATTEMPTS} has names as short as what stands in its columns {}: is the mapping \
+            let often = clashing.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count >= CLASHES / 2);
+            return Err(FlowError::Refused(match often {
+                Some((kind, _)) => self.too_few(kind),
+                None => format!(
+                    "store {}: nobody of {ATTEMPTS} has names as short as what stands in its columns {}: is the mapping \
                      right?",
+                    self.slot.name,
                     self.mapping.fields.values().cloned().collect::<Vec<_>>().join(", ")
                 ),
-                () if self.phones_apart() => self.too_few_phones(),
-                () => {
-                    format!(
-                        "store {store}: no free markers were found in {CLASHES} attempts: declare more alias_domains"
-                    )
-                }
             }));
         }
     }
 
-    /// Refuses what the telephone numbers cannot suffice for, before anything is minted.
-    ///
-    /// # Errors
-    /// Names the greatest number of canaries.
-    pub fn suffices_for(&self, missing: u64) -> Result<(), FlowError> {
-        match self.phones_apart() && missing > self.phones() {
-            true => Err(FlowError::Refused(self.too_few_phones())),
-            false => Ok(()),
+    /// From now on, mints no value of this kind that a row of the store holds. Its fingerprint is kept, as long as the
+    /// planting lasts.
+    pub fn avoid(&mut self, kind: MarkerKind, value: &str) {
+        let index = self.context.index.read().expect("no thread panics while it holds the index");
+        let marker = Marker { kind, value: value.to_owned() };
+        self.taken.extend(index.key().all(&marker).first().map(|(fingerprint, ..)| *fingerprint));
+    }
+
+    /// Why no canary could be minted whose values are free, and what would help.
+    fn too_few(&self, kind: MarkerKind) -> String {
+        let store = &self.slot.name;
+        let column = kind.field().and_then(|field| self.mapping.fields.get(&field));
+        let column = column.map(|column| format!(" (column {column})")).unwrap_or_default();
+        match kind {
+            MarkerKind::Phone if supply::phones_apart(self.mapping, self.profile) => {
+                supply::too_few_phones(self.context, self.slot)
+            }
+            MarkerKind::Username | MarkerKind::WorkEmail | MarkerKind::PersonalEmail => format!(
+                "store {store}: a {kind}{column} is written there after names alone, and nearly all that canaries could have \
+                 are borne already, by rows or by other canaries; others would stand out"
+            ),
+            MarkerKind::Iban => format!(
+                "store {store}: no account was free for another canary: declare more ibans under [organisation], or none"
+            ),
+            _ => format!("store {store}: no {kind}{column} was free for another canary: plant fewer"),
         }
-    }
-
-    /// Whether each canary needs a phone of its own: the store demands it, or nothing else identifies the canary.
-    fn phones_apart(&self) -> bool {
-        let Some(column) = self.mapping.fields.get(&Field::Phone) else { return false };
-        let strong = |field: &Field| MarkerKind::of(*field).is_some_and(|kind| !kind.is_weak());
-        let identified = self.mapping.password.is_some() || self.mapping.fields.keys().any(strong);
-        // A file has neither types nor constraints: there no two phones were seen alike, and two may be.
-        let unique = |known: &ColumnProfile| {
-            known.unique && !known.type_name.is_empty() && known.name.eq_ignore_ascii_case(column)
-        };
-        !identified || self.profile.columns.iter().any(unique)
-    }
-
-    /// How many phones there are for all canaries.
-    fn phones(&self) -> u64 {
-        match self.context.minter.house().phone_numbers.len() as u64 {
-            0 => phone::RESERVED_NUMBERS,
-            own => own,
-        }
-    }
-
-    fn too_few_phones(&self) -> String {
-        format!(
-            "store {}: each of its canaries needs a telephone number that no other canary of any store has, and there are \
-             {} at most: plant fewer, declare more phone_numbers, or take the phone out of `columns`",
-            self.slot.name,
-            self.phones()
-        )
     }
 
     /// From now on, mints other values than those that the store turned out to hold.
@@ -220,19 +212,20 @@ impl<'a> Mint<'a> {
         })
     }
 
-    /// The canary, if nobody else has its markers.
-    fn free(&self, label: &Label<'_>, (kind, planting, markers): Draft, clashes: u32) -> Option<Minted> {
+    /// The canary, if nobody else has its markers; else the kind of one that somebody has.
+    fn free(&self, label: &Label<'_>, (kind, planting, markers): Draft, clashes: u32) -> Result<Minted, MarkerKind> {
         let index = {
             let index = self.context.index.read().expect("no thread panics while it holds the index");
             let entries = entries(index.key(), &markers);
-            let may_share = !self.phones_apart() && markers.iter().any(|marker| !marker.kind.is_weak());
+            let may_share = !supply::phones_apart(self.mapping, self.profile)
+                && markers.iter().any(|marker| !marker.kind.is_weak());
             let clashing = |entry: &IndexEntry| {
                 let shares = |after| may_share && entry.kind == MarkerKind::Phone && clashes >= after;
                 (self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
                     || (index.holds(&entry.fingerprint) && !shares(PHONES_APART))
             };
-            if entries.iter().any(clashing) {
-                return None;
+            if let Some(entry) = entries.iter().find(|entry| clashing(entry)) {
+                return Err(entry.kind);
             }
             entries
         };
@@ -244,7 +237,7 @@ impl<'a> Mint<'a> {
             state: State::Planned,
             since: self.context.now(),
         };
-        Some(Minted { placement, contents: Contents { planting, markers, locator: None }, index })
+        Ok(Minted { placement, contents: Contents { planting, markers, locator: None }, index })
     }
 
     fn column(&self, name: &str) -> Option<&ColumnProfile> {
@@ -254,16 +247,8 @@ impl<'a> Mint<'a> {
     fn row(&self, label: &Label<'_>, persona: &Persona) -> (BTreeMap<String, String>, Vec<Marker>) {
         let mut row = BTreeMap::new();
         let mut markers = Vec::new();
-        // A value in a column that is empty in every row would give the canary away.
-        let unused = |column: &str| {
-            self.column(column).is_some_and(|known| known.nullable && known.shape.count == 0 && known.shape.empty > 0)
-        };
-        let marked = |(field, column): (&Field, &String)| MarkerKind::of(*field).is_some() && !unused(column);
-        let others = self.mapping.password.is_some() || self.mapping.fields.iter().any(marked);
-        for (field, column) in &self.mapping.fields {
-            if others && unused(column) {
-                continue;
-            }
+        let drawn = supply::drawn(self.mapping, self.profile);
+        for (field, column) in self.mapping.fields.iter().filter(|(field, _)| drawn.contains(field)) {
             let shape = self.column(column);
             let value = match shape {
                 Some(column) => column.shape.render(*field, persona),
@@ -292,7 +277,7 @@ impl<'a> Mint<'a> {
             let segment = data_encoding::BASE32_NOPAD.encode(&minter.password_salt(label)).to_lowercase();
             format!("{}/{segment}", base.trim_end_matches('/'))
         });
-        let (kind, document, people) = if label.ordinal.is_multiple_of(STAFF_LIST_EVERY) {
+        let (kind, document, people) = if label.ordinal.is_multiple_of(supply::STAFF_LIST_EVERY) {
             // Colleagues of one list are minted under ordinals that no document of the store reaches.
             let people: Vec<Persona> = (0..STAFF)
                 .map(|person| {
@@ -320,6 +305,11 @@ impl<'a> Mint<'a> {
         markers.extend(link.map(|value| Marker { kind: MarkerKind::DocumentLink, value }));
         (kind, Planting::Document { name: document.name, bytes: document.bytes }, markers)
     }
+}
+
+/// Whether a marker of this kind may be written after a person's name alone.
+fn is_name(kind: MarkerKind) -> bool {
+    matches!(kind, MarkerKind::Username | MarkerKind::WorkEmail | MarkerKind::PersonalEmail)
 }
 
 /// The index entries of these markers.

@@ -1,23 +1,41 @@
-//! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace.
+//! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace, sweep.
 
 pub mod blind;
 pub mod check;
+pub mod claim;
+pub mod compared;
 pub mod context;
+pub mod deliveries;
+pub mod details;
 pub mod drill;
 pub mod each;
+pub mod erase;
 pub mod error;
+pub mod findings;
+pub mod gathered;
+pub mod index;
 pub mod judge;
+pub mod mapped;
 pub mod mapping;
 pub mod memory;
 pub mod mint;
 pub mod notify;
 pub mod observe;
+pub mod parts;
+pub mod passwords;
 pub mod plan;
 pub mod plant;
 pub mod problem;
 pub mod progress;
 pub mod recover;
 pub mod rotate;
+pub mod route;
+pub mod sheet;
+pub mod supply;
+pub mod sweep;
+pub mod takeover;
 pub mod trace;
+pub mod understood;
 pub mod verify;
+pub mod voices;
 pub mod withdraw;

@@ -9,6 +9,7 @@ use crate::{
     flow::{
         context::{Context, SinkSlot, listed},
         error::FlowError,
+        route,
     },
     ledger::outbox::Due,
     sinks::sink::SinkError,
@@ -21,6 +22,8 @@ use webhooks::Schedule;
 
 /// Attempts of one sink under way at once.
 const CONCURRENCY: usize = 8;
+/// Alerts that are tried before the outbox is looked at again.
+const ROUND: usize = 256;
 /// How often the outbox is looked at when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -29,8 +32,12 @@ pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToke
     let Some(slot) = context.sinks.get(place) else { return };
     while !stop.is_cancelled() {
         let rung = context.due.notified();
-        if let Err(error) = deliver_due(&context, slot).await {
-            tracing::error!(sink = slot.name, %error, "delivery could not be recorded; it is tried again");
+        match deliver_due(&context, slot).await {
+            Ok(ROUND) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(sink = slot.name, %error, "delivery could not be recorded; it is tried again");
+            }
         }
         tokio::select! {
             () = rung => {}
@@ -40,12 +47,14 @@ pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToke
     }
 }
 
-/// Makes one attempt at all that is due at this sink now.
-pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<(), FlowError> {
-    let due: Vec<Due> = context.ledger.due(context.now())?.into_iter().filter(|due| due.sink == slot.name).collect();
+/// Makes one attempt at what is due at this sink now, a round at most; answers at how many.
+pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
+    let due = context.ledger.due(&slot.name, context.now(), ROUND)?;
+    let tried = due.len();
     let outcomes: Vec<Result<(), FlowError>> =
         stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
-    outcomes.into_iter().collect()
+    outcomes.into_iter().collect::<Result<(), FlowError>>()?;
+    Ok(tried)
 }
 
 async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
@@ -77,15 +86,28 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if outcome != AttemptOutcome::Delivered {
         tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
     }
-    let attempted =
-        Record::Attempted { alert: due.alert, sink: due.sink, attempt: due.attempt, outcome, status, response };
+    let mut records = Vec::new();
+    if outcome == AttemptOutcome::Dead
+        && due.handed_to.is_none()
+        && let Some(then) = route::taker(context, slot)
+    {
+        // There is nothing left to wait for.
+        let alerts = vec![due.alert.clone()];
+        records.push(Record::HandedOver { from: slot.name.clone(), to: then.name.clone(), alerts });
+    }
+    let (alert, sink, attempt) = (due.alert, due.sink, due.attempt);
+    records.push(Record::Attempted { alert, sink, attempt, outcome, status, response });
     if context.delivers() {
         // An attempt that is not recorded would be made again, and the receiver be told again every second.
-        context.patiently(|| context.append_one(&attempted)).await?;
+        context.patiently(|| context.append(&records)).await?;
     } else {
-        context.append_one(&attempted).await?;
+        context.append(&records).await?;
     }
-    context.settle()
+    context.settle()?;
+    if records.len() > 1 {
+        context.due.notify_waiters();
+    }
+    Ok(())
 }
 
 /// The values behind an alert's sightings, for a sink that may have them: a look that is on the record.

@@ -111,18 +111,25 @@ pub struct Live {
     pub current: u64,
     /// Of those before.
     pub earlier: u64,
+    /// The first generation of which any is live.
+    pub oldest: Option<u32>,
 }
 
 /// Counts the store's live canaries.
 pub fn live(context: &Context, slot: &StoreSlot) -> Result<Live, FlowError> {
+    live_beside(context, slot, context.ledger.generation(&slot.name)?)
+}
+
+/// Counts the store's live canaries, of this generation and of those before it.
+pub fn live_beside(context: &Context, slot: &StoreSlot, generation: u32) -> Result<Live, FlowError> {
     use crate::domain::placement::State;
-    let generation = context.ledger.generation(&slot.name)?;
     let mut live = Live::default();
     for row in context.ledger.placements(Some(&slot.name))? {
         let placement = row.placement;
         if matches!(placement.state, State::Planted | State::Altered) {
             let counted = if placement.generation == generation { &mut live.current } else { &mut live.earlier };
             *counted += 1;
+            live.oldest = Some(live.oldest.map_or(placement.generation, |oldest| oldest.min(placement.generation)));
         }
     }
     Ok(live)
@@ -151,11 +158,12 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, aim: Aim) -> StorePlan 
             if live.earlier > 0 && live.earlier + count > most {
                 notes.push(format!(
                     "with {} live canaries of earlier generations it would hold {}: more than {:.0} % of the store, which \
-                     would be noticed; `telltale withdraw {}` takes all of them out, for a new beginning",
+                     would be noticed; `telltale withdraw {} --generation {}` takes the oldest out",
                     live.earlier,
                     live.earlier + count,
                     LARGEST_SHARE * 100.0,
-                    slot.name
+                    slot.name,
+                    live.oldest.unwrap_or(1)
                 ));
             }
             count

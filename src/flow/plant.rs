@@ -3,17 +3,18 @@
 use crate::{
     domain::{placement::Planting, record::Record},
     flow::{
-        context::{Context, StoreSlot},
+        context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
         mapping::Mapping,
         mint::{self, Mint, Minted},
         plan::{self, Aim},
         progress::Progress,
-        recover,
+        recover::{self, Unplanted},
+        supply::Supply,
     },
     journal::{key_ref::KeyRef, log::NotDurable},
-    stores::store::{NewPlanting, Profile, StoreError},
+    stores::store::{NewPlanting, Profile, StoreError, Stored},
 };
 use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
@@ -43,18 +44,36 @@ pub async fn plant(
     count: Option<u64>,
     progress: &Progress,
 ) -> Result<Each<Planted>, FlowError> {
+    at_least_one(count)?;
     let _works = context.works.lock().await;
     let mut each = Each::default();
     for slot in context.chosen(names)? {
-        each.note(slot, plant_store(context, slot, count, progress).await);
+        each.note(slot, plant_store(context, slot, None, count, progress).await);
     }
     each.answer()
 }
 
-/// Plants in one store. The caller holds `context.works`.
+/// Refuses to plant no canaries: whoever asks for that means to take some out, or nothing.
+///
+/// # Errors
+/// Names the commands that do.
+pub fn at_least_one(count: Option<u64>) -> Result<(), FlowError> {
+    match count {
+        Some(0) => Err(FlowError::Refused(
+            "a count of 0 plants nothing: name 1 or more, or leave it out for as many as `telltale plan` says; `telltale \
+             withdraw` takes canaries out"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Plants in one store what its current generation lacks, or `next`, which is opened once the store holds its canaries:
+/// where they cannot be planted there is none. The caller holds `context.works`.
 pub async fn plant_store(
     context: &Context,
     slot: &StoreSlot,
+    next: Option<u32>,
     count: Option<u64>,
     progress: &Progress,
 ) -> Result<Planted, FlowError> {
@@ -63,16 +82,20 @@ pub async fn plant_store(
     let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
     let mapping = mapping_of(slot, &profile)?;
     let left = recover::recover(context, slot, &mapping).await?;
-    let live = plan::live(context, slot)?;
+    let generation = next.map_or_else(|| context.ledger.generation(&slot.name), Ok)?;
+    let live = plan::live_beside(context, slot, generation)?;
     let planned = plan::of_store(slot, profile.rows, live, Aim::default());
     let (count, notes) = match count {
         Some(count) => (count, Vec::new()),
         None => (planned.count, planned.notes),
     };
-    let generation = context.ledger.generation(&slot.name)?;
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
     let missing = count.saturating_sub(live.current);
-    mint.suffices_for(missing)?;
+    let supply = Supply { context, slot, mapping: &mapping, profile: &profile };
+    // What another generation never planted would be counted in none.
+    let (left, late): (Vec<Unplanted>, Vec<Unplanted>) =
+        left.into_iter().partition(|unplanted| unplanted.placement.generation == generation);
+    abandon(context, late.iter().map(|unplanted| unplanted.placement.canary).collect()).await?;
     let mut batch: Vec<Minted> = left
         .into_iter()
         .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
@@ -81,13 +104,14 @@ pub async fn plant_store(
     let surplus: Vec<CanaryId> =
         batch.drain(missing.min(batch.len() as u64) as usize..).map(|minted| minted.placement.canary).collect();
     abandon(context, surplus).await?;
+    supply.suffices_for(missing - batch.len() as u64).await?;
+    avoid(slot, &mut mint, supply.named(true)).await?;
     let mut fresh = Vec::new();
-    while ((batch.len() + fresh.len()) as u64) < missing {
-        progress.at(format!("minting for {}", slot.name), fresh.len() as u64, Some(missing));
-        fresh.push(mint.mint()?);
-    }
+    let lacking = missing - batch.len() as u64;
+    blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
+        .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
     let mut planted = 0;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         as_shown(slot, &mut fresh).await?;
         intend(context, &fresh).await?;
         batch.append(&mut fresh);
@@ -97,11 +121,12 @@ pub async fn plant_store(
         progress.at(format!("planting {}", slot.name), planted, Some(missing));
         match slot.store.plant(&plantings(context, &batch, &mapping)).await {
             Ok(locators) => {
-                let records: Vec<Record> = batch
+                let planted_here = batch
                     .iter()
                     .zip(locators)
-                    .map(|(minted, locator)| Record::Planted { canary: minted.placement.canary, locator })
-                    .collect();
+                    .map(|(minted, locator)| Record::Planted { canary: minted.placement.canary, locator });
+                let opened = recover::opened(context, slot, generation)?;
+                let records: Vec<Record> = opened.into_iter().chain(planted_here).collect();
                 context.append(&records).await.map_err(|error| unrecorded(slot, "plant", error))?;
                 planted = batch.len() as u64;
                 batch.clear();
@@ -111,10 +136,16 @@ pub async fn plant_store(
                 let taken: HashSet<CanaryId> = taken.into_iter().collect();
                 batch.retain(|minted| !taken.contains(&minted.placement.canary));
                 mint.differ();
-                for _ in 0..taken.len() {
-                    fresh.push(mint.mint()?);
+                // Chance alone seldom takes two rounds: then it is better known what the rows hold.
+                if round == 1 {
+                    avoid(slot, &mut mint, supply.named(false)).await?;
                 }
+                let count = taken.len();
                 abandon(context, taken.into_iter().collect()).await?;
+                if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, count as u64, progress)) {
+                    abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
+                    return Err(only(live.current + (batch.len() + fresh.len()) as u64, error));
+                }
             }
             Err(error @ StoreError::Retry(_)) => {
                 // Whether the store took them is not known: they stay planned, and are looked for next time.
@@ -129,13 +160,48 @@ pub async fn plant_store(
     if !batch.is_empty() || !fresh.is_empty() {
         abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
         return Err(FlowError::Refused(format!(
-            "store {}: its rows held the new values in each of {ROUNDS} rounds; nothing was planted",
+            "store {}: its rows held the new values in each of {ROUNDS} rounds; nothing was planted: plant fewer with --count",
             slot.name
         )));
     }
     context.settle()?;
     progress.at(format!("planting {}", slot.name), missing, Some(missing));
-    Ok(Planted { store: slot.name.clone(), generation, planted, live: plan::live(context, slot)?.current, notes })
+    let live = plan::live_beside(context, slot, generation)?.current;
+    Ok(Planted { store: slot.name.clone(), generation, planted, live, notes })
+}
+
+/// Mints so many more.
+fn mint_more(mint: &mut Mint<'_>, fresh: &mut Vec<Minted>, count: u64, progress: &Progress) -> Result<(), FlowError> {
+    for done in 0..count {
+        progress.at(format!("minting for {}", mint.store()), done, Some(count));
+        fresh.push(mint.mint()?);
+    }
+    Ok(())
+}
+
+/// Shows the mint what stands in these columns.
+async fn avoid(slot: &StoreSlot, mint: &mut Mint<'_>, columns: Vec<(MarkerKind, String)>) -> Result<(), FlowError> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = columns.iter().map(|(_, name)| name.clone()).collect();
+    let mut visit = |stored: Stored| {
+        let Planting::Row(row) = &stored.planting else { return };
+        for (kind, value) in columns.iter().filter_map(|(kind, name)| Some((*kind, row.get(name)?))) {
+            mint.avoid(kind, value);
+        }
+    };
+    slot.store.read(&names, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))
+}
+
+/// Says how many canaries can be planted where not all of them can be minted. None was.
+fn only(fitting: u64, error: FlowError) -> FlowError {
+    match error {
+        FlowError::Refused(why) if fitting > 0 => {
+            FlowError::Refused(format!("{why}; nothing was planted: {fitting} fit, so name --count {fitting} or fewer"))
+        }
+        other => other,
+    }
 }
 
 /// The store's mapping; documents have none.
@@ -164,7 +230,7 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
         return Ok(());
     }
     let keys: Vec<KeyRef> = mint::keys(fresh.iter().map(|minted| minted.placement.canary));
-    context.keyring.ensure(&keys).map_err(anyhow::Error::from)?;
+    blocking(|| context.keyring.ensure(&keys)).map_err(anyhow::Error::from)?;
     let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
     context.append(&records).await?;
     context.settle()?;

@@ -7,6 +7,7 @@ use crate::{
     ledger::placements::PlacementRow,
 };
 use canaries::{CanaryId, MarkerKind};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen, before it is known whose it is.
@@ -24,7 +25,10 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
 }
 
 /// What is known of the canaries at one moment: gathered once for all the incidents of a batch.
-pub struct Facts(Vec<CanaryFacts>);
+pub struct Facts {
+    canaries: Vec<CanaryFacts>,
+    audits: BTreeMap<String, Vec<Timestamp>>,
+}
 
 impl Facts {
     /// Reads the ledger.
@@ -52,7 +56,19 @@ impl Facts {
                 stays: stays.remove(&placement.canary).unwrap_or_default(),
             });
         }
-        Ok(Facts(facts))
+        Ok(Facts { canaries: facts, audits: context.ledger.audits()? })
+    }
+
+    /// What was known at a moment: what began later is left out, and what ended later goes on.
+    pub fn as_of(mut self, at: Timestamp) -> Facts {
+        self.audits.values_mut().for_each(|times| times.retain(|audited| *audited <= at));
+        self.canaries.retain_mut(|canary| {
+            let planted = !canary.stays.is_empty();
+            canary.stays.retain(|stay| stay.from <= at);
+            canary.stays.iter_mut().for_each(|stay| stay.until = stay.until.filter(|until| *until <= at));
+            !planted || !canary.stays.is_empty()
+        });
+        self
     }
 
     /// The problem that this evidence poses.
@@ -61,7 +77,8 @@ impl Facts {
             stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
             now: context.now(),
             feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
-            canaries: self.0.clone(),
+            audits: self.audits.clone(),
+            canaries: self.canaries.clone(),
             seen: evidence.seen,
             ghosts: u64::from(context.ghosts),
             ghosts_seen: evidence.ghosts.len() as u64,

@@ -6,7 +6,7 @@ use crate::{
         record::Record,
     },
     flow::{
-        context::{Context, StoreSlot},
+        context::{Context, StoreSlot, blocking},
         error::FlowError,
         mapping::Mapping,
     },
@@ -24,13 +24,7 @@ pub struct Unplanted {
 
 /// Journals as planted what the store turns out to hold, and answers what it does not hold.
 pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Unplanted>, FlowError> {
-    let mut planned = Vec::new();
-    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
-        if placement.state == State::Planned {
-            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
-            planned.push(Unplanted { placement, contents });
-        }
-    }
+    let mut planned = blocking(|| unplanted(context, slot))?;
     if planned.is_empty() {
         return Ok(planned);
     }
@@ -46,12 +40,33 @@ pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> 
         }
     };
     slot.store.read(&columns, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-    let records: Vec<Record> =
-        found.iter().map(|(canary, locator)| Record::Planted { canary: *canary, locator: locator.clone() }).collect();
+    let newest = planned.iter().filter(|unplanted| found.contains_key(&unplanted.placement.canary));
+    let newest = newest.map(|unplanted| unplanted.placement.generation).max();
+    let opened = newest.map(|generation| opened(context, slot, generation)).transpose()?.flatten();
+    let planted = found.iter().map(|(canary, locator)| Record::Planted { canary: *canary, locator: locator.clone() });
+    let records: Vec<Record> = opened.into_iter().chain(planted).collect();
     context.append(&records).await?;
     context.settle()?;
     planned.retain(|unplanted| !found.contains_key(&unplanted.placement.canary));
     Ok(planned)
+}
+
+/// What is planned for this store and was never said to be planted.
+fn unplanted(context: &Context, slot: &StoreSlot) -> Result<Vec<Unplanted>, FlowError> {
+    let mut planned = Vec::new();
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
+        if placement.state == State::Planned {
+            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
+            planned.push(Unplanted { placement, contents });
+        }
+    }
+    Ok(planned)
+}
+
+/// What opens this generation, of which the store holds canaries; none where it is open.
+pub fn opened(context: &Context, slot: &StoreSlot, generation: u32) -> Result<Option<Record>, FlowError> {
+    let is_open = context.ledger.generation(&slot.name)? >= generation;
+    Ok((!is_open).then(|| Record::GenerationOpened { store: slot.name.clone(), generation }))
 }
 
 /// What tells one planting of a store from another: its marker columns, or its file name.

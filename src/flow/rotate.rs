@@ -1,14 +1,11 @@
 //! Opens a new generation: new canaries beside the old, which stay, so that a copy can be dated.
 
-use crate::{
-    domain::record::Record,
-    flow::{
-        context::{Context, StoreSlot},
-        each::Each,
-        error::FlowError,
-        plant::{self, Planted},
-        progress::Progress,
-    },
+use crate::flow::{
+    context::{Context, StoreSlot},
+    each::Each,
+    error::FlowError,
+    plant::{self, Planted},
+    progress::Progress,
 };
 
 /// Opens the next generation of each chosen store and plants it.
@@ -18,6 +15,7 @@ pub async fn rotate(
     count: Option<u64>,
     progress: &Progress,
 ) -> Result<Each<Planted>, FlowError> {
+    plant::at_least_one(count)?;
     let _works = context.works.lock().await;
     let mut each = Each::default();
     for slot in context.chosen(names)? {
@@ -35,10 +33,6 @@ async fn rotate_store(
     context.settle()?;
     let current = context.ledger.generation(&slot.name)?;
     let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
-    // One that was opened and never planted, because the store was away, is still the next.
-    if begun {
-        let opened = Record::GenerationOpened { store: slot.name.clone(), generation: current + 1 };
-        context.append_one(&opened).await?;
-    }
-    plant::plant_store(context, slot, count, progress).await
+    // One that was opened and never planted is still the next.
+    plant::plant_store(context, slot, Some(if begun { current + 1 } else { current }), count, progress).await
 }

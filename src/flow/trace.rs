@@ -5,50 +5,39 @@ use crate::{
     domain::{
         record::{Actor, Record},
         sighting::{Class, Sighting},
-        verdict::{Material, NotScanned, Verdict},
+        verdict::{MarkedColumn, Material, NotScanned, Verdict},
     },
     dumps,
     flow::{
+        claim,
         context::{Context, blocking},
         error::FlowError,
+        findings::Finding,
+        gathered::{self, Gathered},
+        index::Scanner,
         judge,
-        observe::name,
+        observe::CLOCK_ERROR,
         problem,
+        understood::Understood,
     },
     journal::evidence::Evidence,
 };
-use canaries::{
-    CanaryId, MarkerKind,
-    index::{self, Digest, Form, Found},
-};
+use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read},
-    sync::mpsc,
+    ops::Range,
+    sync::{atomic::Ordering, mpsc},
     thread,
 };
 
 /// The sensor's name in sightings of material.
 pub const SENSOR: &str = "material";
 
-/// One marker found in material: what `scan` prints.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    pub marker_kind: MarkerKind,
-    pub canary: CanaryId,
-    pub form: Form,
-    pub path: String,
-    pub member: Option<String>,
-    /// Bytes from the start of the file, or of the member's decoded text.
-    pub offset: u64,
-    pub line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// A weak marker that stands without a second one of its canary counts for nothing.
-    pub strong: bool,
-}
+/// So many columns are named in a verdict.
+const COLUMNS: usize = 100;
 
 /// What was asked of a trace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -69,11 +58,24 @@ pub struct Trace {
     material: Material,
     rows: u64,
     tables: bool,
+    gathered: Gathered,
+    /// What the rows around the markers tell; none where only markers are asked for.
+    understood: Option<Understood>,
 }
 
 impl Trace {
     /// Begins one, for this person.
-    pub fn begin(request: Request, by: Actor) -> Self {
+    ///
+    /// # Errors
+    /// The material cannot have been seen when the request says: in time to come, or before the first planting.
+    pub fn begin(context: &Context, request: Request, by: Actor) -> Result<Self, FlowError> {
+        if let Some(seen_at) = request.seen_at {
+            possible(context, seen_at)?;
+        }
+        Ok(Trace::of(request, by))
+    }
+
+    fn of(request: Request, by: Actor) -> Self {
         Trace {
             id: uuid::Uuid::now_v7().to_string(),
             by,
@@ -82,7 +84,14 @@ impl Trace {
             material: Material::default(),
             rows: 0,
             tables: false,
+            gathered: Gathered::with_rows(),
+            understood: Some(Understood::default()),
         }
+    }
+
+    /// Begins one that looks for markers only, and comes to no verdict.
+    pub fn scan_only(by: Actor) -> Self {
+        Trace { understood: None, gathered: Gathered::default(), ..Trace::of(Request::default(), by) }
     }
 
     /// Reads one file to its end and hands each finding to `visit`. Blocks: run it where blocking is allowed.
@@ -135,20 +144,33 @@ impl Trace {
         source: &mut dyn Read,
         visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> io::Result<()> {
-        let mut gathered = Gathered { path, member: None, found: Vec::new(), seen: &mut self.seen, visit };
+        let Trace { seen, gathered, understood, .. } = self;
+        let mut tell = |finding: &Finding| {
+            if finding.strong {
+                seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+            }
+            visit(finding);
+        };
+        let mut finish = |gathered: &mut Gathered, tell: &mut dyn FnMut(&Finding)| {
+            let sheet = gathered.finish(path, tell);
+            understood.as_mut().map_or(Ok(()), |understood| understood.take(context, sheet))
+        };
+        let mut failed = None;
+        let mut scanner = Scanner::new(context);
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
-            gathered.enter(piece.member);
-            let index = context.index.read().expect("no thread panics while it holds the index");
-            index::scan(piece.text, &index, &mut |mut found| {
-                // Pieces overlap; each reports what begins in its own part.
-                if piece.report.contains(&(found.offset as usize)) {
-                    found.offset += piece.base_offset;
-                    found.line += piece.first_line - 1;
-                    gathered.found.push(found);
-                }
-            });
-        })?;
-        gathered.flush();
+            if !gathered.is_in(piece.member) {
+                failed = failed.take().or(finish(gathered, &mut tell).err());
+                gathered.enter(piece.member);
+            }
+            gathered.see(path, piece, |text, found| scanner.scan(text, found), &mut tell);
+        });
+        failed = failed.or(finish(gathered, &mut tell).err());
+        gathered.enter(None);
+        let summary = summary?;
+        scanner.sound()?;
+        if let Some(error) = failed {
+            return Err(io::Error::other(error));
+        }
         self.material.bytes += summary.bytes;
         self.material.not_scanned.extend(summary.not_scanned.into_iter().map(|left| NotScanned {
             path: left.path,
@@ -162,10 +184,35 @@ impl Trace {
         Ok(())
     }
 
+    /// Reads a part of a plain file: `source` begins at `base` in it and reaches `AROUND` bytes beyond the part, and only
+    /// what begins in the part is handed to `visit`. Lines count from the one in which the part begins. Answers how many
+    /// line ends the part has.
+    pub fn add_part(
+        &mut self,
+        context: &Context,
+        path: &str,
+        source: &mut dyn Read,
+        base: u64,
+        part: &Range<u64>,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> Result<u64, FlowError> {
+        let mut scanner = Scanner::new(context);
+        let read = gathered::scan_part(path, source, base, part, |text, found| scanner.scan(text, found), visit)
+            .and_then(|read| scanner.sound().map(|()| read))
+            .map_err(|error| unreadable(path, &error))?;
+        self.material.bytes += read.bytes;
+        Ok(read.lines)
+    }
+
     /// The verdict on all that was added; with `record`, the sightings are journaled and an incident follows.
     pub async fn conclude(mut self, context: &Context) -> Result<Verdict, FlowError> {
         context.settle()?;
         self.material.rows = self.tables.then_some(self.rows);
+        let mut rows = self.understood.take().unwrap_or_default().conclude();
+        self.material.canary_rows = self.tables.then_some(self.gathered.canary_rows);
+        self.material.columns = self.tables.then(|| columns(&self.gathered));
+        self.material.altered = rows.altered.take();
+        self.material.passwords = rows.passwords;
         let now = context.now();
         let at = self.request.seen_at.unwrap_or(now);
         let sightings: Vec<Sighting> = self
@@ -174,6 +221,7 @@ impl Trace {
             .map(|(canary, (kind, path))| Sighting {
                 id: 0,
                 at,
+                claimed_at: None,
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),
@@ -187,55 +235,22 @@ impl Trace {
             .collect();
         let mut evidence = judge::evidence(&sightings);
         evidence.material = Some(self.material);
-        let verdict =
-            blocking(|| Ok::<_, FlowError>(attribution::decide::attribute(&problem::problem(context, evidence)?)))?;
+        let seen: BTreeSet<CanaryId> = self.seen.into_keys().collect();
+        let verdict = blocking(|| {
+            let mut verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
+            verdict.password_storage = rows.storage;
+            claim::fill(context, &mut verdict, &seen, &rows.agreements)?;
+            Ok::<_, FlowError>(verdict)
+        })?;
         if self.request.record {
             let mut records: Vec<Record> =
                 sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
-            context.sighted.notify_one();
+            context.sighted.store(true, Ordering::Release);
         }
         Ok(verdict)
-    }
-}
-
-/// What was found in one file or member, until it is known which weak markers stand near another of their canary.
-struct Gathered<'a> {
-    path: &'a str,
-    member: Option<String>,
-    found: Vec<Found>,
-    seen: &'a mut BTreeMap<CanaryId, (MarkerKind, String)>,
-    visit: &'a mut (dyn FnMut(&Finding) + Send),
-}
-
-impl Gathered<'_> {
-    fn enter(&mut self, member: Option<&str>) {
-        if self.member.as_deref() != member {
-            self.flush();
-            self.member = member.map(str::to_owned);
-        }
-    }
-
-    fn flush(&mut self) {
-        for found in index::judge_weak(std::mem::take(&mut self.found)) {
-            let finding = Finding {
-                marker_kind: found.kind,
-                canary: name(found.owner),
-                form: found.form,
-                path: self.path.to_owned(),
-                member: self.member.clone(),
-                offset: found.offset,
-                line: found.line,
-                digest: found.digest,
-                strong: found.strong,
-            };
-            if finding.strong {
-                self.seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, self.path.to_owned()));
-            }
-            (self.visit)(&finding);
-        }
     }
 }
 
@@ -277,6 +292,37 @@ impl Read for Received {
         self.rest.drain(..count);
         Ok(count)
     }
+}
+
+fn possible(context: &Context, seen_at: Timestamp) -> Result<(), FlowError> {
+    const MEND: &str = "give the moment at which the material was seen, or leave it out (`--seen-at`)";
+    let now = context.now();
+    if seen_at > now.saturating_add(CLOCK_ERROR).unwrap_or(now) {
+        return Err(FlowError::Refused(format!("seen_at {seen_at} is in the future, it is {now} now: {MEND}")));
+    }
+    context.settle()?;
+    match context.ledger.presences()?.into_iter().map(|presence| presence.from).min() {
+        Some(planted) if seen_at < planted => Err(FlowError::Refused(format!(
+            "seen_at {seen_at} is before the first canary was planted, {planted}, so that no copy can hold one: {MEND}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// In which columns markers stand, those with most canaries first.
+fn columns(gathered: &Gathered) -> Vec<MarkedColumn> {
+    let mut columns: Vec<MarkedColumn> = gathered
+        .marked
+        .iter()
+        .map(|((column, marker_kind), canaries)| MarkedColumn {
+            column: column.clone(),
+            marker_kind: *marker_kind,
+            canaries: canaries.len() as u64,
+        })
+        .collect();
+    columns.sort_by_key(|column| std::cmp::Reverse(column.canaries));
+    columns.truncate(COLUMNS);
+    columns
 }
 
 fn unreadable(path: &str, error: &io::Error) -> FlowError {

@@ -8,9 +8,10 @@ use crate::{
     },
     dumps,
     flow::{
-        context::{Context, StoreSlot},
+        context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
+        judge,
         mapping::Mapping,
         plant,
         progress::Progress,
@@ -52,6 +53,7 @@ pub async fn verify(context: &Context, names: &[String], progress: &Progress) ->
     for slot in context.chosen(names)? {
         each.note(slot, verify_store(context, slot, progress).await);
     }
+    judge::again(context).await?;
     each.answer()
 }
 
@@ -62,19 +64,17 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     let mapping = plant::mapping_of(slot, &profile)?;
     recover::recover(context, slot, &mapping).await?;
 
-    let mut own: BTreeMap<CanaryId, Planting> = BTreeMap::new();
-    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
-        if !matches!(placement.state, State::Planned | State::Withdrawn) {
-            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
-            own.insert(placement.canary, contents.planting);
-        }
-    }
+    let own = blocking(|| own(context, slot))?;
     let mut look =
         Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
     let columns: Vec<String> = Vec::new();
     slot.store
         .read(&columns, &mut |stored| {
-            look.at(&stored);
+            match stored.planting {
+                Planting::Row(_) => look.at(&stored),
+                // Looking into a document takes a while.
+                Planting::Document { .. } => blocking(|| look.at(&stored)),
+            }
             if look.rows.is_multiple_of(1000) {
                 progress.at(format!("verifying {}", slot.name), look.rows, Some(profile.rows));
             }
@@ -97,6 +97,18 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
         .await?;
     context.settle()?;
     Ok(Verified { store: slot.name.clone(), planted: own.len() as u64, missing, altered, copied })
+}
+
+/// The canaries that the store should hold.
+fn own(context: &Context, slot: &StoreSlot) -> Result<BTreeMap<CanaryId, Planting>, FlowError> {
+    let mut own = BTreeMap::new();
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
+        if !matches!(placement.state, State::Planned | State::Withdrawn) {
+            let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
+            own.insert(placement.canary, contents.planting);
+        }
+    }
+    Ok(own)
 }
 
 struct Look<'a> {

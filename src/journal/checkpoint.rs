@@ -62,13 +62,17 @@ impl Signer {
         &self.vkey
     }
 
-    /// The signed note.
+    /// The signed note over a checkpoint.
     pub fn sign(&self, checkpoint: &Checkpoint) -> String {
         let Vkey { name, .. } = &self.vkey;
-        let text = format!("{name}\n{}\n{}\n", checkpoint.size, STANDARD.encode(checkpoint.root));
+        self.note(&format!("{name}\n{}\n{}\n", checkpoint.size, STANDARD.encode(checkpoint.root)))
+    }
+
+    /// A signed note over any text that ends with a line end. The same text gives the same note.
+    pub fn note(&self, text: &str) -> String {
         let mut signature = self.vkey.id().to_vec();
         signature.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("{text}\n\u{2014} {name} {}\n", STANDARD.encode(signature))
+        format!("{text}\n\u{2014} {} {}\n", self.vkey.name, STANDARD.encode(signature))
     }
 }
 
@@ -82,10 +86,9 @@ impl Vkey {
         [digest[0], digest[1], digest[2], digest[3]]
     }
 
-    /// Reads a note and checks its signature; signatures by others are passed over, as the specification asks.
+    /// Reads a checkpoint and checks its signature; signatures by others are passed over, as the specification asks.
     pub fn check(&self, note: &str) -> Result<Checkpoint, CheckpointError> {
-        let (text, signatures) = note.split_once("\n\n").ok_or(CheckpointError::Form)?;
-        let signed = format!("{text}\n");
+        let (text, _) = parts(note)?;
         let mut lines = text.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointError::Form);
@@ -94,10 +97,21 @@ impl Vkey {
             return Err(CheckpointError::Origin);
         }
         let count: u64 = size.parse().map_err(|_| CheckpointError::Form)?;
-        if count.to_string() != size || !signatures.ends_with('\n') {
+        if count.to_string() != size {
             return Err(CheckpointError::Form);
         }
         let root = STANDARD.decode(root).ok().and_then(|root| root.try_into().ok()).ok_or(CheckpointError::Form)?;
+        self.open(note)?;
+        Ok(Checkpoint { size: count, root })
+    }
+
+    /// The text of a note that this key signed, whatever it says.
+    pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, CheckpointError> {
+        let (text, signatures) = parts(note)?;
+        if !signatures.ends_with('\n') {
+            return Err(CheckpointError::Form);
+        }
+        let signed = &note[..text.len() + 1];
         for line in signatures.lines() {
             let (name, signature) =
                 line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(CheckpointError::Form)?;
@@ -108,11 +122,16 @@ impl Vkey {
             {
                 let signature = Signature::from_slice(signature).map_err(|_| CheckpointError::Forged)?;
                 self.key.verify_strict(signed.as_bytes(), &signature).map_err(|_| CheckpointError::Forged)?;
-                return Ok(Checkpoint { size: count, root });
+                return Ok(signed);
             }
         }
         Err(CheckpointError::Unsigned)
     }
+}
+
+/// What is signed, without its last line end, and the lines of signatures.
+fn parts(note: &str) -> Result<(&str, &str), CheckpointError> {
+    note.rsplit_once("\n\n").ok_or(CheckpointError::Form)
 }
 
 impl fmt::Display for Vkey {

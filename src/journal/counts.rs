@@ -2,7 +2,7 @@
 //! writes, seals and hashes as many bytes), but all that stays of it is a count per sensor, source and minute.
 //!
 //! Between two folds the counts live in one of two files, used in turn, that are left once they reach 8 MiB. Each touch
-//! adds one sealed frame, padded to its size class; a file starts with a frame that holds the open minute so far, so
+//! adds one sealed frame, as long as a canary's would be; a file starts with a frame that holds the open minute so far, so
 //! that the other one is no longer needed. The files grow at their end, like the journal's, and are not laid out in advance:
 //! syncing a file that grows costs more than one that does not, and a visitor with a clock must not tell the two apart.
 //! When the minute is over, one `Strangers` record goes into the journal and the next frame starts the other file.
@@ -36,18 +36,32 @@ const FULL: u64 = 8 << 20;
 /// Sources told apart in a minute, per sensor.
 pub const SOURCES: usize = 1024;
 
-/// The size class of a touch: bytes of the entry that a canary's sighting with so much evidence would be.
-pub fn size_class(evidence: usize) -> usize {
-    (512 + evidence.min(64 << 10).div_ceil(3) * 4).next_multiple_of(64)
+/// A stranger's touch, written out where it is reported, as a canary's sighting is: the writer only seals.
+pub(crate) struct Stranger {
+    sensor: String,
+    source: String,
+    minute: i64,
+    text: Vec<u8>,
 }
 
-/// A stranger's touch.
-#[derive(Clone, Debug)]
-pub(crate) struct Stranger {
-    pub sensor: String,
-    pub source: Option<IpAddr>,
-    pub minute: i64,
-    pub size: usize,
+impl Stranger {
+    /// A touch in this minute, whose text is as long as the record that a canary's would be.
+    pub fn new(sensor: &str, source: Option<IpAddr>, minute: i64, length: usize) -> Stranger {
+        let source = source.map(|source| source.to_string()).unwrap_or_default();
+        let mut totals = Totals::default();
+        totals.add(sensor, &source, 1);
+        Stranger { sensor: sensor.to_owned(), source, minute, text: text(&Body { minute, totals }, length) }
+    }
+
+    /// Its minute, in minutes since 1970.
+    pub fn minute(&self) -> i64 {
+        self.minute
+    }
+
+    /// Bytes that it takes while it waits.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
 }
 
 /// The open minute.
@@ -175,16 +189,13 @@ impl Counts {
         let mut delta = Totals::default();
         let mut bytes = Vec::new();
         if start {
-            let body = Body { minute, totals: self.totals.clone() };
-            write(&mut bytes, &self.house, epoch, self.base, true, body, 0);
+            let whole = text(&Body { minute, totals: self.totals.clone() }, 0);
+            write(&mut bytes, &self.house, epoch, self.base, true, &whole);
         }
         for touch in touches {
-            let source = touch.source.map(|source| source.to_string()).unwrap_or_default();
-            delta.add(&touch.sensor, &source, 1);
-            let mut totals = Totals::default();
-            totals.add(&touch.sensor, &source, 1);
+            delta.add(&touch.sensor, &touch.source, 1);
             let from = bytes.len();
-            write(&mut bytes, &self.house, epoch, self.base, false, Body { minute, totals }, touch.size);
+            write(&mut bytes, &self.house, epoch, self.base, false, &touch.text);
             // A canary's entry is hashed into the chain. So is this, into nothing: the time is what counts.
             std::hint::black_box(merkle::leaf(&bytes[from..]));
         }
@@ -217,10 +228,15 @@ fn path(data: &Path, half: u8) -> PathBuf {
     data.join("journal").join(format!("counts-{half}"))
 }
 
-fn write(out: &mut Vec<u8>, house: &DataKey, epoch: u64, base: u64, start: bool, body: Body, padding: usize) {
-    let mut text = serde_json::to_vec(&body).expect("names and numbers are valid JSON");
-    // White space after a JSON document means nothing.
-    text.resize(text.len().max(padding.saturating_sub(HEADER)), b' ');
+/// The body as JSON, `length` bytes long at least: white space after a JSON document means nothing.
+fn text(body: &Body, length: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(length);
+    serde_json::to_writer(&mut text, body).expect("names and numbers are valid JSON");
+    text.resize(text.len().max(length), b' ');
+    text
+}
+
+fn write(out: &mut Vec<u8>, house: &DataKey, epoch: u64, base: u64, start: bool, text: &[u8]) {
     let mut bytes = Vec::with_capacity(HEADER + text.len() + seal::OVERHEAD);
     let nonce: seal::Nonce = rand::random();
     bytes.extend_from_slice(&MAGIC);
@@ -231,7 +247,7 @@ fn write(out: &mut Vec<u8>, house: &DataKey, epoch: u64, base: u64, start: bool,
     bytes.extend_from_slice(&epoch.to_le_bytes());
     bytes.extend_from_slice(&base.to_le_bytes());
     bytes.extend_from_slice(&nonce);
-    let sealed = seal::seal(house, &nonce, &place(epoch, base, start), &text);
+    let sealed = seal::seal(house, &nonce, &place(epoch, base, start), text);
     bytes.extend_from_slice(&sealed);
     let crc = checksum(&bytes);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());

@@ -1,11 +1,14 @@
 //! The keyring: root secret and data keys in one small file, wrapped under the master key and replaced as a whole. It is
 //! the one thing that nothing brings back, and the one place where erasing is possible. It never holds the master key.
 
-use crate::journal::{
-    disk,
-    key_ref::KeyRef,
-    master::MasterKey,
-    seal::{self, DataKey},
+use crate::{
+    domain::reason::reason,
+    journal::{
+        disk,
+        key_ref::KeyRef,
+        master::MasterKey,
+        seal::{self, DataKey},
+    },
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -59,7 +62,7 @@ pub enum KeyringError {
     Erased(KeyRef),
     #[error("the house key seals the audit log and is never erased")]
     House,
-    #[error("cannot read or write {}: {error}", .path.display())]
+    #[error("cannot read or write {}: {}", .path.display(), reason(.error))]
     Io { path: PathBuf, error: io::Error },
 }
 

@@ -2,7 +2,7 @@
 //! the entry is on stable storage. It never changes or removes an entry.
 
 use crate::{
-    domain::record::Record,
+    domain::{reason::reason, record::Record},
     journal::{
         checkpoint::{Checkpoint, Signer, Vkey},
         counts::{Counts, Stranger},
@@ -40,7 +40,7 @@ use zeroize::Zeroizing;
 const ROOM: u32 = 64 << 10;
 
 /// A stranger's touch is never padded beyond this.
-const LARGEST_CLASS: usize = 128 << 10;
+const LONGEST_TOUCH: usize = 128 << 10;
 
 /// The entry is not on stable storage, and may never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +71,7 @@ pub enum JournalError {
     Unsound(#[from] Unsound),
     #[error("{} is not this journal's checkpoint ({what}): if the keyring is the right one, somebody changed it; move it aside to open without it", .path.display())]
     Checkpoint { path: PathBuf, what: String },
-    #[error("cannot read or write {}: {error}", .path.display())]
+    #[error("cannot read or write {}: {}", .path.display(), reason(.error))]
     Io { path: PathBuf, error: io::Error },
     #[error("entry {seq} cannot be read: {what}")]
     Unreadable { seq: u64, what: &'static str },
@@ -214,12 +214,12 @@ impl Journal {
         answer.await.unwrap_or(Err(NotDurable::Closed))
     }
 
-    /// Counts a stranger's touch, which takes as long as a canary's entry of the same size class (`counts::size_class`).
-    pub async fn count(&self, sensor: &str, source: Option<IpAddr>, size: usize) -> Result<(), NotDurable> {
-        let size = size.min(LARGEST_CLASS);
-        let room = self.room(size).await?;
+    /// Counts a stranger's touch, which takes as long as an entry whose record is `length` bytes long.
+    pub async fn count(&self, sensor: &str, source: Option<IpAddr>, length: usize) -> Result<(), NotDurable> {
+        let length = length.min(LONGEST_TOUCH);
+        let room = self.room(length).await?;
         let (done, answer) = oneshot::channel();
-        let touch = Stranger { sensor: sensor.to_owned(), source, minute: this_minute(), size };
+        let touch = Stranger::new(sensor, source, this_minute(), length);
         self.order(Order::Count { touch, done, _room: room })?;
         answer.await.unwrap_or(Err(NotDurable::Closed))
     }
@@ -303,6 +303,10 @@ impl Journal {
             found.push((*first, length));
         }
         Ok(found)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, NotDurable> {

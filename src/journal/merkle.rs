@@ -41,6 +41,58 @@ impl Tree {
     }
 }
 
+/// A whole tree, for telling how its leaves lie in it.
+pub struct Whole {
+    /// The leaves, then each level above them. A last node without a sibling rises as it is, which gives RFC 6962's tree.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Whole {
+    /// The tree over these leaves.
+    pub fn of(leaves: Vec<Hash>) -> Whole {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let pair = |pair: &[Hash]| match pair {
+                [left, right] => node(left, right),
+                [alone, ..] => *alone,
+                [] => unreachable!("chunks are never empty"),
+            };
+            levels.push(below.chunks(2).map(pair).collect());
+        }
+        Whole { levels }
+    }
+
+    /// The root hash.
+    pub fn root(&self) -> Hash {
+        self.levels.last().and_then(|level| level.first()).copied().unwrap_or_else(|| Sha256::digest([]).into())
+    }
+
+    /// The inclusion proof of the leaf at this index: siblings, from the leaf's to the one below the root.
+    pub fn path(&self, index: usize) -> Vec<Hash> {
+        let siblings = self.levels.iter().enumerate().map(|(height, level)| level.get((index >> height) ^ 1));
+        siblings.flatten().copied().collect()
+    }
+}
+
+/// The root to which an inclusion proof leads; none where the proof has another length than its place in the tree asks.
+pub fn led_to(leaf: Hash, index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
+    if index >= size {
+        return None;
+    }
+    let (mut hash, mut at, mut last) = (leaf, index, size - 1);
+    let mut siblings = path.iter();
+    while last > 0 {
+        if at % 2 == 1 {
+            hash = node(siblings.next()?, &hash);
+        } else if at < last {
+            hash = node(&hash, siblings.next()?);
+        }
+        at /= 2;
+        last /= 2;
+    }
+    siblings.next().is_none().then_some(hash)
+}
+
 /// Hash of a leaf's content.
 pub fn leaf(content: &[u8]) -> Hash {
     Sha256::new().chain_update([0]).chain_update(content).finalize().into()
@@ -98,6 +150,23 @@ mod tests {
             let mut tree = Tree::default();
             leaves.iter().for_each(|leaf| tree.push(*leaf));
             prop_assert_eq!(tree.root(), by_definition(&leaves));
+        }
+
+        #[test]
+        fn every_leaf_is_proven_at_its_own_place_only(count in 1usize..70, at in any::<prop::sample::Index>()) {
+            let leaves: Vec<Hash> = (0..count).map(|n| leaf(&n.to_le_bytes())).collect();
+            let whole = Whole::of(leaves.clone());
+            let (root, at, size) = (by_definition(&leaves), at.index(count), count as u64);
+            prop_assert_eq!(whole.root(), root);
+            let path = whole.path(at);
+            prop_assert_eq!(led_to(leaves[at], at as u64, size, &path), Some(root));
+            for other in (0..size + 2).filter(|other| *other != at as u64) {
+                prop_assert_ne!(led_to(leaves[at], other, size, &path), Some(root));
+            }
+            if let Some((_, short)) = path.split_last() {
+                prop_assert_eq!(led_to(leaves[at], at as u64, size, short), None);
+            }
+            prop_assert_eq!(led_to(leaves[at], at as u64, size, &[path, vec![root]].concat()), None);
         }
     }
 }

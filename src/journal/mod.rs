@@ -14,6 +14,7 @@ pub mod lock;
 pub mod log;
 pub mod master;
 pub mod merkle;
+pub mod proof;
 pub mod reader;
 pub mod recovery;
 pub mod restore;

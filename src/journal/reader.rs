@@ -39,6 +39,16 @@ impl Entries {
         Ok(self.shared.position(self.next).map_or(0, |position| position.offset()) + length)
     }
 
+    /// The next entry as it lies in the segment: what its leaf hashes.
+    pub(crate) fn sealed(&mut self) -> Option<Result<Vec<u8>, JournalError>> {
+        if self.next > self.last {
+            return None;
+        }
+        let bytes = self.frame().map(<[u8]>::to_vec);
+        self.next = if bytes.is_ok() { self.next + 1 } else { self.last + 1 };
+        Some(bytes)
+    }
+
     /// The bytes of the next entry.
     fn frame(&mut self) -> Result<&[u8], JournalError> {
         let seq = self.next;

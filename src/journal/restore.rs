@@ -1,14 +1,17 @@
 //! Restoring a backup on an empty machine: everything is unpacked beside its place and checked, seals, chain and
 //! checkpoint too, before anything is moved there. It never writes over what is there, and takes no foreign member.
 
-use crate::journal::{
-    backup::{FORMAT, MANIFEST, Manifest},
-    checkpoint::Signer,
-    disk,
-    keyring::{Keyring, KeyringError},
-    lock::{FolderLock, LockError},
-    master::MasterKey,
-    verify,
+use crate::{
+    domain::reason::reason,
+    journal::{
+        backup::{FORMAT, MANIFEST, Manifest},
+        checkpoint::Signer,
+        disk,
+        keyring::{Keyring, KeyringError},
+        lock::{FolderLock, LockError},
+        master::MasterKey,
+        verify,
+    },
 };
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -25,7 +28,7 @@ use std::{
 pub enum RestoreError {
     #[error("{} is not empty, and restoring would mix two journals: give an empty data folder", .0.display())]
     NotEmpty(PathBuf),
-    #[error("{} is no whole backup: {what}", .path.display())]
+    #[error("{} is no whole backup: {what}: give a file that `telltale backup` made", .path.display())]
     Broken { path: PathBuf, what: String },
     #[error("{} is a backup of format {format}, and this telltale knows formats up to {FORMAT}: use the newer telltale", .path.display())]
     Newer { path: PathBuf, format: u32 },
@@ -33,7 +36,7 @@ pub enum RestoreError {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("cannot restore to {}: {error}", .folder.display())]
+    #[error("cannot restore to {}: {}", .folder.display(), reason(.error))]
     Io { folder: PathBuf, error: io::Error },
 }
 
@@ -83,7 +86,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 fn unpack(backup: &Path, stage: &Path) -> Result<Manifest, RestoreError> {
     let broken = |what: String| RestoreError::Broken { path: backup.to_owned(), what };
-    let unread = |error: io::Error| broken(error.to_string());
+    let unread = |error: io::Error| broken(reason(&error));
     let io = |error| RestoreError::Io { folder: stage.to_owned(), error };
     let mut archive = tar::Archive::new(BufReader::new(File::open(backup).map_err(unread)?));
     let mut members = BTreeMap::new();

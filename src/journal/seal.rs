@@ -2,7 +2,7 @@
 //! the same place; an altered byte is found. It stores nothing.
 
 use chacha20poly1305::{
-    XChaCha20Poly1305,
+    ChaCha20Poly1305, XChaCha20Poly1305,
     aead::{Aead, KeyInit, Payload},
 };
 use hkdf::Hkdf;
@@ -38,6 +38,28 @@ pub fn open(key: &DataKey, nonce: &Nonce, place: &[u8], sealed: &[u8]) -> Result
         .map_err(|_| Unopened)
 }
 
+/// What opens this one sealing and no other under the same key: XChaCha20's subkey for this nonce. The key does not follow
+/// from it. Whoever is given it opens the text with ordinary ChaCha20-Poly1305, under four zero bytes and the nonce's last eight.
+pub fn opening(key: &DataKey, nonce: &Nonce) -> DataKey {
+    let (start, _) = nonce.split_first_chunk::<16>().expect("a nonce has 24 bytes");
+    Zeroizing::new(chacha20::hchacha::<chacha20::R20>(&(**key).into(), &(*start).into()).into())
+}
+
+/// Opens one sealing with its opening.
+pub fn open_with(
+    opening: &DataKey,
+    nonce: &Nonce,
+    place: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    let mut short = [0; 12];
+    short[4..].copy_from_slice(&nonce[16..]);
+    ChaCha20Poly1305::new(&(**opening).into())
+        .decrypt(&short.into(), Payload { msg: sealed, aad: place })
+        .map(Zeroizing::new)
+        .map_err(|_| Unopened)
+}
+
 /// A key for one purpose, from a secret that has many (HKDF-SHA-256).
 pub fn derive(secret: &[u8; 32], salt: &[u8], purpose: &str) -> DataKey {
     let mut key = Zeroizing::new([0; 32]);
@@ -64,6 +86,19 @@ mod tests {
             altered[at] ^= 1;
             assert!(open(&key, &nonce, b"here", &altered).is_err());
         }
+    }
+
+    #[test]
+    fn an_opening_opens_one_sealing_only() {
+        let key = Zeroizing::new([1; 32]);
+        let (one, other) = ([3; 24], [4; 24]);
+        let sealed = seal(&key, &one, b"here", b"text");
+        let opened = open_with(&opening(&key, &one), &one, b"here", &sealed).unwrap();
+        assert_eq!(opened.as_slice(), b"text");
+        assert!(open_with(&opening(&key, &other), &one, b"here", &sealed).is_err());
+        assert!(open_with(&opening(&key, &one), &one, b"there", &sealed).is_err());
+        let second = seal(&key, &other, b"here", b"more");
+        assert!(open_with(&opening(&key, &one), &other, b"here", &second).is_err());
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Writer {
                 Order::Close { done } => close = Some(done),
             }
         }
-        let newest = touches.iter().map(|touch| touch.minute).max();
+        let newest = touches.iter().map(Stranger::minute).max();
         let over = newest.is_some_and(|newest| newest > self.counts.minute());
         let fold = (over || !checkpoints.is_empty()) && !self.counts.is_empty();
         let written = if items.is_empty() && !fold { Ok(self.tree.size() + 1) } else { self.write(items, fold) };
@@ -295,7 +295,7 @@ fn gather(first: Order, orders: &mpsc::Receiver<Order>, batch: &mut Vec<Order>) 
     while let Some(order) = next {
         bytes += match &order {
             Order::Append { items, .. } => items.iter().map(|item| item.text.len()).sum(),
-            Order::Count { touch, .. } => touch.size,
+            Order::Count { touch, .. } => touch.len(),
             Order::Checkpoint { .. } | Order::Close { .. } => 0,
         };
         let last = matches!(order, Order::Close { .. }) || bytes >= BATCH_BYTES;

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub id: String,
+    /// What people call it.
+    #[serde(default)]
+    pub name: Option<String>,
     pub role: Role,
     pub issued_at: Timestamp,
     pub issued_by: String,
@@ -27,12 +30,20 @@ pub(crate) fn issued(
     view: &mut View<'_>,
     at: Timestamp,
     id: &str,
+    name: Option<&str>,
     role: Role,
     sha256: &[u8; 32],
     by: &str,
 ) -> Result<(), EngineError> {
-    let account =
-        Account { id: id.to_owned(), role, issued_at: at, issued_by: by.to_owned(), revoked_at: None, sha256: *sha256 };
+    let account = Account {
+        id: id.to_owned(),
+        name: name.map(str::to_owned),
+        role,
+        issued_at: at,
+        issued_by: by.to_owned(),
+        revoked_at: None,
+        sha256: *sha256,
+    };
     view.put(Key::of(Table::Credential).bytes(sha256), &id)?;
     view.put(Key::of(Table::Account).text(id), &account)
 }

@@ -3,11 +3,13 @@
 
 pub mod accounts;
 pub mod engine;
+pub mod health;
 pub mod held;
 pub mod incidents;
 pub mod outbox;
 pub mod placements;
 pub mod projection;
+pub mod receipts;
 pub mod row;
 pub mod sightings;
 pub mod sled;

@@ -27,6 +27,8 @@ pub struct Due {
     pub attempt: u32,
     /// When it is due.
     pub next: Timestamp,
+    /// The sink that it was handed over to meanwhile; this one goes on trying.
+    pub handed_to: Option<String>,
 }
 
 /// What came of one attempt.
@@ -55,11 +57,20 @@ pub struct DeadLetter {
 
 fn due_key(due: &Due) -> Key {
     let number = u64::try_from(frame::nanoseconds(due.next)).unwrap_or(0);
-    Key::of(Table::Due).number(number).id(&due.alert).text(&due.sink)
+    Key::of(Table::Due).text(&due.sink).number(number).id(&due.alert)
 }
 
 fn pair(table: Table, alert: &str, sink: &str) -> Key {
     Key::of(table).id(alert).text(sink)
+}
+
+fn unschedule(view: &mut View<'_>, alert: &str, sink: &str) -> Result<Option<Due>, EngineError> {
+    let due = view.get::<Due>(&pair(Table::Delivery, alert, sink))?;
+    if let Some(due) = &due {
+        view.remove(due_key(due));
+        view.remove(pair(Table::Delivery, alert, sink));
+    }
+    Ok(due)
 }
 
 pub(crate) fn schedule(
@@ -68,8 +79,9 @@ pub(crate) fn schedule(
     sink: &str,
     attempt: u32,
     next: Timestamp,
+    handed_to: Option<String>,
 ) -> Result<(), EngineError> {
-    let due = Due { alert: alert.to_owned(), sink: sink.to_owned(), attempt, next };
+    let due = Due { alert: alert.to_owned(), sink: sink.to_owned(), attempt, next, handed_to };
     view.put(due_key(&due), &due)?;
     view.put(pair(Table::Delivery, alert, sink), &due)
 }
@@ -84,16 +96,14 @@ pub(crate) fn attempted(
     outcome: &AttemptOutcome,
     status: Option<u16>,
 ) -> Result<(), EngineError> {
-    if let Some(due) = view.get::<Due>(&pair(Table::Delivery, alert, sink))? {
-        view.remove(due_key(&due));
-        view.remove(pair(Table::Delivery, alert, sink));
-    }
+    let before = unschedule(view, alert, sink)?;
     view.remove(pair(Table::Dead, alert, sink));
     match outcome {
         AttemptOutcome::Delivered => {}
         AttemptOutcome::Retry { after } => {
             let next = at.checked_add(*after).unwrap_or(Timestamp::MAX);
-            schedule(view, alert, sink, attempt.saturating_add(1), next)?;
+            let handed_to = before.and_then(|due| due.handed_to);
+            schedule(view, alert, sink, attempt.saturating_add(1), next, handed_to)?;
         }
         AttemptOutcome::Dead => {
             let letter = DeadLetter { alert: alert.to_owned(), sink: sink.to_owned(), attempt, at, seq };
@@ -104,13 +114,39 @@ pub(crate) fn attempted(
     view.put(Key::of(Table::Attempt).id(alert).number(seq), &made)
 }
 
+/// The alert is due at the other sink, unless that one waits for it already, or has it.
+pub(crate) fn handed_over(
+    view: &mut View<'_>,
+    at: Timestamp,
+    alert: &str,
+    from: &str,
+    to: &str,
+) -> Result<(), EngineError> {
+    if let Some(due) = unschedule(view, alert, from)? {
+        schedule(view, alert, from, due.attempt, due.next, Some(to.to_owned()))?;
+    }
+    let attempts = view.scan::<Attempt>(&Key::of(Table::Attempt).id(alert))?;
+    let has = attempts.values().any(|made| made.sink == to && made.outcome == AttemptOutcome::Delivered);
+    if has || view.get::<Due>(&pair(Table::Delivery, alert, to))?.is_some() {
+        return Ok(());
+    }
+    schedule(view, alert, to, 1, at, None)
+}
+
+/// The alert is due at the sink once more, from the first attempt on.
+pub(crate) fn replayed(view: &mut View<'_>, at: Timestamp, alert: &str, sink: &str) -> Result<(), EngineError> {
+    unschedule(view, alert, sink)?;
+    view.remove(pair(Table::Dead, alert, sink));
+    schedule(view, alert, sink, 1, at, None)
+}
+
 impl Ledger {
-    /// What is due by now, the longest due first.
-    pub fn due(&self, now: Timestamp) -> Result<Vec<Due>, LedgerError> {
+    /// What is due at a sink by now, the longest due first, at most so many.
+    pub fn due(&self, sink: &str, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {
         let mut found = Vec::new();
-        self.each(&Key::of(Table::Due), None, |_, value| {
+        self.each(&Key::of(Table::Due).text(sink), None, |_, value| {
             let due: Due = row::decode(value)?;
-            let go_on = due.next <= now;
+            let go_on = due.next <= now && found.len() < most;
             if go_on {
                 found.push(due);
             }
@@ -119,14 +155,17 @@ impl Ledger {
         Ok(found)
     }
 
-    /// When the next attempt is due, whether it is by now or not.
-    pub fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let mut next = None;
-        self.each(&Key::of(Table::Due), None, |_, value| {
-            next = Some(row::decode::<Due>(value)?.next);
-            Ok(false)
+    /// What waits for a sink and was handed over to nobody yet, whether it is due by now or not; at most so many.
+    pub fn waiting(&self, sink: &str, most: usize) -> Result<Vec<Due>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Due).text(sink), None, |_, value| {
+            let due: Due = row::decode(value)?;
+            if due.handed_to.is_none() {
+                found.push(due);
+            }
+            Ok(found.len() < most)
         })?;
-        Ok(next)
+        Ok(found)
     }
 
     /// An alert by its id.
@@ -139,9 +178,49 @@ impl Ledger {
         })
     }
 
+    /// What the receiver answered to an attempt, or why there was no answer; redacted.
+    pub fn response(&self, journal: &Journal, seq: u64) -> Result<Option<String>, LedgerError> {
+        Ok(match self.record(journal, seq)? {
+            Some(Record::Attempted { response, .. }) => Some(response),
+            _ => None,
+        })
+    }
+
     /// The attempts to deliver an alert, oldest first.
     pub fn attempts(&self, alert: &str) -> Result<Vec<Attempt>, LedgerError> {
         self.all(&Key::of(Table::Attempt).id(alert), |_, value| row::decode(value))
+    }
+
+    /// Every alert, the newest first, from before this one on; until told to end.
+    pub fn each_alert(&self, before: Option<&str>, mut visit: impl FnMut(&str) -> bool) -> Result<(), LedgerError> {
+        let before = before.map(|id| Key::of(Table::Alert).id(id));
+        self.each_back(&Key::of(Table::Alert), |key, _| {
+            let passed = before.as_ref().is_some_and(|before| key >= before.as_slice());
+            Ok(passed || visit(&row::split_text(&key[2..])?.0))
+        })
+    }
+
+    /// The sinks at which an alert waits.
+    pub fn due_of(&self, alert: &str) -> Result<Vec<Due>, LedgerError> {
+        self.all(&Key::of(Table::Delivery).id(alert), |_, value| row::decode(value))
+    }
+
+    /// The sinks that were given up for an alert.
+    pub fn dead_of(&self, alert: &str) -> Result<Vec<DeadLetter>, LedgerError> {
+        self.all(&Key::of(Table::Dead).id(alert), |_, value| row::decode(value))
+    }
+
+    /// Whatever waits, at any sink, after an attempt that failed.
+    pub fn troubled(&self) -> Result<Vec<Due>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Delivery), None, |_, value| {
+            let due: Due = row::decode(value)?;
+            if due.attempt > 1 {
+                found.push(due);
+            }
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// What was given up.

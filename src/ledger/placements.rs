@@ -139,6 +139,7 @@ pub(crate) fn verified(
         altered: altered.len() as u64,
         copied: copied.len() as u64,
     };
+    view.put(Key::of(Table::Audited).text(store).number(seq), &at)?;
     view.put(Key::of(Table::Verified).text(store), &audit)
 }
 
@@ -286,6 +287,17 @@ impl Ledger {
     /// The last audit of a store.
     pub fn audit(&self, store: &str) -> Result<Option<Audit>, LedgerError> {
         self.one(&Key::of(Table::Verified).text(store))
+    }
+
+    /// When each store was audited, oldest first: a canary that an audit did not see was not there then.
+    pub fn audits(&self) -> Result<BTreeMap<String, Vec<Timestamp>>, LedgerError> {
+        let mut found: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+        self.each(&Key::of(Table::Audited), None, |key, value| {
+            let (store, _) = row::split_text(&key[1..])?;
+            found.entry(store).or_default().push(row::decode(value)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// Who looked at which records are canaries, oldest first.

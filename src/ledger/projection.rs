@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        held, outbox, placements,
+        health, held, incidents, outbox, placements,
         row::{Key, Table},
         sightings, traces,
         view::View,
@@ -59,15 +59,29 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Held { key, .. } => held::held(view, seq, key),
         Record::Released { up_to } => held::released(view, *up_to),
         Record::Strangers { tallies, .. } => strangers(view, tallies),
-        Record::IncidentMoved { incident, judged, joined, alert, sinks, .. } => {
+        Record::IncidentMoved { incident, judged, joined, alert, sinks, by } => {
             moved(view, incident, *judged, joined)?;
+            for sink in sinks {
+                view.put(Key::of(Table::Told).id(&incident.id).text(sink), &())?;
+            }
+            incidents::counted_from(view, incident, at, alert.is_some(), by)?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
         Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),
         Record::Attempted { alert, sink, attempt, outcome, status, .. } => {
+            health::attempted(view, seq, at, sink, *attempt, outcome)?;
             outbox::attempted(view, seq, at, alert, sink, *attempt, outcome, *status)
         }
-        Record::TokenIssued { id, role, sha256, by } => accounts::issued(view, at, id, *role, sha256, by),
+        Record::HandedOver { from, to, alerts } => {
+            alerts.iter().try_for_each(|alert| outbox::handed_over(view, at, alert, from, to))
+        }
+        Record::Replayed { deliveries, .. } => {
+            deliveries.iter().try_for_each(|(alert, sink)| outbox::replayed(view, at, alert, sink))
+        }
+        Record::SinkFailing { sink, .. } => health::told(view, sink),
+        Record::TokenIssued { id, name, role, sha256, by } => {
+            accounts::issued(view, at, id, name.as_deref(), *role, sha256, by)
+        }
         Record::TokenRevoked { id, .. } => accounts::revoked(view, at, id),
         Record::Acted { action, .. } => {
             if action.starts_with("reveal") {
@@ -98,7 +112,7 @@ fn moved(view: &mut View<'_>, incident: &Incident, judged: u64, joined: &[u64]) 
 /// The alert and its outbox rows go in with the incident, in one batch: none is lost between them.
 fn raised(view: &mut View<'_>, entry: &Entry, alert: &Alert, sinks: &[String]) -> Result<(), EngineError> {
     view.put(Key::of(Table::Alert).id(&alert.id), &entry.seq)?;
-    sinks.iter().try_for_each(|sink| outbox::schedule(view, &alert.id, sink, 1, entry.at))
+    sinks.iter().try_for_each(|sink| outbox::schedule(view, &alert.id, sink, 1, entry.at, None))
 }
 
 fn strangers(view: &mut View<'_>, tallies: &[Tally]) -> Result<(), EngineError> {

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 3;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(crate) enum Table {
     Index = b'X',
     Presence = b'V',
     Verified = b'W',
+    Audited = b'0',
     Reveal = b'H',
     Sighting = b'A',
     Touched = b'C',
@@ -31,11 +32,14 @@ pub(crate) enum Table {
     Delivery = b'R',
     Attempt = b'Q',
     Dead = b'D',
+    Health = b'M',
+    Told = b'1',
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
     Held = b'E',
     HeldKey = b'F',
+    Clock = b'T',
 }
 
 /// A key under construction.

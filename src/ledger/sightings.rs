@@ -13,6 +13,7 @@ use crate::{
         view::View,
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use canaries::CanaryId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,16 @@ impl Ledger {
     pub fn sighting(&self, journal: &Journal, seq: u64) -> Result<Option<Sighting>, LedgerError> {
         Ok(match self.record(journal, seq)? {
             Some(Record::Sighted { sighting, .. }) => Some(sighting),
+            _ => None,
+        })
+    }
+
+    /// A sighting with what was received.
+    pub fn evidence(&self, journal: &Journal, seq: u64) -> Result<Option<(Sighting, Vec<u8>)>, LedgerError> {
+        Ok(match self.record(journal, seq)? {
+            Some(Record::Sighted { sighting, evidence }) => {
+                Some((sighting, STANDARD.decode(evidence).unwrap_or_default()))
+            }
             _ => None,
         })
     }

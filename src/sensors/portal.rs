@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        reason::reason,
         section::{Section, SectionError},
         sighting::{Class, Presented, Touch},
     },
@@ -77,8 +78,9 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         None => None,
         Some(path) => {
             let path = section.path(path);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| SectionError::new("html", format!("{}: {error}", path.display())))?;
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                SectionError::new("html", format!("cannot read {}: {}", path.display(), reason(&error)))
+            })?;
             Some(text)
         }
     };

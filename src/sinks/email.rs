@@ -79,7 +79,6 @@ struct Email {
 impl Email {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
-        options.refuse_reveal()?;
         let wrong = || SectionError::new("smtp", "expected smtp://host:port or smtps://host:port");
         let url = Url::parse(config.smtp.as_ref().ok_or_else(wrong)?.reveal()).map_err(|_| wrong())?;
         let (implicit_tls, default_port) = match url.scheme() {

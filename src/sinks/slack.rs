@@ -41,7 +41,6 @@ struct Slack {
 impl Slack {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
-        options.refuse_reveal()?;
         let authority = read_authority(section, config.ca.as_deref())?;
         let url =
             config.url.ok_or_else(|| SectionError::new("url", "is missing: give the incoming webhook's address"))?;

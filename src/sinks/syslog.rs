@@ -26,8 +26,11 @@ use url::Host;
 use webhooks::{Guard, Refusal, Vetted, connect_tls, split_host_port, tls_config};
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "syslog", about: "RFC 5424 or CEF records to a SIEM, over TCP, TLS or UDP", build: Syslog::build };
+pub const ENTRY: Entry = Entry {
+    kind: "syslog",
+    about: "RFC 5424, CEF or LEEF records to a SIEM, over TCP, TLS or UDP",
+    build: Syslog::build,
+};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TOTAL_TIME: Duration = Duration::from_secs(15);
@@ -48,6 +51,7 @@ enum Transport {
 #[serde(rename_all = "snake_case")]
 enum FormatName {
     Cef,
+    Leef,
     Rfc5424,
 }
 
@@ -74,7 +78,6 @@ struct Syslog {
 impl Syslog {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
-        options.refuse_reveal()?;
         let default_port = if config.transport == Transport::Tls { 6514 } else { 514 };
         let (host, port) = split_host_port(&config.address, default_port)
             .map_err(|error| SectionError::new("address", error.to_string()))?;
@@ -87,6 +90,7 @@ impl Syslog {
             transport: config.transport,
             format: match config.format {
                 FormatName::Cef => Format::Cef,
+                FormatName::Leef => Format::Leef,
                 FormatName::Rfc5424 => Format::Rfc5424,
             },
             authority: read_authority(section, config.ca.as_deref())?,

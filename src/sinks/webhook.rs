@@ -9,9 +9,9 @@ use crate::{
     },
     sinks::{
         shape::{
+            body::body,
             options::{Options, read, read_authority},
             post::{Post, settle},
-            wording,
         },
         sink::{Entry, Receipt, Sink, SinkError},
     },
@@ -19,7 +19,6 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use std::path::PathBuf;
 use webhooks::{HmacKey, Signer, SigningKey};
 
@@ -67,38 +66,6 @@ impl Webhook {
         let post = Post::new(url.reveal(), &options, authority)?;
         Ok(Box::new(Webhook { options, host: url.host(), post, signer }))
     }
-}
-
-/// The body, the same at every attempt.
-fn body(alert: &Alert) -> Value {
-    let mut data = json!({
-        "incident": Value::Null, "attribution": Value::Null, "attack": alert.attack, "links": {},
-        "summary": webhooks::clean(&alert.summary, 1000), "drill": alert.drill,
-    });
-    if let Some(link) = wording::link(alert) {
-        data["links"]["incident"] = json!(link);
-    }
-    if let Some(incident) = &alert.incident {
-        data["attribution"] = json!(incident.attribution);
-        data["incident"] = json!(incident);
-        if let Some(thin) = data["incident"].as_object_mut() {
-            thin.remove("attribution");
-        }
-    }
-    if !alert.sightings.is_empty() {
-        let thin = |sighting| {
-            let mut thin = json!(sighting);
-            if let Some(service) = thin["service"].as_str().map(|text| webhooks::clean(text, 300)) {
-                thin["service"] = json!(service);
-            }
-            thin
-        };
-        data["sightings"] = alert.sightings.iter().map(thin).collect();
-    }
-    if !alert.revealed.is_empty() {
-        data["markers"] = json!(alert.revealed);
-    }
-    json!({"type": alert.alert_type.as_str(), "timestamp": alert.at.to_string(), "data": data})
 }
 
 #[async_trait]

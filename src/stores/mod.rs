@@ -4,6 +4,7 @@ pub mod csv;
 pub mod folder;
 pub mod ldap;
 pub mod postgres;
+pub mod remains;
 pub mod sqlite;
 pub mod store;
 

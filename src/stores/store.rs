@@ -32,9 +32,6 @@ pub enum StoreError {
     /// These canaries hold a value that stands in the store already: mint them anew. Nothing was changed.
     #[error("{} of the new values stand in the store already", .0.len())]
     Taken(Vec<CanaryId>),
-    /// The store no longer holds what was planted as it was planted. Nothing was changed.
-    #[error("{0}")]
-    Drifted(String),
 }
 
 /// The column that holds the hash of the canary's password.
@@ -117,6 +114,34 @@ pub struct Placed {
     pub marker_columns: Vec<String>,
 }
 
+/// Why a canary was left where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// What stands there is not what was planted, and may be a person's by now.
+    Altered,
+    /// More than one row holds all that identifies it.
+    Several,
+}
+
+/// A canary that was not taken out, since it can no longer be told surely from what is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub canary: CanaryId,
+    pub why: Doubt,
+    /// The columns that hold other values than were planted; of a document `content`.
+    pub columns: Vec<String>,
+}
+
+/// What became of the canaries that were to be taken out. One that is in neither list was gone already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Found and taken out.
+    pub removed: Vec<CanaryId>,
+    /// Left alone.
+    pub left: Vec<Left>,
+}
+
 /// One row, or document, that the store holds. It is looked at and forgotten, never kept.
 pub struct Stored {
     /// Where it is, in the store's own terms; the same as `plant` answers for it.
@@ -164,8 +189,9 @@ pub trait Store: Send + Sync {
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError>;
 
     /// Takes out exactly these, whoever else wrote meanwhile, and leaves everything else byte for byte. One that is
-    /// gone already is no error. Answers the canaries that it found and removed.
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError>;
+    /// gone already is no error, and one that can no longer be told surely from what is not ours is left, and named with
+    /// the columns that differ.
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError>;
 }
 
 /// Runs work that blocks away from the asynchronous threads.

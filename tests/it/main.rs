@@ -2,6 +2,7 @@
 
 mod api;
 mod attribution;
+mod case;
 mod cli;
 mod dumps;
 mod flow;

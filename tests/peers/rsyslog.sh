@@ -2,6 +2,7 @@
 # A real rsyslog that receives over UDP, TCP and TLS and writes each record as one line of JSON. Its
 # `protocol-version` is 1 for good RFC 5424 and 0 where it had to guess.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
 case ${1:-} in
 install)

@@ -1,4 +1,4 @@
-//! One guarded POST: the address is vetted and pinned, no redirect is followed, no proxy asked, the time is bounded
+//! One guarded request: the address is vetted and pinned, no redirect is followed, no proxy asked, the time is bounded
 //! as a whole, and only the start of the answer is read. Errors never show the URL, whose path may be the key.
 
 use crate::{
@@ -16,6 +16,17 @@ use url::Url;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 const MOST_OF_AN_ANSWER: usize = 16 * 1024;
+
+/// How a request is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    #[default]
+    Post,
+    Put,
+    Patch,
+    /// To ask after what was posted.
+    Get,
+}
 
 /// What the receiver answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +77,33 @@ impl Client {
         self
     }
 
-    /// Makes one attempt.
+    /// Makes one attempt to post.
     pub async fn post(&self, url: &Url, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, PostError> {
+        self.send(Method::Post, url, headers, body).await
+    }
+
+    /// Makes one attempt.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, PostError> {
         let deadline = Instant::now() + self.total_time;
         let host = url.host_str().unwrap_or_default().to_owned();
         let attempt = async {
             let vetted = self.guard.vet_url(url).await?;
-            let mut request = self.client(&vetted)?.post(url.clone()).body(body);
+            let method = match method {
+                Method::Post => reqwest::Method::POST,
+                Method::Put => reqwest::Method::PUT,
+                Method::Patch => reqwest::Method::PATCH,
+                Method::Get => reqwest::Method::GET,
+            };
+            let mut request = self.client(&vetted)?.request(method, url.clone());
+            if !body.is_empty() {
+                request = request.body(body);
+            }
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }

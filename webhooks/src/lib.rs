@@ -4,6 +4,7 @@
 mod client;
 mod guard;
 mod keys;
+mod markdown;
 mod schedule;
 mod sign;
 mod templates;
@@ -11,7 +12,7 @@ mod text;
 mod tls;
 mod verify;
 
-pub use client::{Answer, Client, PostError};
+pub use client::{Answer, Client, Method, PostError};
 pub use guard::{Guard, Lookup, Refusal, SystemLookup, Vetted, split_host_port};
 pub use keys::{HmacKey, KeyError, PublicKey, SigningKey};
 pub use schedule::{Judgement, Schedule, judge};

@@ -1,7 +1,10 @@
 //! Payload templates as data, rendered in a sandbox: bounded work, bounded output, no file and no network. What a
 //! template prints is escaped by its kind (`….json.j2`, `….html.j2`, `….txt.j2`), so hostile text cannot break out.
 
-use crate::text::clean;
+use crate::{
+    markdown::{bare, markdown},
+    text::clean,
+};
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use std::{
     error::Error,
@@ -12,6 +15,10 @@ const FUEL: u64 = 5_000_000;
 const MOST_OUTPUT: usize = 256 * 1024;
 const BUILT_IN: &[(&str, &str)] = &[
     ("slack.json.j2", include_str!("../templates/slack.json.j2")),
+    ("teams.json.j2", include_str!("../templates/teams.json.j2")),
+    ("discord.json.j2", include_str!("../templates/discord.json.j2")),
+    ("mattermost.json.j2", include_str!("../templates/mattermost.json.j2")),
+    ("google_chat.json.j2", include_str!("../templates/google_chat.json.j2")),
     ("email.txt.j2", include_str!("../templates/email.txt.j2")),
     ("email.html.j2", include_str!("../templates/email.html.j2")),
 ];
@@ -50,6 +57,8 @@ impl Default for Templates {
         environment.set_fuel(Some(FUEL));
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("line", |value: &str, limit: usize| clean(value, limit));
+        environment.add_filter("bare", |value: &str, limit: usize| bare(value, limit));
+        environment.add_filter("markdown", |value: &str, limit: usize| markdown(value, limit));
         environment.add_filter("mrkdwn", |value: &str, limit: usize| mrkdwn(value, limit, false));
         environment.add_filter("mrkdwn_lines", |value: &str, limit: usize| mrkdwn(value, limit, true));
         for (name, text) in BUILT_IN {
@@ -60,6 +69,13 @@ impl Default for Templates {
 }
 
 impl Templates {
+    /// The templates there are.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.environment.templates().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Adds a template, or replaces one of the same name.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
         self.environment.add_template_owned(name.to_owned(), text.to_owned()).map_err(|error| mistake(name, &error))

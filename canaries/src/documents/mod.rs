@@ -5,6 +5,7 @@ mod sheet;
 pub mod staff_list;
 
 pub use payslip::payslip;
+pub use sheet::win_ansi;
 pub use staff_list::staff_list;
 
 use std::fmt;

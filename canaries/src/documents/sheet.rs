@@ -61,14 +61,21 @@ fn digits_width(text: &str) -> f32 {
     text.chars().map(|character| if matches!(character, ',' | '.' | ' ' | '/') { 0.278 } else { 0.556 }).sum()
 }
 
-/// The text in the encoding of the standard fonts.
-pub(super) fn win_ansi(text: &str) -> Vec<u8> {
+/// The text in the encoding of the standard fonts; letters that these lack become the nearest that they have.
+pub fn win_ansi(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}' => bytes.push(character as u32 as u8),
             '€' => bytes.push(0x80),
+            '…' => bytes.push(0x85),
+            '‘' => bytes.push(0x91),
             '’' => bytes.push(0x92),
+            '“' => bytes.push(0x93),
+            '”' => bytes.push(0x94),
+            '•' => bytes.push(0x95),
+            '–' => bytes.push(0x96),
+            '—' => bytes.push(0x97),
             'œ' => bytes.push(0x9c),
             'Œ' => bytes.push(0x8c),
             'Ÿ' => bytes.push(0x9f),

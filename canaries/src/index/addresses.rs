@@ -12,7 +12,7 @@ use memchr::{memchr_iter, memmem};
 const REACH: usize = 240;
 
 /// The escapes that stand for an at-sign.
-const WRITTEN: [(&[u8], Flavour); 9] = [
+pub(super) const WRITTEN: [(&[u8], Flavour); 9] = [
     (b"%40", Flavour::Percent),
     (b"=40", Flavour::QuotedPrintable),
     (b"\\u0040", Flavour::Backslash),
@@ -27,18 +27,30 @@ const WRITTEN: [(&[u8], Flavour); 9] = [
 pub(super) fn find(search: &mut Search<'_>) {
     let text = search.text;
     for at in memchr_iter(b'@', text) {
-        let (from, to) = window(text, at, 1);
-        look_around(search, &verbatim(text, from, to), at);
-        for flavour in Flavour::within(&text[from..to]) {
-            look_around(search, &flavour.decode(text, from, to), at);
-        }
+        try_sign(search, at);
     }
     for (written, flavour) in WRITTEN {
         for at in memmem::find_iter(text, written) {
-            let (from, to) = window(text, at, written.len());
-            look_around(search, &flavour.decode(text, from, to), at);
+            try_written(search, at, written, flavour);
         }
     }
+}
+
+/// Tries the addresses around an at-sign.
+pub(super) fn try_sign(search: &mut Search<'_>, at: usize) {
+    let text = search.text;
+    let (from, to) = window(text, at, 1);
+    look_around(search, &verbatim(text, from, to), at);
+    for flavour in Flavour::within(&text[from..to]) {
+        look_around(search, &flavour.decode(text, from, to), at);
+    }
+}
+
+/// Tries the addresses around an escape that stands for an at-sign.
+pub(super) fn try_written(search: &mut Search<'_>, at: usize, written: &[u8], flavour: Flavour) {
+    let text = search.text;
+    let (from, to) = window(text, at, written.len());
+    look_around(search, &flavour.decode(text, from, to), at);
 }
 
 /// The text around an at-sign up to white space; a quoted-printable soft break is none.
@@ -53,7 +65,8 @@ fn window(text: &[u8], at: usize, length: usize) -> (usize, usize) {
     (from, to)
 }
 
-/// Tries the addresses around the at-sign that is written at `at`.
+/// Tries the addresses around the at-sign that is written at `at`. The longest that is known counts; the shorter ones
+/// are tried all the same, for a mail server's client has a clock.
 fn look_around(search: &mut Search<'_>, decoded: &Decoded, at: usize) {
     let Ok(sign) = decoded.starts.binary_search(&at) else { return };
     let bytes = &decoded.bytes;
@@ -64,14 +77,14 @@ fn look_around(search: &mut Search<'_>, decoded: &Decoded, at: usize) {
     let domain =
         bytes[sign + 1..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
     let starts = starts_of(bytes, sign - local, sign);
+    let before = search.spans.len();
     for end in ends_of(bytes, sign + 1, sign + 1 + domain) {
         for &start in &starts {
             let address = bytes[start..end].to_ascii_lowercase();
-            if search.try_plain(MarkerKind::WorkEmail, &address, decoded.starts[start], decoded.starts[end]) {
-                return;
-            }
+            search.try_plain(MarkerKind::WorkEmail, &address, decoded.starts[start], decoded.starts[end]);
         }
     }
+    search.spans.truncate(before + 1);
 }
 
 /// Where the local part may begin: at the run's beginning, or behind a mark within it (`'alice@…`, `-alice@…`), or

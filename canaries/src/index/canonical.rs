@@ -14,9 +14,9 @@ pub fn canonical(kind: MarkerKind, raw: &str) -> Option<String> {
         MarkerKind::WorkEmail | MarkerKind::PersonalEmail => address(raw),
         MarkerKind::Phone => {
             let digits = Digits::of(raw.trim())?;
-            phone(&digits.characters, digits.plus)
+            phone(&digits.characters, digits.plus).map(|number| text_of(&number))
         }
-        MarkerKind::Nir => nir(&Digits::of(raw.trim())?.characters),
+        MarkerKind::Nir => nir(&Digits::of(raw.trim())?.characters).map(text_of),
         MarkerKind::Iban => iban(raw),
         MarkerKind::EmployeeNumber | MarkerKind::BadgeNumber => number(raw),
         MarkerKind::Username => username(raw),
@@ -112,36 +112,69 @@ pub(super) fn is_digit_of_nir(before: &[u8], byte: u8) -> bool {
     byte.is_ascii_digit() || (before.len() == 6 && before[5] == b'2' && matches!(byte, b'A' | b'B' | b'a' | b'b'))
 }
 
+/// A telephone number in its canonical form, of at most 16 characters.
+#[derive(Clone, Copy)]
+pub(super) struct Dialled {
+    characters: [u8; 16],
+    length: usize,
+}
+
+impl Dialled {
+    fn new(country: &[u8], rest: &[u8]) -> Dialled {
+        let mut characters = [0; 16];
+        let length = 1 + country.len() + rest.len();
+        characters[0] = b'+';
+        characters[1..=country.len()].copy_from_slice(country);
+        characters[1 + country.len()..length].copy_from_slice(rest);
+        Dialled { characters, length }
+    }
+}
+
+impl std::ops::Deref for Dialled {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.characters[..self.length]
+    }
+}
+
 /// The canonical phone of these digits: `+`, country, number. A number without country is French.
-pub(super) fn phone(digits: &[u8], plus: bool) -> Option<String> {
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    let abroad = if plus { Some(digits) } else { digits.strip_prefix("00").filter(|rest| rest.len() >= 8) };
+pub(super) fn phone(digits: &[u8], plus: bool) -> Option<Dialled> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let abroad = if plus { Some(digits) } else { digits.strip_prefix(b"00").filter(|rest| rest.len() >= 8) };
     if let Some(rest) = abroad {
         // `+33 (0)6…`: the zero between brackets is not dialled.
-        let rest = match rest.strip_prefix("330") {
-            Some(national) if national.len() == 9 => format!("33{national}"),
-            _ => rest.to_owned(),
+        let (country, rest): (&[u8], _) = match rest.strip_prefix(b"330") {
+            Some(national) if national.len() == 9 => (b"33", national),
+            _ => (b"", rest),
         };
-        return ((8..=15).contains(&rest.len()) && !rest.starts_with('0')).then(|| format!("+{rest}"));
+        let fits = (8..=15).contains(&(country.len() + rest.len())) && (!country.is_empty() || rest[0] != b'0');
+        return fits.then(|| Dialled::new(country, rest));
     }
     let national = match digits.len() {
         9 => digits,
-        10 => digits.strip_prefix('0')?,
-        11 => digits.strip_prefix("33")?,
-        12 => digits.strip_prefix("330")?,
+        10 => digits.strip_prefix(b"0")?,
+        11 => digits.strip_prefix(b"33")?,
+        12 => digits.strip_prefix(b"330")?,
         _ => return None,
     };
-    (!national.starts_with('0')).then(|| format!("+33{national}"))
+    (national[0] != b'0').then(|| Dialled::new(b"33", national))
+}
+
+fn text_of(characters: &[u8]) -> String {
+    String::from_utf8_lossy(characters).into_owned()
 }
 
 /// The canonical NIR of these characters: the 13 before the key.
-pub(super) fn nir(characters: &[u8]) -> Option<String> {
+pub(super) fn nir(characters: &[u8]) -> Option<&[u8]> {
     if !matches!(characters.len(), 13 | 15) || !matches!(characters[0], b'1'..=b'4' | b'7' | b'8') {
         return None;
     }
     let month = (characters[3].wrapping_sub(b'0')) as u32 * 10 + (characters[4].wrapping_sub(b'0')) as u32;
     let plausible = matches!(month, 1..=12 | 20..=42 | 50..=99);
-    plausible.then(|| String::from_utf8_lossy(&characters[..13]).into_owned())
+    plausible.then(|| &characters[..13])
 }
 
 fn iban(raw: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Finds digests, in hexadecimal of either case or in base64 of either alphabet.
 
-use super::{Digest, scan::Search};
+use super::{Digest, fingerprint::space_of_digest, scan::Search};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
 pub(super) fn find(search: &mut Search<'_>) {
@@ -31,13 +31,15 @@ fn runs(search: &mut Search<'_>, belongs: fn(u8) -> bool, least: usize, each: fn
 
 fn try_bytes(search: &mut Search<'_>, bytes: &[u8], start: usize, end: usize) {
     for digest in Digest::ALL.iter().filter(|digest| digest.length() == bytes.len()) {
-        search.try_fingerprint(search.index.key().digest(*digest, bytes), start, end);
+        if search.index.may_hold(space_of_digest(*digest), bytes) {
+            search.try_fingerprint(search.index.key().digest(*digest, bytes), start, end);
+        }
     }
 }
 
 /// Tries a run of hexadecimal digits: all of it, and where it is longer than a digest its end and its beginning
 /// (`md5…` and a salt glued to either side).
-fn try_hexadecimal(search: &mut Search<'_>, start: usize, end: usize) {
+pub(super) fn try_hexadecimal(search: &mut Search<'_>, start: usize, end: usize) {
     let text = search.text;
     for length in [32, 40, 64, 128].into_iter().filter(|length| *length <= end - start) {
         let mut places = vec![end - length, start];
@@ -52,7 +54,7 @@ fn try_hexadecimal(search: &mut Search<'_>, start: usize, end: usize) {
 
 /// Tries a run of base64. The escaped slash of JSON counts as a slash; what stands before a path's last part does not
 /// belong to it.
-fn try_base64(search: &mut Search<'_>, start: usize, end: usize) {
+pub(super) fn try_base64(search: &mut Search<'_>, start: usize, end: usize) {
     if end - start > 200 {
         return;
     }

@@ -36,7 +36,7 @@ impl Flavour {
     }
 
     /// Reads the escape at the start of `text`: the bytes it stands for, and its length. None: it is no escape.
-    fn read(self, text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    pub fn read(self, text: &[u8]) -> Option<(Vec<u8>, usize)> {
         match self {
             Flavour::Percent => Some((vec![hex_byte(text.get(1..3)?)?], 3)),
             Flavour::QuotedPrintable => match text {

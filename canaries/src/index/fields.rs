@@ -6,7 +6,7 @@ use crate::marker::MarkerKind;
 use memchr::{memchr_iter, memchr2};
 
 /// The longest field, in bytes as written.
-const LONGEST: usize = 128;
+pub(super) const LONGEST: usize = 128;
 /// The shortest and longest password that is looked for.
 const LENGTHS: std::ops::RangeInclusive<usize> = 4..=64;
 
@@ -60,6 +60,45 @@ pub(super) fn find(search: &mut Search<'_>) {
         fields.drain(..).for_each(|(from, to)| try_field(search, from, to, None));
         start = end + 1;
     }
+}
+
+/// Tries the fields that begin in this range of places.
+pub(super) fn find_around(search: &mut Search<'_>, from: usize, to: usize) {
+    let text = search.text;
+    let mut fields = Vec::new();
+    for start in from..(to + 1).min(text.len()) {
+        let before = start.checked_sub(1).map(|before| text[before]);
+        if let Some(quote @ (b'"' | b'\'' | b'`')) = before {
+            find_quoted(search, quote, start);
+        }
+        let first = before.is_none_or(|before| before == b'\n');
+        let opened =
+            |layout: &&Layout| before == Some(layout.open) || (first && layout.line && layout.open == layout.close);
+        for layout in LAYOUTS.iter().filter(opened) {
+            let (line_end, seen) = line_end(text, start);
+            let within = &text[start..line_end.min(start + LONGEST)];
+            let end = match memchr::memchr(layout.close, within) {
+                Some(length) => start + length,
+                None if layout.line && seen && line_end - start <= LONGEST => line_end,
+                None => continue,
+            };
+            if end - start >= *LENGTHS.start() {
+                fields.push((start, end));
+            }
+        }
+    }
+    fields.sort_unstable();
+    fields.dedup();
+    fields.into_iter().for_each(|(from, to)| try_field(search, from, to, None));
+}
+
+/// The end of the line in which a field begins, without its carriage return, and whether it is near enough to be seen.
+fn line_end(text: &[u8], start: usize) -> (usize, bool) {
+    let most = text.len().min(start + LONGEST + 2);
+    let found = memchr::memchr(b'\n', &text[start..most]).map(|length| start + length);
+    let end = found.unwrap_or(most);
+    let seen = found.is_some() || most == text.len();
+    (if seen && text[start..end].ends_with(b"\r") { end - 1 } else { end }, seen)
 }
 
 /// Tries what stands between a quote and each of the next ones that may close it.

@@ -35,7 +35,7 @@ impl FingerprintKey {
     /// The fingerprint of the bytes of a digest.
     pub fn digest(&self, digest: Digest, bytes: &[u8]) -> Fingerprint {
         let mut fingerprint = self.mac(bytes);
-        fingerprint[15] = 0x80 | digest as u8;
+        fingerprint[15] = space_of_digest(digest);
         fingerprint
     }
 
@@ -64,7 +64,13 @@ impl FingerprintKey {
 
 /// The fingerprint that this MAC gives in a kind's space.
 pub(super) fn in_space_of(mut mac: Fingerprint, kind: MarkerKind) -> Fingerprint {
-    mac[15] = match kind {
+    mac[15] = space_of(kind);
+    mac
+}
+
+/// The number of a kind's space.
+pub(super) fn space_of(kind: MarkerKind) -> u8 {
+    match kind {
         MarkerKind::WorkEmail | MarkerKind::PersonalEmail => 1,
         MarkerKind::Phone => 2,
         MarkerKind::Nir => 3,
@@ -74,8 +80,12 @@ pub(super) fn in_space_of(mut mac: Fingerprint, kind: MarkerKind) -> Fingerprint
         MarkerKind::Password => 7,
         MarkerKind::BadgeNumber => 8,
         MarkerKind::DocumentLink => 9,
-    };
-    mac
+    }
+}
+
+/// The number of a digest's space.
+pub(super) fn space_of_digest(digest: Digest) -> u8 {
+    0x80 | digest as u8
 }
 
 impl Digest {

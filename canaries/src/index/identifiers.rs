@@ -2,7 +2,7 @@
 
 use super::{
     canonical::{Mod97, is_digit_of_nir, is_iban_start, nir, phone, separator},
-    scan::Search,
+    scan::{Search, ends_at},
 };
 use crate::marker::MarkerKind;
 
@@ -12,21 +12,28 @@ const SEPARATORS: usize = 3;
 pub(super) fn find(search: &mut Search<'_>) {
     let text = search.text;
     for at in 0..text.len() {
-        match text[at] {
-            b'0'..=b'9' if search.begins_at(at) => {
-                // A percent-encoded plus is read as one.
-                let plus = text[..at].ends_with(b"%2B") || text[..at].ends_with(b"%2b");
-                find_digits(search, at, at, plus);
-            }
-            b'+' => find_digits(search, at, at + 1, true),
-            b'a'..=b'z' | b'A'..=b'Z' if is_iban_start(&text[at..]) => find_iban(search, at),
-            _ => {}
-        }
+        try_at(search, at);
     }
 }
 
+/// Tries the number that begins at this place, if one does.
+pub(super) fn try_at(search: &mut Search<'_>, at: usize) {
+    let text = search.text;
+    match text[at] {
+        b'0'..=b'9' if search.begins_at(at) => find_digits(search, at, at, behind_plus(text, at)),
+        b'+' => find_digits(search, at, at + 1, true),
+        b'a'..=b'z' | b'A'..=b'Z' if is_iban_start(&text[at..]) => find_iban(search, at),
+        _ => {}
+    }
+}
+
+/// A percent-encoded plus is read as one.
+pub(super) fn behind_plus(text: &[u8], at: usize) -> bool {
+    text[..at].ends_with(b"%2B") || text[..at].ends_with(b"%2b")
+}
+
 /// Skips separators; none if there are too many.
-fn skip(text: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn skip(text: &[u8], mut at: usize) -> Option<usize> {
     for _ in 0..=SEPARATORS {
         match separator(text.get(at..)?) {
             Some(length) => at += length,
@@ -36,25 +43,36 @@ fn skip(text: &[u8], mut at: usize) -> Option<usize> {
     None
 }
 
-/// Reads digits from `from` on, and tries each number of them that makes a phone or an NIR.
 fn find_digits(search: &mut Search<'_>, start: usize, from: usize, plus: bool) {
-    let text = search.text;
-    let mut digits = Vec::with_capacity(18);
+    each_number(search.text, from, plus, |kind, canonical, end| {
+        search.try_plain(kind, canonical, start, end);
+    });
+}
+
+/// Reads digits from `from` on, and shows each number of them that makes a phone or an NIR, with its end.
+#[inline]
+pub(super) fn each_number(text: &[u8], from: usize, plus: bool, mut visit: impl FnMut(MarkerKind, &[u8], usize)) {
+    let (mut digits, mut count) = ([0; 18], 0);
     let mut at = from;
-    while let Some(&byte) = text.get(at).filter(|byte| is_digit_of_nir(&digits, **byte) && digits.len() < 18) {
-        digits.push(byte.to_ascii_uppercase());
+    while let Some(&byte) = text.get(at).filter(|byte| count < 18 && is_digit_of_nir(&digits[..count], **byte)) {
+        digits[count] = byte.to_ascii_uppercase();
+        count += 1;
         at += 1;
-        if digits.len() >= 8 && search.ends_at(at) {
-            if let Some(canonical) = phone(&digits, plus) {
-                search.try_plain(MarkerKind::Phone, canonical.as_bytes(), start, at);
+        if count >= 8 && ends_at(text, at) {
+            let digits = &digits[..count];
+            if let Some(canonical) = phone(digits, plus) {
+                visit(MarkerKind::Phone, &canonical, at);
             }
-            if let Some(canonical) = nir(&digits).filter(|_| !plus) {
-                search.try_plain(MarkerKind::Nir, canonical.as_bytes(), start, at);
+            if let Some(canonical) = nir(digits).filter(|_| !plus) {
+                visit(MarkerKind::Nir, canonical, at);
             }
         }
-        match skip(text, at) {
-            Some(next) => at = next,
-            None => break,
+        // Most digits follow each other.
+        if text.get(at).is_none_or(|byte| !byte.is_ascii_digit()) {
+            match skip(text, at) {
+                Some(next) => at = next,
+                None => break,
+            }
         }
     }
 }
@@ -62,8 +80,7 @@ fn find_digits(search: &mut Search<'_>, start: usize, from: usize, plus: bool) {
 /// Reads an IBAN from `start` on, at every length at which its check digits agree.
 fn find_iban(search: &mut Search<'_>, start: usize) {
     let text = search.text;
-    let labelled = start >= 4 && text[start - 4..start].eq_ignore_ascii_case(b"iban");
-    if !labelled && !search.begins_at(start) {
+    if !labelled(text, start) && !search.begins_at(start) {
         return;
     }
     let mut canonical = Vec::with_capacity(34);
@@ -73,7 +90,7 @@ fn find_iban(search: &mut Search<'_>, start: usize) {
         canonical.push(byte.to_ascii_uppercase());
         sum = next_sum;
         at += 1;
-        if canonical.len() >= 15 && sum.is_iban() && search.ends_at(at) {
+        if canonical.len() >= 15 && sum.is_iban() && ends_at(text, at) {
             search.try_plain(MarkerKind::Iban, &canonical, start, at);
         }
         match skip(text, at) {
@@ -81,4 +98,9 @@ fn find_iban(search: &mut Search<'_>, start: usize) {
             _ => break,
         }
     }
+}
+
+/// Whether `IBAN` stands right before.
+pub(super) fn labelled(text: &[u8], start: usize) -> bool {
+    start >= 4 && text[start - 4..start].eq_ignore_ascii_case(b"iban")
 }

@@ -3,14 +3,21 @@
 
 mod addresses;
 mod canonical;
+mod clue;
 mod digests;
 mod escapes;
+mod fast;
 mod fields;
 mod fingerprint;
+mod gates;
 mod identifiers;
+mod image;
+mod lookup;
 mod nearby;
 mod recognise;
 mod scan;
+mod sieve;
+mod simd;
 mod table;
 mod tokens;
 
@@ -20,10 +27,13 @@ mod forms;
 mod noise;
 
 pub use canonical::canonical;
+pub use fast::{Reach, scan_fast, scan_fast_by};
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use image::{Counts, Image, ImageBuilder, ImageError, ImageKey, salt};
 pub use nearby::judge_weak;
 pub use recognise::Match;
 pub use scan::scan;
+pub use simd::Isa;
 pub use table::Index;
 
 use crate::{canary::CanaryId, marker::MarkerKind};

@@ -25,26 +25,22 @@ pub struct Match {
 impl Index {
     /// Says whose marker this value is: as what the hint says; else as every kind that it may be, a domain or realm
     /// around a user name and a path around a link left out; else as a digest.
+    ///
+    /// All of it is tried whatever was found already: who may time the answer must not learn that it was found.
     pub fn recognise(&self, hint: Option<MarkerKind>, value: &str) -> Vec<Match> {
-        let mut matches = Vec::new();
         if value.len() > LONGEST {
-            return matches;
+            return Vec::new();
         }
-        if let Some(kind) = hint {
-            self.try_spellings(kind, value, &mut matches);
-        }
-        if matches.is_empty() {
-            for kind in MarkerKind::ALL.iter().filter(|kind| hint != Some(**kind)) {
-                self.try_spellings(*kind, value, &mut matches);
-            }
-        }
-        if matches.is_empty() {
-            let mut spans = Vec::new();
-            let mut search = Search { text: value.as_bytes(), index: self, spans: &mut spans };
-            digests::find(&mut search);
-            addresses::find(&mut search);
-            matches.extend(spans.iter().map(|span| Match { owner: span.owner, kind: span.kind, digest: span.digest }));
-        }
+        let hinted: Vec<Match> = hint.and_then(|kind| self.try_spellings(kind, value)).into_iter().collect();
+        let others = MarkerKind::ALL.iter().filter(|kind| hint != Some(**kind));
+        let otherwise: Vec<Match> = others.filter_map(|kind| self.try_spellings(*kind, value)).collect();
+        let mut spans = Vec::new();
+        let mut search = Search { text: value.as_bytes(), index: self, spans: &mut spans };
+        digests::find(&mut search);
+        addresses::find(&mut search);
+        let within =
+            spans.iter().map(|span| Match { owner: span.owner, kind: span.kind, digest: span.digest }).collect();
+        let mut matches = [hinted, otherwise, within].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
         let mut seen = Vec::new();
         matches.retain(|found: &Match| {
             !seen.contains(found) && {
@@ -55,7 +51,8 @@ impl Index {
         matches
     }
 
-    fn try_spellings(&self, kind: MarkerKind, value: &str, matches: &mut Vec<Match>) {
+    /// The first spelling that is a marker of this kind; the others are tried all the same.
+    fn try_spellings(&self, kind: MarkerKind, value: &str) -> Option<Match> {
         let mut spellings = vec![value];
         match kind {
             MarkerKind::Username => {
@@ -65,12 +62,11 @@ impl Index {
             MarkerKind::DocumentLink => spellings.extend(link_segments(value)),
             _ => {}
         }
+        let mut first = None;
         for spelling in spellings {
             let found = canonical(kind, spelling).and_then(|text| self.get(self.key().plain(kind, &text)));
-            if let Some(entry) = found {
-                matches.push(Match { owner: entry.owner, kind: entry.kind, digest: entry.digest });
-                return;
-            }
+            first = first.or(found.map(|entry| Match { owner: entry.owner, kind: entry.kind, digest: entry.digest }));
         }
+        first
     }
 }

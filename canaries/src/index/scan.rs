@@ -2,8 +2,9 @@
 
 use super::{
     Digest, Form, Found, Owner, addresses, digests, fields,
-    fingerprint::{Fingerprint, in_space_of},
+    fingerprint::{Fingerprint, in_space_of, space_of},
     identifiers,
+    lookup::Lookup,
     nearby::judge_weak,
     table::Index,
     tokens,
@@ -25,7 +26,12 @@ pub fn scan(text: &[u8], index: &Index, visit: &mut dyn FnMut(Found)) {
     digests::find(&mut search);
     tokens::find(&mut search);
     fields::find(&mut search);
-    judge_weak(number_lines(text, longest(spans))).into_iter().for_each(visit);
+    conclude(text, spans).into_iter().for_each(visit);
+}
+
+/// What is shown of the spans that were found.
+pub(super) fn conclude(text: &[u8], spans: Vec<Span>) -> Vec<Found> {
+    judge_weak(number_lines(text, longest(spans)))
 }
 
 /// A marker and the range of the text where it stands.
@@ -41,22 +47,37 @@ pub(super) struct Span {
 /// What every extractor works on.
 pub(super) struct Search<'a> {
     pub text: &'a [u8],
-    pub index: &'a Index,
+    pub index: &'a dyn Lookup,
     pub spans: &'a mut Vec<Span>,
 }
 
 impl Search<'_> {
-    /// Asks the index for a canonical form; true if it is known.
-    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) -> bool {
-        let mac = self.index.key().mac(canonical);
-        self.try_fingerprint(in_space_of(mac, kind), start, end)
+    /// Asks the index for a canonical form, and notes where it stands if it is known.
+    pub fn try_plain(&mut self, kind: MarkerKind, canonical: &[u8], start: usize, end: usize) {
+        self.try_in(&mut None, kind, canonical, start, end);
     }
 
-    /// Asks the index for a fingerprint; true if it is known.
-    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) -> bool {
-        let Some(entry) = self.index.get(fingerprint) else { return false };
-        self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
-        true
+    /// The same for a text that is asked for in several kinds: its MAC is made once, and only if it is needed.
+    pub fn try_in(
+        &mut self,
+        mac: &mut Option<Fingerprint>,
+        kind: MarkerKind,
+        canonical: &[u8],
+        start: usize,
+        end: usize,
+    ) {
+        if !self.index.may_hold(space_of(kind), canonical) {
+            return;
+        }
+        let mac = *mac.get_or_insert_with(|| self.index.key().mac(canonical));
+        self.try_fingerprint(in_space_of(mac, kind), start, end);
+    }
+
+    /// Asks the index for a fingerprint, and notes where it stands if it is known.
+    pub fn try_fingerprint(&mut self, fingerprint: Fingerprint, start: usize, end: usize) {
+        if let Some(entry) = self.index.get(fingerprint) {
+            self.spans.push(Span { start, end, owner: entry.owner, kind: entry.kind, digest: entry.digest });
+        }
     }
 
     /// Whether a number or word may begin here: after no letter or digit, or after an escape that ends in one.
@@ -74,11 +95,11 @@ impl Search<'_> {
             _ => ends_in(b"%", 2) || ends_in(b"=", 2) || ends_in(b"\\u", 4),
         }
     }
+}
 
-    /// Whether a number or word may end here.
-    pub fn ends_at(&self, at: usize) -> bool {
-        self.text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-    }
+/// Whether a number or word may end here.
+pub(super) fn ends_at(text: &[u8], at: usize) -> bool {
+    text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric())
 }
 
 /// Drops each span that overlaps a longer one of the same owner.

@@ -3,6 +3,7 @@
 use super::{
     Digest, Owner,
     fingerprint::{Fingerprint, FingerprintKey},
+    lookup::Lookup,
 };
 use crate::marker::MarkerKind;
 use std::{
@@ -17,6 +18,7 @@ pub struct Index {
     entries: HashMap<Slot, Entry, BuildHasherDefault<Prefix>>,
     /// Weak markers that several owners bear: they identify nobody.
     shared: HashSet<Fingerprint>,
+    changes: u64,
 }
 
 /// What a fingerprint leads to.
@@ -66,7 +68,7 @@ impl fmt::Debug for Index {
 impl Index {
     /// An empty index under this key.
     pub fn new(key: FingerprintKey) -> Index {
-        Index { key, entries: HashMap::default(), shared: HashSet::new() }
+        Index { key, entries: HashMap::default(), shared: HashSet::new(), changes: 0 }
     }
 
     /// The key under which its fingerprints were made.
@@ -84,6 +86,11 @@ impl Index {
         self.entries.is_empty()
     }
 
+    /// Grows with every change: who remembers it knows whether it is still what it was.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Makes room for that many more fingerprints at once.
     pub fn reserve(&mut self, more: usize) {
         self.entries.reserve(more);
@@ -97,12 +104,14 @@ impl Index {
         }
         match self.entries.entry(Slot(fingerprint)) {
             hash_map::Entry::Vacant(free) => {
+                self.changes += 1;
                 free.insert(Entry { owner, kind, digest });
                 true
             }
             hash_map::Entry::Occupied(there) if there.get().owner == owner => true,
             hash_map::Entry::Occupied(there) => {
                 if kind.is_weak() {
+                    self.changes += 1;
                     there.remove();
                     self.shared.insert(fingerprint);
                 }
@@ -113,6 +122,7 @@ impl Index {
 
     /// Keeps only the owners for which `keep` answers true. What was shared stays nobody's.
     pub fn retain(&mut self, mut keep: impl FnMut(Owner) -> bool) {
+        self.changes += 1;
         self.entries.retain(|_, entry| keep(entry.owner));
     }
 
@@ -128,6 +138,20 @@ impl Index {
 
     pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
         self.entries.get(&Slot(fingerprint)).copied()
+    }
+}
+
+impl Lookup for Index {
+    fn key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    fn may_hold(&self, _: u8, _: &[u8]) -> bool {
+        true
+    }
+
+    fn get(&self, fingerprint: Fingerprint) -> Option<Entry> {
+        Index::get(self, fingerprint)
     }
 }
 

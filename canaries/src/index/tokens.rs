@@ -1,13 +1,13 @@
 //! Finds words: user names, employee and badge numbers, link segments, and passwords without delimiters.
 
-use super::{fingerprint::in_space_of, scan::Search};
+use super::scan::Search;
 use crate::{index::canonical::canonical, marker::MarkerKind};
 
 /// How long a word may be, in bytes.
-const LENGTHS: std::ops::RangeInclusive<usize> = 4..=128;
+pub(super) const LENGTHS: std::ops::RangeInclusive<usize> = 4..=128;
 
 /// Whether a byte can stand within a user name or a number.
-fn within(byte: u8) -> bool {
+pub(super) fn within(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || byte >= 0x80
 }
 
@@ -31,7 +31,7 @@ pub(super) fn find(search: &mut Search<'_>) {
 
 /// Tries a run of such bytes, without the marks at its ends, without what follows its first dot, and behind an escape
 /// such as `\n` or `%3A`.
-fn try_run(search: &mut Search<'_>, start: usize, end: usize) {
+pub(super) fn try_run(search: &mut Search<'_>, start: usize, end: usize) {
     let text = search.text;
     let marks =
         |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| matches!(byte, b'.' | b'-' | b'_')).count();
@@ -63,34 +63,35 @@ fn try_run(search: &mut Search<'_>, start: usize, end: usize) {
 fn try_word(search: &mut Search<'_>, start: usize, end: usize) {
     let text = search.text;
     let word = &text[start..end];
-    let exact = search.index.key().mac(word);
-    search.try_fingerprint(in_space_of(exact, MarkerKind::Password), start, end);
-    let lower = if !word.is_ascii() {
-        let name = std::str::from_utf8(word).ok().and_then(|word| canonical(MarkerKind::Username, word));
-        name.map_or(exact, |name| search.index.key().mac(name.as_bytes()))
-    } else if word.iter().any(u8::is_ascii_uppercase) {
-        search.index.key().mac(&word.to_ascii_lowercase())
+    let mut mac = None;
+    search.try_in(&mut mac, MarkerKind::Password, word, start, end);
+    let folded = if !word.is_ascii() {
+        std::str::from_utf8(word).ok().and_then(|word| canonical(MarkerKind::Username, word)).map(String::into_bytes)
     } else {
-        exact
+        word.iter().any(u8::is_ascii_uppercase).then(|| word.to_ascii_lowercase())
     };
-    search.try_fingerprint(in_space_of(lower, MarkerKind::Username), start, end);
-    search.try_fingerprint(in_space_of(lower, MarkerKind::DocumentLink), start, end);
+    if folded.is_some() {
+        mac = None;
+    }
+    let lower = folded.as_deref().unwrap_or(word);
+    search.try_in(&mut mac, MarkerKind::Username, lower, start, end);
+    search.try_in(&mut mac, MarkerKind::DocumentLink, lower, start, end);
     if word.len() <= 40 && word.iter().any(u8::is_ascii_digit) {
         try_number(search, start, end);
     }
 }
 
 /// Tries an employee or badge number.
-fn try_number(search: &mut Search<'_>, start: usize, end: usize) {
+pub(super) fn try_number(search: &mut Search<'_>, start: usize, end: usize) {
     let Ok(number) = std::str::from_utf8(&search.text[start..end]) else { return };
     let Some(number) = canonical(MarkerKind::EmployeeNumber, number) else { return };
-    let mac = search.index.key().mac(number.as_bytes());
-    search.try_fingerprint(in_space_of(mac, MarkerKind::EmployeeNumber), start, end);
-    search.try_fingerprint(in_space_of(mac, MarkerKind::BadgeNumber), start, end);
+    let mut mac = None;
+    search.try_in(&mut mac, MarkerKind::EmployeeNumber, number.as_bytes(), start, end);
+    search.try_in(&mut mac, MarkerKind::BadgeNumber, number.as_bytes(), start, end);
 }
 
 /// Whether two runs may be one number, written with a space or slash: `EMP 00123`.
-fn joins(text: &[u8], first: usize, second: usize, end: usize) -> bool {
+pub(super) fn joins(text: &[u8], first: usize, second: usize, end: usize) -> bool {
     let between = text[first..second].iter().rev().take_while(|byte| !within(**byte)).count();
     between == 1
         && matches!(text[second - 1], b' ' | b'/')

@@ -123,8 +123,13 @@ impl Learner {
 
     /// The shape of what was seen. Everything that fewer than `CROWD` rows share is forgotten here.
     pub fn finish(self) -> Shape {
-        let Learner { mut shape, longest, values, templates, prefixes, logins, lengths, magnitudes, decimals, .. } =
-            self;
+        let Learner {
+            mut shape, longest, values, templates, prefixes, mut logins, lengths, magnitudes, decimals, ..
+        } = self;
+        if let Some(either) = logins.remove(persons::EITHER) {
+            let single = if logins.get("family") > logins.get("given") { "family" } else { "given" };
+            *logins.entry(single).or_default() += either;
+        }
         shape.codes = values.map(codes).unwrap_or_default();
         shape.templates = crowded(templates);
         shape.prefixes = crowded(prefixes);

@@ -10,6 +10,8 @@ use crate::{
 
 /// Fewer initials than this share of the logins are names that were misread.
 const MISREAD: f32 = 0.02;
+/// A pattern that a smaller share of the logins follows is not written.
+const SELDOM: f32 = 0.15;
 
 impl Shape {
     pub(super) fn address(&self, persona: &Persona) -> String {
@@ -45,9 +47,20 @@ impl Shape {
         self.cased(format!("{}@{domain}", self.perhaps_numbered(local, persona)))
     }
 
-    /// The login name after the column's commonest pattern.
+    /// The login name after one of the column's patterns, each as often as there.
     fn login(&self, persona: &Persona) -> Option<String> {
-        let (pattern, _) = self.logins.iter().max_by_key(|row| row.1)?;
+        let all: u64 = self.logins.values().sum();
+        let usual = self.logins.iter().filter(|(_, count)| **count as f32 >= SELDOM * all as f32);
+        let sum: u64 = usual.clone().map(|(_, count)| count).sum();
+        let mut place = persona.dice("pattern").checked_rem(sum)?;
+        let mut usual = usual;
+        let (pattern, _) = usual.find(|(_, count)| match place.checked_sub(**count) {
+            Some(rest) => {
+                place = rest;
+                false
+            }
+            None => true,
+        })?;
         Some(self.set_apart(persona).write(pattern))
     }
 

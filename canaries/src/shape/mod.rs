@@ -9,7 +9,7 @@ pub mod render;
 mod template;
 
 pub use learner::Learner;
-pub use propose::{propose, propose_all, propose_password};
+pub use propose::{is_column_name, propose, propose_all, propose_password};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -30,6 +30,9 @@ pub(crate) fn is_family(name: &str) -> bool {
     NAMES.family.contains(&slug(name))
 }
 
+/// A login that is one name, which people are given as well as inherit: the others of its column say which it is.
+pub(crate) const EITHER: &str = "either";
+
 /// How this local part or login name is built, if that can be told, and whether an initial stands beside the given name.
 pub(crate) fn login_pattern(login: &str) -> Option<(&'static str, bool)> {
     let login = login.to_lowercase();
@@ -59,6 +62,9 @@ pub(crate) fn login_pattern(login: &str) -> Option<(&'static str, bool)> {
     }
     if name.len() < 3 || !name.is_ascii() {
         return None;
+    }
+    if is_given(name) && is_family(name) {
+        return Some((EITHER, false));
     }
     let last = name.len() - 1;
     let pattern = if is_given(name) && !is_family(name) {
@@ -94,6 +100,7 @@ mod tests {
         assert_eq!(login_pattern("sm.dubois"), Some(("g.family", true)));
         assert_eq!(login_pattern("sdubois"), Some(("gfamily", false)));
         assert_eq!(login_pattern("smdubois83"), Some(("gfamily", true)));
+        assert_eq!(login_pattern("thomas"), Some((EITHER, false)));
         assert_eq!(login_pattern("dubois_s"), None);
         assert_eq!(login_pattern("x"), None);
         assert_eq!(login_pattern("...."), None);

@@ -17,7 +17,7 @@ const NAMES: &[(Field, &str)] = &[
     (Field::Gender, "gender sex sexe genre civilite civ title_code"),
     (
         Field::BirthDate,
-        "birth_date birthdate date_of_birth dob date_naissance dt_naiss naissance ddn birthday date_naiss dtnaiss",
+        "birth_date birthdate birth born born_on date_of_birth dob date_naissance date_de_naissance ne_le dt_naiss naissance ddn birthday date_naiss dtnaiss",
     ),
     (
         Field::BirthPlace,
@@ -101,6 +101,13 @@ const AROUND: &[&str] = &[
     "emp", "employee", "empl", "sal", "salarie", "agent", "person", "staff", "hr", "rh", "p", "user", "worker", "pers",
     "txt", "str", "col",
 ];
+
+/// Whether people in HR call a column so: such a name is nobody's data, wherever it was read.
+pub fn is_column_name(name: &str) -> bool {
+    let words = words(name);
+    let told = |names: &str| names.split(' ').any(|known| known == words || known == bare(&words));
+    NAMES.iter().any(|(_, names)| told(names)) || told(PASSWORDS) || ["salt", "sel", "grain_de_sel"].contains(&&*words)
+}
 
 /// The field that this column most likely holds, and how sure that is, from 0 to 1.
 pub fn propose(column: &str, type_name: &str, shape: &Shape) -> Option<(Field, f32)> {

@@ -48,6 +48,8 @@ fn tell(limits: &Limits) -> io::Result<()> {
     };
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let summary = if input.metadata()?.is_file() {
+        // Whoever looked at its head moved the place from which both read.
+        (&input).rewind()?;
         bounds::allow_time(limits, input.metadata()?.len())?;
         // The other side has looked at its head.
         (&input).rewind()?;

@@ -7,8 +7,11 @@ use crate::{
     flow::{
         context::{Context, SensorSlot, StoreSlot},
         error::FlowError,
+        plan::{self, Aim},
         plant,
         progress::Progress,
+        route,
+        supply::Supply,
     },
     sensors::listener::{
         Listener,
@@ -63,7 +66,7 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
     for slot in &context.stores {
         let what = format!("store {}", slot.name);
         progress.at(what.clone(), items.len() as u64, Some(total));
-        items.push(Checked::new(what, store(slot).await));
+        items.push(Checked::new(what, store(context, slot).await));
     }
     for slot in &context.sensors {
         let what = format!("sensor {}", slot.name);
@@ -76,6 +79,11 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
         let outcome = slot.sink.probe().await.map(|()| "reached".to_owned()).map_err(|error| format!("{error:#}"));
         items.push(Checked::new(what, outcome));
     }
+    let gaps = route::gaps(context);
+    if !gaps.is_empty() {
+        let detail = format!("no sink's route takes {}: is that as you want it?", gaps.join("; nor "));
+        items.push(Checked { what: "routes".to_owned(), state: State::Warn, detail });
+    }
     for (what, door) in [("api", Some(&context.api)), ("api ingest", context.ingest.as_ref())] {
         if let Some(door) = door {
             items.push(Checked::new(what, listens(door, context.delivers()).await));
@@ -87,12 +95,15 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
     Ok(Check { ok, items, dns: records::needed(context) })
 }
 
-async fn store(slot: &StoreSlot) -> Result<String, String> {
+async fn store(context: &Context, slot: &StoreSlot) -> Result<String, String> {
     // The item bears the store's name already.
     let named = format!("store {}: ", slot.name);
     let bare = |error: FlowError| error.to_string().trim_start_matches(&named).to_owned();
     let profile = slot.store.profile().await.map_err(|error| error.to_string())?;
     let mapping = plant::mapping_of(slot, &profile).map_err(bare)?;
+    let live = plan::live(context, slot).map_err(bare)?;
+    let missing = plan::of_store(slot, profile.rows, live, Aim::default()).count.saturating_sub(live.current);
+    Supply { context, slot, mapping: &mapping, profile: &profile }.suffices_for(missing).await.map_err(bare)?;
     let (mapped, columns) = (mapping.fields.len(), profile.columns.len());
     let found = format!("{} rows; {mapped} of its {columns} columns are mapped", profile.rows);
     Ok(slot.store.unasked().map_or(found.clone(), |unasked| format!("{found}; {unasked}")))

@@ -23,7 +23,7 @@ use crate::{
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -119,11 +119,7 @@ async fn play(
         attributed_correctly: verdict.verdict == Outcome::Attributed && accused == [leak.store.as_str()],
         planted: context.ledger.placements(None)?.len() as u64,
         sightings: seen.counts,
-        alerts: context
-            .sinks
-            .iter()
-            .map(|slot| Told { sink: slot.name.clone(), received: told.contains(&slot.name) })
-            .collect(),
+        alerts: told.into_iter().map(|(sink, received)| Told { sink, received }).collect(),
         time_to_first_alert_ms: first.map(|first| first.as_millis() as u64),
         tried,
         incident: incident.map(|incident| incident.id),
@@ -145,10 +141,13 @@ async fn answer(context: &Context, from: u64, used: &AtomicBool) -> Result<Optio
             }
         }
         let seen = seen(context, from)?;
-        if first.is_none() && !seen.told.is_empty() {
+        if first.is_none() && seen.told.values().flat_map(BTreeMap::values).any(|received| *received) {
             first = Some(began.elapsed());
         }
-        let tried = context.ledger.due(context.now())?.is_empty();
+        let mut tried = true;
+        for slot in &context.sinks {
+            tried &= context.ledger.due(&slot.name, context.now(), 1)?.is_empty();
+        }
         let over = used.load(Ordering::Acquire) && !judged && tried && (seen.counts.paste > 0 || polled(context));
         quiet = if over { quiet + 1 } else { 0 };
         tokio::time::sleep(Duration::from_millis(40)).await;
@@ -217,8 +216,8 @@ fn sensor(name: &str, kind: &str, keys: Vec<(&str, toml::Value)>) -> anyhow::Res
 struct Seen {
     counts: Counts,
     incidents: BTreeMap<String, Incident>,
-    /// Sinks that got an alert, per incident.
-    told: BTreeMap<String, BTreeSet<String>>,
+    /// Sinks that an alert was for, and whether they got one, per incident.
+    told: BTreeMap<String, BTreeMap<String, bool>>,
 }
 
 /// Everything since the rehearsal began, from the journal itself.
@@ -234,15 +233,18 @@ fn seen(context: &Context, from: u64) -> Result<Seen, FlowError> {
                 BEACON => seen.counts.beacon += 1,
                 _ => {}
             },
-            Ok(Record::IncidentMoved { incident, alert, .. }) if incident.drill => {
+            Ok(Record::IncidentMoved { incident, alert, sinks, .. }) if incident.drill => {
                 if let Some(alert) = alert {
                     alerts.insert(alert.id, incident.id.clone());
+                }
+                for sink in sinks {
+                    seen.told.entry(incident.id.clone()).or_default().entry(sink).or_default();
                 }
                 seen.incidents.insert(incident.id.clone(), incident);
             }
             Ok(Record::Attempted { alert, sink, outcome: AttemptOutcome::Delivered, .. }) => {
                 if let Some(incident) = alerts.get(&alert) {
-                    seen.told.entry(incident.clone()).or_default().insert(sink);
+                    seen.told.entry(incident.clone()).or_default().insert(sink, true);
                 }
             }
             _ => {}

@@ -16,6 +16,7 @@ const KEYS: [&str; 4] = ["listen", "tls_cert", "tls_key", "trusted_proxies"];
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
     /// Address and port; port 0 takes a free one.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// PEM file of the certificate chain, read again when it changes.
     pub tls_cert: Option<PathBuf>,
@@ -55,6 +56,12 @@ impl ListenerConfig {
         }
         Ok((config, own))
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|_| D::Error::custom(format!("expected an address and port such as 0.0.0.0:8701, not {text:?}")))
 }
 
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {

@@ -10,7 +10,7 @@ use crate::{
         request::{EVIDENCE_LIMIT, bounded},
     },
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use shapes::{Shape, Wrong};
@@ -18,8 +18,6 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The sensor's name in its touches.
 pub const SENSOR: &str = "logins";
-// A sender's clock may be wrong by so much; what is later still has happened now.
-const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a body held.
 #[derive(Default)]
@@ -105,7 +103,6 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<
         None | Some(Value::Null) => now,
         Some(value) => instant(value).ok_or(Wrong::TIME)?,
     };
-    let at = if at > now.saturating_add(CLOCK_ERROR).unwrap_or(now) { now } else { at };
     let password = match shape.first(event, shape.password) {
         None | Some(Value::Null) => None,
         Some(Value::String(password)) => Some(password.clone()),

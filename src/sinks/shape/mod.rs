@@ -1,7 +1,12 @@
 //! What sinks are made of: the options that all have, the words of an alert, a guarded HTTP post, a syslog line.
-//! Nothing here is a sink, so nothing here has a row.
+//! Nothing here is a destination, so nothing here has a row.
 
+pub mod body;
+pub mod chat;
+pub mod hours;
+pub mod identity;
 pub mod options;
 pub mod post;
 pub mod record;
+pub mod sample;
 pub mod wording;

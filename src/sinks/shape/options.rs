@@ -1,28 +1,88 @@
 //! The keys that every sink takes beside its own. They are read apart, so that each sink's own struct still denies
 //! unknown keys.
 
-use crate::domain::section::{Section, SectionError};
+use crate::{
+    domain::{
+        incident::Severity,
+        reason::reason,
+        section::{Section, SectionError},
+    },
+    sinks::shape::hours::Hours,
+};
+use canaries::MarkerKind;
 use ipnet::IpNet;
-use serde::{Deserialize, de::DeserializeOwned};
-use std::path::Path;
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use std::{path::Path, time::Duration};
 
-/// `reveal`, `then` and `allow_private` of a sink's section.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// The keys of a sink's section that every sink knows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Whether this sink is given markers' values: a webhook only.
+    /// Whether this sink is given markers' values.
     pub reveal: bool,
     /// The name of the sink that takes over while this one fails.
     pub then: Option<String>,
+    /// Whether this sink gets only what another hands over; unset: where another names it as its `then`.
+    pub standby: Option<bool>,
+    /// How long nothing may arrive, though it was tried, before this sink counts as failing.
+    #[serde(deserialize_with = "duration")]
+    pub failing_after: Duration,
+    /// Only incidents as severe as this, or more.
+    pub severity: Option<Severity>,
+    /// Only incidents of one of these stores; empty: of any.
+    pub stores: Vec<String>,
+    /// Only where a marker of one of these kinds was touched; empty: of any.
+    pub kinds: Vec<MarkerKind>,
+    /// Only at these hours of the organisation's time; empty: always.
+    pub hours: Vec<Hours>,
     /// Networks that are not the Internet and that receivers may be in.
     pub allow_private: Vec<IpNet>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Options::NONE
+    }
+}
+
 impl Options {
     /// What holds where nothing is said.
-    pub const NONE: Options = Options { reveal: false, then: None, allow_private: Vec::new() };
+    pub const NONE: Options = Options {
+        reveal: false,
+        then: None,
+        standby: None,
+        failing_after: Duration::from_secs(600),
+        severity: None,
+        stores: Vec::new(),
+        kinds: Vec::new(),
+        hours: Vec::new(),
+        allow_private: Vec::new(),
+    };
 
-    const KEYS: [&str; 3] = ["reveal", "then", "allow_private"];
+    /// Their names in the configuration.
+    pub const KEYS: [&str; 9] =
+        ["reveal", "then", "standby", "failing_after", "severity", "stores", "kinds", "hours", "allow_private"];
+
+    /// The first key that keeps an alert away from this sink, if there is one.
+    pub fn route(&self) -> Option<&'static str> {
+        let keys = [
+            ("severity", self.severity.is_some()),
+            ("stores", !self.stores.is_empty()),
+            ("kinds", !self.kinds.is_empty()),
+            ("hours", !self.hours.is_empty()),
+        ];
+        keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
+    }
+}
+
+/// From a second to a week, as `90s`, `10m` or `1h 30m`.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    duration
+        .filter(|duration| (1..=7 * 24 * 3600).contains(&duration.as_secs()))
+        .ok_or_else(|| D::Error::custom("expected a duration such as \"90s\", \"10m\" or \"1h\", at most \"168h\""))
 }
 
 /// Reads a sink's section into the options of all sinks, and the struct of its own.
@@ -38,25 +98,12 @@ pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(Options, T), Sect
     Ok((options, own))
 }
 
-impl Options {
-    /// For sinks that people read, or that keep what they get: they never carry a marker's value.
-    pub fn refuse_reveal(&self) -> Result<(), SectionError> {
-        if self.reveal {
-            return Err(SectionError::new(
-                "reveal",
-                "only a webhook sink can be given markers' values: leave it out here",
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// Reads the authority's certificate that a section's `ca` names.
 pub fn read_authority(section: &Section, ca: Option<&Path>) -> Result<Option<Vec<u8>>, SectionError> {
     let Some(ca) = ca else { return Ok(None) };
     let path = section.path(ca);
     let pem = std::fs::read(&path).map_err(|error| {
-        SectionError::new("ca", format!("{} cannot be read ({error}): give a PEM file", path.display()))
+        SectionError::new("ca", format!("cannot read {}: {}; a PEM file is expected", path.display(), reason(&error)))
     })?;
     webhooks::trusted_certificates(Some(&pem))
         .map_err(|error| SectionError::new("ca", format!("{}: {error}", path.display())))?;
@@ -81,8 +128,9 @@ mod tests {
     #[test]
     fn shared_and_own_keys_are_told_apart() {
         let (options, own) =
-            read_text("url = 'u'\nreveal = true\nthen = 'mail'\nallow_private = ['127.0.0.0/8']").unwrap();
-        assert_eq!(own.url, "u");
+            read_text("url = 'u'\nreveal = true\nthen = 'mail'\nfailing_after = '2m'\nallow_private = ['127.0.0.0/8']")
+                .unwrap();
+        assert_eq!((own.url.as_str(), options.failing_after), ("u", Duration::from_secs(120)));
         assert!(options.reveal);
         assert_eq!(options.then.as_deref(), Some("mail"));
         assert_eq!(options.allow_private, ["127.0.0.0/8".parse::<IpNet>().unwrap()]);
@@ -95,5 +143,9 @@ mod tests {
         assert!(error.contains("colour") && error.contains("url") && error.contains("allow_private"), "{error}");
         let error = read_text("url = 'u'\nallow_private = ['localhost']").unwrap_err();
         assert!(error.key.starts_with("allow_private"), "{error}");
+        for text in ["soon", "0s", "-5m", "10", "9999h"] {
+            let error = read_text(&format!("url = 'u'\nfailing_after = '{text}'")).unwrap_err();
+            assert!(error.key == "failing_after" && error.message.contains("10m"), "{text}: {error}");
+        }
     }
 }

@@ -1,15 +1,15 @@
-//! One guarded HTTP post of a sink: builds the client from the section, and turns what can go wrong into what a sink
+//! One guarded HTTP request of a sink: builds the client from the section, and turns what can go wrong into what a sink
 //! says. Whatever is said of it shows neither the address's path nor its query: in chat webhooks they are the key.
 
 use crate::{
-    domain::section::SectionError,
+    domain::{secret::Secret, section::SectionError},
     sinks::{
         shape::options::Options,
         sink::{Receipt, SinkError},
     },
 };
 use url::Url;
-use webhooks::{Answer, Client, Guard, Judgement, PostError, Refusal, judge};
+use webhooks::{Answer, Client, Guard, Judgement, Method, PostError, Refusal, judge};
 
 const MOST_KEPT: usize = 16 * 1024;
 
@@ -17,6 +17,9 @@ const MOST_KEPT: usize = 16 * 1024;
 pub struct Post {
     url: Url,
     client: Client,
+    method: Method,
+    /// What else no answer may show, though receivers like to repeat what they were sent.
+    hidden: Vec<Secret>,
 }
 
 impl Post {
@@ -27,12 +30,46 @@ impl Post {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SectionError::new("url", format!("{expected}, not {}://", url.scheme())));
         }
-        Ok(Post { url, client: Client::new(Guard::new(options.allow_private.clone()), authority) })
+        let client = Client::new(Guard::new(options.allow_private.clone()), authority);
+        Ok(Post { url, client, method: Method::Post, hidden: Vec::new() })
+    }
+
+    /// The same by another method.
+    pub fn by(self, method: Method) -> Self {
+        Post { method, ..self }
+    }
+
+    /// The same, and these secrets are shown to nobody.
+    pub fn hiding(self, hidden: impl IntoIterator<Item = Secret>) -> Self {
+        Post { hidden: hidden.into_iter().collect(), ..self }
+    }
+
+    /// The same at another path of the same receiver.
+    pub fn at(&self, path: &str) -> Self {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        Post { url, client: self.client.clone(), method: self.method, hidden: self.hidden.clone() }
+    }
+
+    /// The same with this in the address's query, where it does not say otherwise itself.
+    pub fn asking(mut self, query: &[(&str, &str)]) -> Self {
+        for (name, value) in query {
+            if self.url.query_pairs().all(|(known, _)| known != *name) {
+                self.url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        self
+    }
+
+    /// The path that was configured.
+    pub fn path(&self) -> &str {
+        self.url.path()
     }
 
     /// Makes one attempt and answers whatever the receiver answered, redacted.
     pub async fn send(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, SinkError> {
-        let mut answer = self.client.post(&self.url, headers, body).await.map_err(|error| self.failure(&error))?;
+        let mut answer =
+            self.client.send(self.method, &self.url, headers, body).await.map_err(|error| self.failure(&error))?;
         answer.body = self.redact(&answer.body);
         Ok(answer)
     }
@@ -56,11 +93,16 @@ impl Post {
     fn redact(&self, text: &str) -> String {
         let mut text = webhooks::clean(text, MOST_KEPT);
         let path = self.url.path().trim_matches('/');
-        let parts = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
-        for part in parts.into_iter().chain(path.rsplit('/').take(1)) {
+        let values: Vec<String> = self.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        let whole = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
+        let last = path.rsplit('/').take(1).chain(path.split('/').filter(|part| part.len() >= 20));
+        for part in whole.into_iter().chain(last).chain(values.iter().map(String::as_str)) {
             if part.len() >= 8 {
                 text = text.replace(part, "[secret]");
             }
+        }
+        for secret in self.hidden.iter().map(Secret::reveal).filter(|secret| secret.len() >= 4) {
+            text = text.replace(secret, "[secret]");
         }
         let end = (0..=MOST_KEPT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         text.truncate(end);

@@ -1,4 +1,4 @@
-//! An alert as one syslog line: RFC 5424, with structured data or with CEF in it. Whatever hostile text an alert
+//! An alert as one syslog line: RFC 5424, with structured data, CEF or LEEF in it. Whatever hostile text an alert
 //! holds, one record stays one line, and no value ends its own field.
 
 use crate::{
@@ -15,6 +15,7 @@ const FACILITY: u8 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Cef,
+    Leef,
     Rfc5424,
 }
 
@@ -49,6 +50,7 @@ fn write(alert: &Alert, format: Format, host: &str, limit: usize) -> String {
             format!("{header} [{ENTERPRISE}{data}] \u{feff}{message}")
         }
         Format::Cef => format!("{header} - {}", cef(alert, &wording, limit)),
+        Format::Leef => format!("{header} - {}", leef(alert, &wording, limit)),
     }
 }
 
@@ -74,6 +76,7 @@ fn fields(alert: &Alert, wording: &Wording) -> Vec<(&'static str, String)> {
         fields.push(("service", last.service.clone()));
         fields.push(("marker_kind", last.marker_kind.to_string()));
     }
+    fields.push(("markers", wording::markers(alert)));
     fields.push(("attack", alert.attack.join(" ")));
     fields.extend(wording::link(alert).map(|link| ("link", link)));
     fields.retain(|(_, value)| !value.is_empty());
@@ -113,6 +116,7 @@ fn cef(alert: &Alert, wording: &Wording, limit: usize) -> String {
         let ratio = wording::log10_lr(incident).map(|ratio| format!("{ratio:.3}"));
         labelled("cfp1", "cfp1Label", "log10 LR", ratio.unwrap_or_default());
     }
+    labelled("flexString1", "flexString1Label", "markers", wording::markers(alert));
     if let Some(last) = alert.sightings.last() {
         extension
             .extend(last.source_ip.filter(|address| address.is_ipv4()).map(|address| ("src", address.to_string())));
@@ -129,6 +133,36 @@ fn cef(alert: &Alert, wording: &Wording, limit: usize) -> String {
         header(env!("CARGO_PKG_VERSION"), 31),
         header(kind, 100),
         extension.join(" ")
+    )
+}
+
+/// LEEF 2.0. It knows no escape: whatever would end a value is taken out of it.
+fn leef(alert: &Alert, wording: &Wording, limit: usize) -> String {
+    let header = |text: &str, most| webhooks::clean(text, most).replace(['|', '^'], " ");
+    let level = match wording.severity {
+        Severity::Info => 1,
+        Severity::Medium => 5,
+        Severity::High => 8,
+        Severity::Critical => 10,
+    };
+    let mut pairs = vec![
+        ("devTime", alert.at.as_millisecond().to_string()),
+        ("cat", alert.alert_type.as_str().to_owned()),
+        ("sev", level.to_string()),
+        ("msg", format!("{}{}: {}", wording.mark, wording.title, wording.summary)),
+    ];
+    // Its own key for an address is one that its receivers know; the rest are ours.
+    let known = |key| if key == "source_ip" { "src" } else { key };
+    pairs.extend(fields(alert, wording).into_iter().map(|(key, value)| (known(key), value)));
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(key, value)| format!("{key}={}", webhooks::clean(&value, limit).replace('^', " ")))
+        .collect();
+    format!(
+        "LEEF:2.0|Telltale|Telltale|{}|{}|^|{}",
+        header(env!("CARGO_PKG_VERSION"), 31),
+        header(alert.alert_type.as_str(), 100),
+        pairs.join("^")
     )
 }
 
@@ -207,11 +241,30 @@ mod tests {
         assert!(line.contains("Z host telltale "), "{line}");
     }
 
+    /// As a receiver reads LEEF 2.0: six header fields, then pairs between the delimiter that the header names.
+    fn read_leef(line: &str) -> Vec<(String, String)> {
+        let leef = &line[line.find("LEEF:2.0|").expect("a header")..];
+        let parts: Vec<&str> = leef.splitn(7, '|').collect();
+        assert_eq!((parts.len(), parts[5]), (7, "^"), "{line}");
+        let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        parts[6].split('^').map(|text| pair(text).unwrap_or_else(|| panic!("no pair: {text}"))).collect()
+    }
+
     proptest! {
+        #[test]
+        fn no_value_of_leef_ends_its_own_field(text in any::<String>()) {
+            let pairs = read_leef(&record(&alert(&text), Format::Leef, "host", 8000));
+            let keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+            prop_assert_eq!(&keys[..4], ["devTime", "cat", "sev", "msg"]);
+            let known = ["alert", "type", "severity", "drill", "incident", "verdict", "stores", "log10_lr", "window",
+                "sensors", "sightings", "canaries", "src", "service", "marker_kind", "markers", "attack", "link"];
+            prop_assert!(keys[4..].iter().all(|key| known.contains(key)), "{:?}", keys);
+        }
+
         #[test]
         fn one_record_is_one_short_line(text in any::<String>(), long in 1usize..2000) {
             for text in [text.clone(), text.repeat(long)] {
-                for format in [Format::Cef, Format::Rfc5424] {
+                for format in [Format::Cef, Format::Leef, Format::Rfc5424] {
                     let line = record(&alert(&text), format, &text, 2048);
                     prop_assert!(line.len() <= 2048, "{}", line.len());
                     prop_assert!(!line.chars().any(char::is_control));

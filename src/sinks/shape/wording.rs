@@ -96,6 +96,16 @@ pub fn log10_lr(incident: &Incident) -> Option<f64> {
     incident.attribution.stores.first().and_then(|score| score.log10_lr).filter(|ratio| ratio.is_finite())
 }
 
+/// The values that were seen, each with its kind and canary; empty for a sink that may not have them.
+pub fn markers(alert: &Alert) -> String {
+    let told: Vec<String> = alert
+        .revealed
+        .iter()
+        .map(|seen| webhooks::clean(&format!("{} {} ({})", seen.marker.kind, seen.marker.value, seen.canary), 200))
+        .collect();
+    told.join(", ")
+}
+
 /// When the copy was taken.
 pub fn window(incident: &Incident) -> Option<String> {
     incident.attribution.window.as_ref().map(|window| format!("{} to {}", window.from, window.to))
@@ -148,6 +158,7 @@ fn facts(alert: &Alert, incident: &Incident) -> Vec<(&'static str, String)> {
     if !alert.attack.is_empty() {
         facts.push(("ATT&CK", names(alert.attack.iter().map(String::as_str))));
     }
+    facts.push(("Markers", markers(alert)));
     facts.push(("Incident", plain(&incident.id)));
     facts.retain(|(_, value)| !value.is_empty());
     facts

@@ -15,13 +15,12 @@ use crate::{
     stores::{
         csv::{encoding::Encoding, format::Format},
         store::{
-            ColumnProfile, Columns, Entry, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, blocking,
-            streaming,
+            ColumnProfile, Columns, Entry, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
+            blocking, streaming,
         },
     },
 };
 use async_trait::async_trait;
-use canaries::CanaryId;
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -258,7 +257,7 @@ impl Store for Csv {
         blocking(move || place.plant(&plantings)).await
     }
 
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
         let (place, placed) = (self.file.clone(), placed.to_vec());
         blocking(move || place.withdraw(&placed)).await
     }

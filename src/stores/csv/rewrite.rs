@@ -209,7 +209,8 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn changed(path: &Path) -> StoreError {
+/// The file is no longer what was looked at.
+pub fn changed(path: &Path) -> StoreError {
     StoreError::Retry(format!("{}: somebody else changed the file meanwhile: try again", path.display()))
 }
 

@@ -13,11 +13,11 @@ use crate::{
         section::{Section, SectionError},
     },
     stores::store::{
-        Columns, Entry, NewPlanting, Placed, Profile, Show, Store, StoreError, Stored, Takes, blocking, streaming,
+        Columns, Entry, NewPlanting, Placed, Profile, Show, Store, StoreError, Stored, Takes, Withdrawal, blocking,
+        streaming,
     },
 };
 use async_trait::async_trait;
-use canaries::CanaryId;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     collections::BTreeMap,
@@ -206,7 +206,7 @@ impl Store for Folder {
         blocking(move || place.plant(&plantings)).await
     }
 
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
         let (place, placed) = (self.place.clone(), placed.to_vec());
         blocking(move || place.withdraw(&placed)).await
     }

@@ -8,6 +8,7 @@ use crate::{
     },
     stores::{
         ldap::{
+            answer,
             refusal::{self, Place},
             schema::Schema,
         },
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 use ldap3::{
-    Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry,
+    Ldap, LdapConnAsync, LdapConnSettings, ResultEntry, Scope, SearchEntry,
     adapters::{Adapter, EntriesOnly, PagedResults},
     result::SearchResult,
 };
@@ -154,7 +155,7 @@ impl Session {
         let answer = self.handle().search(dn, Scope::Base, filter, wanted.to_vec()).await;
         let SearchResult(mut found, result) = answer.map_err(|error| refusal::judge(&self.place, &error, &[]))?;
         match result.rc {
-            0 => Ok(found.pop().map(SearchEntry::construct)),
+            0 => found.pop().map(|found| self.read(found)).transpose(),
             32 => Ok(None),
             _ => Err(refusal::answered(&self.place, &result, &[])),
         }
@@ -168,9 +169,13 @@ impl Session {
         let SearchResult(found, result) = search.await.map_err(|error| refusal::judge(&self.place, &error, &[]))?;
         match result.rc {
             // The limit is our own: that there are more is known well enough.
-            0 | 4 => Ok(found.into_iter().map(SearchEntry::construct).collect()),
+            0 | 4 => found.into_iter().map(|found| self.read(found)).collect(),
             _ => Err(refusal::answered(&self.place, &result, &[])),
         }
+    }
+
+    fn read(&self, found: ResultEntry) -> Result<SearchEntry, StoreError> {
+        answer::entry(found).map_err(|why| unreadable(&self.place, &why))
     }
 
     /// Shows every entry below the base that matches, page by page where the server can.
@@ -188,11 +193,15 @@ impl Session {
         let opening = self.handle().streaming_search_with(adapters, &base, Scope::Subtree, filter, wanted).await;
         let mut stream = opening.map_err(|error| refusal::judge(&self.place, &error, &[]))?;
         while let Some(found) = stream.next().await.map_err(|error| refusal::judge(&self.place, &error, &[]))? {
-            visit(SearchEntry::construct(found));
+            visit(answer::entry(found).map_err(|why| unreadable(&self.place, &why))?);
         }
         match stream.finish().await {
             result if result.rc == 0 => Ok(()),
             result => Err(refusal::answered(&self.place, &result, &[])),
         }
     }
+}
+
+fn unreadable(place: &Place, why: &str) -> StoreError {
+    place.refused(format!("an entry of the answer cannot be read: {why}; let the directory's owner put it right"))
 }

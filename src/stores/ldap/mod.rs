@@ -1,6 +1,7 @@
 //! Canaries as entries of an LDAP directory. LDAP has no transactions: planting adds one entry after the other and takes
 //! back what it added when one fails. It never changes an entry that it did not add.
 
+mod answer;
 mod connection;
 mod entry;
 mod planting;
@@ -14,10 +15,11 @@ use crate::{
         secret::{Address, Secret},
         section::{Section, SectionError},
     },
-    stores::store::{Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes},
+    stores::store::{
+        Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
+    },
 };
 use async_trait::async_trait;
-use canaries::CanaryId;
 use connection::Endpoint;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -145,7 +147,7 @@ impl Store for Directory {
         planting::plant(self, plantings).await
     }
 
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
         withdrawal::withdraw(self, placed).await
     }
 }

@@ -6,7 +6,8 @@ use crate::stores::{
         Directory,
         connection::Session,
         entry::{NewEntry, Shown, all_of, is_password, marked},
-        refusal, withdrawal,
+        refusal,
+        withdrawal::{self, Removal},
     },
     store::{NewPlanting, StoreError},
 };
@@ -143,7 +144,9 @@ async fn take_back(store: &Directory, session: Session, entries: &[NewEntry<'_>]
     let mut session = store.endpoint.open(&store.base).await?;
     for entry in entries.iter().rev() {
         let ours = all_of(&session.schema, marked(entry.row, entry.markers));
-        withdrawal::remove(&mut session, &entry.dn, ours.as_deref()).await?;
+        if let Removal::Changed = withdrawal::remove(&mut session, &entry.dn, ours.as_deref()).await? {
+            return Err(withdrawal::changed(&session));
+        }
     }
     Ok(())
 }

@@ -36,6 +36,8 @@ struct Column {
     name: String,
     seen: u64,
     several: bool,
+    /// Entries in which it is no text.
+    bytes: u64,
     learner: Learner,
 }
 
@@ -59,19 +61,34 @@ pub async fn profile(store: &Directory) -> Result<Profile, StoreError> {
     let mut columns: BTreeMap<String, Column> = BTreeMap::new();
     let learn = &mut |entry: ldap3::SearchEntry| {
         rows += 1;
+        let bytes: Vec<String> = entry.bin_attrs.keys().map(|name| schema.canonical(name)).collect();
         for (canonical, (name, values)) in Shown::new(entry, &schema).0 {
+            let is_bytes = bytes.contains(&canonical);
             let column = columns.entry(canonical).or_insert_with(|| Column {
                 name,
                 seen: 0,
                 several: false,
+                bytes: 0,
                 learner: Learner::default(),
             });
             column.seen += 1;
             column.several |= values.len() > 1;
-            column.learner.see(Some(&values.join("\n")));
+            column.bytes += u64::from(is_bytes);
+            // A canary gets one value, like any of these.
+            column.learner.see(values.first().map(String::as_str));
         }
     };
     session.each(&store.filter, vec!["*".to_owned()], learn).await?;
+    for name in &configured {
+        let canonical = schema.canonical(name);
+        let bytes = columns.get(&canonical).map_or(0, |column| column.bytes);
+        if bytes > 0 && canonical != "userpassword" {
+            return Err(session.place.refused(format!(
+                "the attribute {name} holds no text in {bytes} of {rows} entries; take it out of [stores.columns] and \
+                 [stores.constants], or let those entries be put right"
+            )));
+        }
+    }
     let required = schema.required(&store.object_classes);
     let columns = columns.into_iter().map(|(canonical, mut column)| {
         (column.seen..rows).for_each(|_| column.learner.see(None));

@@ -19,10 +19,11 @@ use crate::{
         secret::Address,
         section::{Section, SectionError},
     },
-    stores::store::{Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes},
+    stores::store::{
+        Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
+    },
 };
 use async_trait::async_trait;
-use canaries::CanaryId;
 use connection::Endpoint;
 use identity::TableName;
 use serde::Deserialize;
@@ -96,7 +97,7 @@ impl Store for Postgres {
         planting::plant(self, plantings).await
     }
 
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
         withdrawal::withdraw(self, placed).await
     }
 }

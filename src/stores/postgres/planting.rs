@@ -27,15 +27,22 @@ const AHEAD: usize = 64;
 type Values = BTreeMap<String, String>;
 
 /// See `Store::plant`. Fills what may be left empty as often as the other rows do; where a check, a trigger or the guard
-/// has something against that, leaves it empty.
+/// may have something against that, leaves it empty. What is refused for anything else is tried once.
 pub async fn plant(store: &Postgres, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
-    match plant_all(store, plantings, true).await {
-        Err(StoreError::Refused(_)) => plant_all(store, plantings, false).await,
+    let mut filled = false;
+    match plant_all(store, plantings, true, &mut filled).await {
+        Err(StoreError::Refused(_)) if filled => plant_all(store, plantings, false, &mut filled).await,
         outcome => outcome,
     }
 }
 
-async fn plant_all(store: &Postgres, plantings: &[NewPlanting], sparse: bool) -> Result<Vec<String>, StoreError> {
+/// `may_differ` is set once something is put into what could have been left empty.
+async fn plant_all(
+    store: &Postgres,
+    plantings: &[NewPlanting],
+    sparse: bool,
+    may_differ: &mut bool,
+) -> Result<Vec<String>, StoreError> {
     if plantings.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,7 +55,7 @@ async fn plant_all(store: &Postgres, plantings: &[NewPlanting], sparse: bool) ->
     let expected = shown::shown(&transaction, &table, &given).await?;
     check_free(&transaction, &table, plantings, &expected).await?;
     let before = guard::answer(&transaction, &table, store.guard.as_ref()).await?;
-    let keys = insert(&transaction, &table, plantings, &rows, sparse).await?;
+    let keys = insert(&transaction, &table, plantings, &rows, sparse, may_differ).await?;
     // Deferred constraints and triggers speak now, not at the commit.
     transaction.batch_execute("set constraints all immediate").await.map_err(|error| table.judge(&error))?;
     check_shown(&transaction, &table, &keys, &expected).await?;
@@ -123,6 +130,7 @@ async fn insert(
     plantings: &[NewPlanting],
     rows: &[&Values],
     sparse: bool,
+    may_differ: &mut bool,
 ) -> Result<Vec<Vec<String>>, StoreError> {
     let mut alike: BTreeMap<BTreeSet<&String>, Vec<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
@@ -135,7 +143,10 @@ async fn insert(
         let mut filled = filling::fill(transaction, table, &given, &group).await?;
         if sparse {
             let canaries: Vec<CanaryId> = group.iter().map(|(canary, _)| *canary).collect();
-            sparse::fill(transaction, table, &given, &canaries, &mut filled).await?;
+            let required: usize = filled.iter().map(BTreeMap::len).sum();
+            let more = sparse::fill(transaction, table, &given, &canaries, &mut filled).await;
+            *may_differ |= more.is_err() || filled.iter().map(BTreeMap::len).sum::<usize>() > required;
+            more?;
         }
         let more: BTreeSet<&String> = filled.iter().flat_map(BTreeMap::keys).collect();
         let columns: Vec<&String> = given

@@ -81,7 +81,8 @@ pub async fn profile(store: &Postgres) -> Result<Profile, StoreError> {
     Ok(Profile { rows, columns: columns.collect() })
 }
 
-async fn each(
+/// Shows these expressions and columns of every row, as texts.
+pub async fn each(
     transaction: &Transaction<'_>,
     table: &Table,
     expressions: &[String],
@@ -102,6 +103,7 @@ async fn each(
     }
 }
 
-fn text(row: &Row, index: usize) -> Option<String> {
+/// A text of a row; none where it is null.
+pub fn text(row: &Row, index: usize) -> Option<String> {
     row.get::<_, Option<Text>>(index).map(|text| text.0)
 }

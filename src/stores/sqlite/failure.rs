@@ -16,11 +16,6 @@ impl Failure {
         StoreError::Refused(format!("{}: {why}", self.path.display()))
     }
 
-    /// Something that is not as it was planted.
-    pub fn drifted(&self, why: String) -> StoreError {
-        StoreError::Drifted(format!("{}: {why}", self.path.display()))
-    }
-
     /// What SQLite says.
     pub fn of(&self, error: Error) -> StoreError {
         let path = self.path.display();

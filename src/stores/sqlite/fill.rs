@@ -29,6 +29,8 @@ pub struct Fillers {
     columns: BTreeMap<String, How>,
     /// Which of them are left empty in a part of the rows, by the name under which that is drawn.
     sparse: BTreeMap<String, (String, f64)>,
+    /// Whether any of them is filled only so as to look like the others.
+    pub optional: bool,
 }
 
 impl Fillers {
@@ -41,7 +43,7 @@ impl Fillers {
         sparse: bool,
         failure: &Failure,
     ) -> Result<Fillers, StoreError> {
-        let mut fillers = Fillers { columns: BTreeMap::new(), sparse: BTreeMap::new() };
+        let mut fillers = Fillers { columns: BTreeMap::new(), sparse: BTreeMap::new(), optional: false };
         let mut settled: BTreeSet<&str> = given.iter().map(String::as_str).collect();
         settled.extend(table.columns.iter().filter(|column| column.generated).map(|column| column.name.as_str()));
         for reference in &table.references {
@@ -50,6 +52,7 @@ impl Fillers {
                 continue;
             }
             if let Some((values, empty)) = fillers.reference(connection, table, reference, sparse, failure)? {
+                fillers.optional |= empty > 0.0;
                 for (name, value) in names.iter().zip(values) {
                     fillers.sparse.insert((*name).to_owned(), (names.concat(), empty));
                     fillers.columns.insert((*name).to_owned(), How::Fixed(value));
@@ -72,6 +75,8 @@ impl Fillers {
                 (false, ..) => continue,
                 (true, unique, _) => How::Like { likeness: Box::new(likeness), unique },
             };
+            // A code is given to a column that is never empty in any case.
+            fillers.optional |= !column.not_null && (!matches!(how, How::Fixed(_)) || empty > 0.0);
             fillers.columns.insert(column.name.clone(), how);
             if !column.not_null {
                 fillers.sparse.insert(column.name.clone(), (column.name.clone(), empty));

@@ -20,12 +20,12 @@ use crate::{
         sqlite::{failure::Failure, table::Table},
         store::{
             ColumnProfile, Columns, Entry, Guard, NewPlanting, Placed, Profile, Show, Store, StoreError, Stored, Takes,
-            blocking, streaming,
+            Withdrawal, blocking, streaming,
         },
     },
 };
 use async_trait::async_trait;
-use canaries::{CanaryId, shape::Learner};
+use canaries::shape::Learner;
 use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use std::{
@@ -234,7 +234,7 @@ impl Store for Sqlite {
         blocking(move || place.plant(&plantings)).await
     }
 
-    async fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
         let (place, placed) = (self.place.clone(), placed.to_vec());
         blocking(move || place.withdraw(&placed)).await
     }

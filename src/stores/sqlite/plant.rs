@@ -26,15 +26,17 @@ type Row<'a> = BTreeMap<String, &'a str>;
 
 impl Place {
     /// Fills what may be left empty as often as the other rows do, so that it tells no canary; where a check, a trigger
-    /// or the guard has something against that, leaves it empty.
+    /// or the guard may have something against that, leaves it empty. What is refused for anything else is tried once.
     pub(super) fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
-        match self.plant_all(plantings, true) {
-            Err(StoreError::Refused(_)) => self.plant_all(plantings, false),
+        let mut filled = false;
+        match self.plant_all(plantings, true, &mut filled) {
+            Err(StoreError::Refused(_)) if filled => self.plant_all(plantings, false, &mut filled),
             outcome => outcome,
         }
     }
 
-    fn plant_all(&self, plantings: &[NewPlanting], sparse: bool) -> Result<Vec<String>, StoreError> {
+    /// `filled` is set once something is put into what could have been left empty.
+    fn plant_all(&self, plantings: &[NewPlanting], sparse: bool, filled: &mut bool) -> Result<Vec<String>, StoreError> {
         if plantings.is_empty() {
             return Ok(Vec::new());
         }
@@ -60,6 +62,7 @@ impl Place {
             let given: BTreeSet<String> = row.keys().cloned().collect();
             if !fillers.contains_key(&given) {
                 let found = Fillers::find(&transaction, &table, &given, sparse, failure)?;
+                *filled |= found.optional;
                 fillers.insert(given.clone(), found);
             }
             let more = fillers[&given].fill(&transaction, &table, new.canary, nth as u64, failure)?;

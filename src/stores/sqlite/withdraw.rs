@@ -1,39 +1,23 @@
-//! Taking rows out of a SQLite table again: those that hold every marker that was planted, wherever they stand now.
+//! Taking rows out of a SQLite table again: those that hold what identifies them, wherever they stand now.
 
-use crate::{
-    domain::placement::Planting,
-    stores::{
-        sqlite::{
-            Place, key,
-            plant::delete,
-            table::{Table, list, quoted},
-            touched::Touched,
-        },
-        store::{Placed, StoreError},
+use crate::stores::{
+    remains::{Find, Known, Look, Search},
+    sqlite::{
+        Place, key,
+        plant::delete,
+        table::{Table, list, quoted},
+        touched::Touched,
     },
+    store::{Doubt, Left, Placed, StoreError, Withdrawal},
 };
-use canaries::CanaryId;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params_from_iter, types::Value};
-use std::collections::{BTreeMap, HashMap};
-
-/// The columns and values by which a row is known: its markers, or all that was given where it has none.
-struct Known<'a> {
-    values: Vec<(&'a str, &'a str)>,
-    /// Where it was planted.
-    key: Option<Vec<Value>>,
-}
-
-/// What a look through the table has found of one row.
-#[derive(Default)]
-struct Finds {
-    with_all: Vec<String>,
-    with_most: bool,
-}
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params_from_iter};
+use std::collections::HashSet;
 
 impl Place {
-    pub(super) fn withdraw(&self, placed: &[Placed]) -> Result<Vec<CanaryId>, StoreError> {
+    pub(super) fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {
+        let mut withdrawal = Withdrawal::default();
         if placed.is_empty() {
-            return Ok(Vec::new());
+            return Ok(withdrawal);
         }
         let failure = &self.failure;
         let mut connection = self.open_writable()?;
@@ -41,25 +25,36 @@ impl Place {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| failure.of(error))?;
         let table = self.table(&transaction)?;
-        let known: Vec<Known<'_>> = placed.iter().map(|one| self.known(&table, one)).collect::<Result<_, _>>()?;
-        let locators = self.find(&transaction, &table, placed, &known)?;
-        let mut withdrawn = Vec::new();
-        for (one, locator) in placed.iter().zip(locators) {
-            let Some(row) = locator.and_then(|locator| key::values(&table, &locator)) else { continue };
+        let known: Vec<Known> = placed.iter().map(|one| self.known(&table, one)).collect::<Result<_, _>>()?;
+        let finds = find(&transaction, &table, placed, &known).map_err(|error| failure.of(error))?;
+        for (one, find) in placed.iter().zip(finds) {
+            let canary = one.canary;
+            let locator = match find {
+                Find::Gone => continue,
+                Find::Ours(locator) => locator,
+                Find::Several => {
+                    withdrawal.left.push(Left { canary, why: Doubt::Several, columns: Vec::new() });
+                    continue;
+                }
+                Find::Altered(columns) => {
+                    withdrawal.left.push(Left { canary, why: Doubt::Altered, columns });
+                    continue;
+                }
+            };
+            let Some(row) = key::values(&table, &locator) else { continue };
             let gone = delete(&transaction, &table, &row).map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::ConstraintViolation) => failure.drifted(format!(
-                    "rows of another table refer to the row of canary {} by now: take those out, then withdraw again",
-                    one.canary
+                Some(ErrorCode::ConstraintViolation) => failure.refused(format!(
+                    "rows of another table refer to the row of canary {canary} by now: take those out, then withdraw again"
                 )),
                 _ => failure.of(error),
             })?;
             if gone > 0 {
-                withdrawn.push(one.canary);
+                withdrawal.removed.push(canary);
             }
         }
-        let elsewhere = touched.elsewhere(withdrawn.len() as u64);
+        let elsewhere = touched.elsewhere(withdrawal.removed.len() as u64);
         if !elsewhere.is_empty() {
-            return Err(failure.drifted(format!(
+            return Err(failure.refused(format!(
                 "taking the canaries out of {:?} would change {} too (rows that refer to them, or triggers): take \
                  those out, then withdraw again",
                 table.name,
@@ -67,127 +62,101 @@ impl Place {
             )));
         }
         transaction.commit().map_err(|error| failure.of(error))?;
-        Ok(withdrawn)
+        Ok(withdrawal)
     }
 
-    fn known<'a>(&self, table: &Table, one: &'a Placed) -> Result<Known<'a>, StoreError> {
-        let Planting::Row(row) = &one.planting else {
-            return Err(self
-                .failure
-                .refused(format!("a table holds no documents: canary {} was planted elsewhere", one.canary)));
-        };
-        let all = row.iter().map(|(column, value)| (column.as_str(), value.as_str()));
-        let is_marker = |column: &str| one.marker_columns.iter().any(|marker| marker == column);
-        let markers: Vec<(&str, &str)> =
-            all.clone().filter(|(column, value)| is_marker(column) && !value.is_empty()).collect();
-        let values = if markers.is_empty() { all.collect() } else { markers };
-        Ok(Known { values, key: key::values(table, &one.locator) })
-    }
-
-    /// Where each row stands now; none where it is gone. Looks where it was planted, then through the whole table.
-    fn find(
-        &self,
-        connection: &Connection,
-        table: &Table,
-        placed: &[Placed],
-        known: &[Known<'_>],
-    ) -> Result<Vec<Option<String>>, StoreError> {
-        let mut locators = Vec::with_capacity(placed.len());
-        for (one, known) in placed.iter().zip(known) {
-            let stands = stands(connection, table, known).map_err(|error| self.failure.of(error))?;
-            locators.push(stands.then(|| one.locator.clone()));
-        }
-        let sought: Vec<usize> = (0..placed.len()).filter(|&index| locators[index].is_none()).collect();
-        if sought.is_empty() {
-            return Ok(locators);
-        }
-        let finds = look_through(connection, table, known, &sought).map_err(|error| self.failure.of(error))?;
-        for (index, mut finds) in sought.into_iter().zip(finds) {
-            let canary = placed[index].canary;
-            match (finds.with_all.len(), finds.with_most) {
-                (0, false) => {}
-                (1, _) => locators[index] = finds.with_all.pop(),
-                (0, true) => {
-                    return Err(self.failure.drifted(format!(
-                        "the row of canary {canary} in {:?} has been given other identifiers: correct it by hand, then \
-                         withdraw again",
-                        table.name
-                    )));
-                }
-                _ => {
-                    return Err(self.failure.drifted(format!(
-                        "the row of canary {canary} stands more than once in {:?}: take the copies out, then withdraw \
-                         again",
-                        table.name
-                    )));
-                }
-            }
-        }
-        Ok(locators)
+    /// The values by which a row is known. A column that has gone from the table since tells nothing.
+    fn known(&self, table: &Table, one: &Placed) -> Result<Known, StoreError> {
+        let is_constant =
+            |column: &str| self.config.constants.keys().any(|constant| constant.eq_ignore_ascii_case(column));
+        Known::of(one, |column| is_constant(column) || table.column(column).is_none()).ok_or_else(|| {
+            self.failure.refused(format!("a table holds no documents: canary {} was planted elsewhere", one.canary))
+        })
     }
 }
 
-/// Whether a row stands where it was planted.
-fn stands(connection: &Connection, table: &Table, known: &Known<'_>) -> rusqlite::Result<bool> {
-    let Some(key) = &known.key else { return Ok(false) };
-    if known.values.is_empty() || known.values.iter().any(|(column, _)| table.column(column).is_none()) {
-        return Ok(false);
+/// Where each row stands now. Looks where it was planted, then for what is not there through the whole table.
+fn find(
+    connection: &Connection,
+    table: &Table,
+    placed: &[Placed],
+    known: &[Known],
+) -> rusqlite::Result<Vec<Find<String>>> {
+    let mut finds = Vec::with_capacity(placed.len());
+    let mut sought = Vec::new();
+    for (index, (one, known)) in placed.iter().zip(known).enumerate() {
+        finds.push(match look_at(connection, table, known, &one.locator)? {
+            Look::Ours => Find::Ours(one.locator.clone()),
+            Look::Doubtful { columns, .. } => Find::Altered(columns),
+            Look::Strange => Find::Gone,
+        });
+        if !matches!(finds[index], Find::Ours(_)) {
+            sought.push(index);
+        }
+    }
+    let claimed: HashSet<&str> = finds
+        .iter()
+        .zip(placed)
+        .filter(|(find, _)| matches!(find, Find::Ours(_)))
+        .map(|(_, one)| &*one.locator)
+        .collect();
+    let found = look_through(connection, table, sought.iter().map(|&index| &known[index]).collect(), &claimed)?;
+    for (index, found) in sought.into_iter().zip(found) {
+        if !matches!((&finds[index], &found), (Find::Altered(_), Find::Gone | Find::Altered(_))) {
+            finds[index] = found;
+        }
+    }
+    Ok(finds)
+}
+
+/// The row where the canary was planted.
+fn look_at(connection: &Connection, table: &Table, known: &Known, locator: &str) -> rusqlite::Result<Look> {
+    let Some(key) = key::values(table, locator) else { return Ok(Look::Strange) };
+    let columns: Vec<&str> = known.columns().map(String::as_str).collect();
+    if columns.is_empty() {
+        return Ok(Look::Strange);
     }
     let condition: Vec<String> = table.key.iter().map(|name| format!("{} = ?", quoted(name))).collect();
     let select = format!(
         "SELECT {} FROM {} WHERE {}",
-        list(known.values.iter().map(|(column, _)| *column)),
+        list(columns.iter().copied()),
         quoted(&table.name),
         condition.join(" AND ")
     );
     let mut statement = connection.prepare_cached(&select)?;
     let mut rows = statement.query(params_from_iter(key))?;
-    let Some(row) = rows.next()? else { return Ok(false) };
-    for (index, (_, value)) in known.values.iter().enumerate() {
-        if key::text(row.get_ref(index)?).as_deref() != Some(*value) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let Some(row) = rows.next()? else { return Ok(Look::Strange) };
+    let texts = (0..columns.len()).map(|at| row.get_ref(at).map(key::text)).collect::<Result<Vec<_>, _>>()?;
+    Ok(known.look(true, |column, value| {
+        columns.iter().zip(&texts).any(|(name, text)| *name == column && text.as_deref() == Some(value))
+    }))
 }
 
-/// Looks for some of the rows by their markers, in one pass over the table.
+/// Looks for some of the rows in one pass over the table, of which the `claimed` ones are found.
 fn look_through(
     connection: &Connection,
     table: &Table,
-    known: &[Known<'_>],
-    sought: &[usize],
-) -> rusqlite::Result<Vec<Finds>> {
-    let mut finds: Vec<Finds> = sought.iter().map(|_| Finds::default()).collect();
-    let mut by_value: BTreeMap<&str, HashMap<&str, Vec<usize>>> = BTreeMap::new();
-    for (place, &index) in sought.iter().enumerate() {
-        // A column that has gone from the table since holds no marker.
-        for (column, value) in known[index].values.iter().filter(|(column, _)| table.column(column).is_some()) {
-            by_value.entry(column).or_default().entry(value).or_default().push(place);
-        }
+    sought: Vec<&Known>,
+    claimed: &HashSet<&str>,
+) -> rusqlite::Result<Vec<Find<String>>> {
+    let mut search = Search::new(sought);
+    if search.columns().is_empty() {
+        return Ok(search.finds());
     }
-    if by_value.is_empty() {
-        return Ok(finds);
-    }
-    let names = list(table.key.iter().map(String::as_str).chain(by_value.keys().copied()));
+    let names = list(table.key.iter().map(String::as_str).chain(search.columns().iter().copied()));
     let mut statement = connection.prepare(&format!("SELECT {names} FROM {}", quoted(&table.name)))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let mut matching: BTreeMap<usize, usize> = BTreeMap::new();
-        for (at, values) in by_value.values().enumerate() {
-            let Some(value) = key::text(row.get_ref(table.key.len() + at)?) else { continue };
-            for &place in values.get(value.as_str()).into_iter().flatten() {
-                *matching.entry(place).or_default() += 1;
-            }
+        let locator = key::locator(table, row)?;
+        if claimed.contains(&*locator) {
+            continue;
         }
-        for (place, count) in matching {
-            let wanted = known[sought[place]].values.len();
-            if count == wanted {
-                finds[place].with_all.push(key::locator(table, row)?);
-            } else if count * 2 >= wanted {
-                finds[place].with_most = true;
-            }
-        }
+        let texts = (0..search.columns().len())
+            .map(|at| row.get_ref(table.key.len() + at).map(key::text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let cells: Vec<(usize, &str)> =
+            texts.iter().enumerate().filter_map(|(at, text)| Some((at, text.as_deref()?))).collect();
+        search.see(&cells, || locator.clone());
     }
-    Ok(finds)
+    Ok(search.finds())
 }

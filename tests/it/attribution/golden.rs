@@ -45,7 +45,12 @@ fn problem(seen: &[u8]) -> Problem {
         canaries: canaries.collect(),
         seen: seen
             .iter()
-            .map(|number| Seen { canary: CanaryId([*number; 10]), class: Class::Dump, at: second(10) })
+            .map(|number| Seen {
+                canary: CanaryId([*number; 10]),
+                class: Class::Dump,
+                at: second(10),
+                received: second(10),
+            })
             .collect(),
         ghosts: 1_000_000,
         ..Problem::default()

@@ -74,5 +74,5 @@ pub fn copy(problem: &Problem, store: &str, taken: Timestamp, share: f64, seed: 
 
 /// These canaries, seen in one class at one moment.
 pub fn seen(ids: &[CanaryId], class: Class, at: Timestamp) -> Vec<Seen> {
-    ids.iter().map(|canary| Seen { canary: *canary, class, at }).collect()
+    ids.iter().map(|canary| Seen { canary: *canary, class, at, received: at }).collect()
 }

@@ -219,6 +219,79 @@ async fn another_master_key_opens_nothing() {
     refused(&site, "init", &["data folder already"]).await;
 }
 
+/// Each says what, where, and how to mend it; none says anything twice, or bears the system's own numbers.
+#[tokio::test]
+async fn whatever_is_wrong_is_told_with_its_place_and_its_mend() {
+    let right = configuration(NOBODY);
+    let site = Site::stocked(20, NOBODY);
+    site.init().await;
+    let listen = "kind = \"portal\"\nlisten = \"127.0.0.1:0\"";
+    let secret = format!("secret = \"{}\"", crate::support::service::SECRET);
+    let table = [
+        (listen, "kind = \"portal\"\nlisten = \"x\"", vec!["sensors \"portal\": listen", "0.0.0.0:8701"]),
+        (&secret, "secret = { file = \"absent\" }", vec!["of \"siem\"", "absent", "correct the path"]),
+        (&secret, "secret = { command = [\"false\"] }", vec!["of \"siem\"", "false", "run it by hand"]),
+        (&secret, "secret = { env = \"TELLTALE_ABSENT\" }", vec!["TELLTALE_ABSENT", "set it"]),
+        ("kind = \"slack\"", "kind = \"slack\"\nca = \"absent\"", vec!["sinks \"soc\": ca", "absent", "PEM"]),
+        (
+            "kind = \"portal\"",
+            "kind = \"portal\"\nhtml = \"absent\"",
+            vec!["sensors \"portal\": html", "correct the path"],
+        ),
+        ("path = \"export.csv\"", "path = 3", vec!["stores \"export\": path", "integer"]),
+    ];
+    let plainly = |complaint: &str| assert!(!complaint.contains("os error"), "{complaint}");
+    for (good, bad, mut parts) in table {
+        assert!(right.contains(good), "{good}");
+        site.configure(&right.replacen(good, bad, 1));
+        parts.push("telltale.toml:");
+        let complaint = site.run("plan").await.complaint();
+        says(&complaint, &parts);
+        plainly(&complaint);
+    }
+    site.configure(&right);
+    fs::create_dir(site.path("empty")).unwrap();
+    for (line, parts) in [
+        ("scan absent.csv", vec!["cannot read absent.csv", "correct the path"]),
+        ("trace export.csv/x", vec!["export.csv/x", "a folder is expected"]),
+        ("scan empty", vec!["no file in empty", "name files"]),
+        ("backup absent/b", vec!["cannot write absent", "correct the path"]),
+        ("incidents evidence i-404", vec!["i-404", "incidents list"]),
+        ("incidents close i-404", vec!["i-404", "incidents list"]),
+    ] {
+        let complaint = site.run(line).await.complaint();
+        says(&complaint, &parts);
+        plainly(&complaint);
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = taken.local_addr().unwrap().to_string();
+    site.configure(&right.replacen(listen, &listen.replace("127.0.0.1:0", &place), 1));
+    says(&site.run("serve").await.complaint(), &["sensor portal", &place, "another program listens", "`listen`"]);
+    site.configure(&right);
+
+    let data = site.path("data");
+    fs::rename(&data, site.path("away")).unwrap();
+    for (file, what) in [("empty", "a folder"), ("export.csv", "telltale backup")] {
+        let complaint = site.run(&format!("restore {file}")).await.complaint();
+        says(&complaint, &[file, "no whole backup", what]);
+        plainly(&complaint);
+    }
+    fs::rename(site.path("away"), &data).unwrap();
+    let segment = data.join("journal").join("00000000000000000001.segment");
+    let mut bytes = fs::read(&segment).unwrap();
+    let frame = bytes.windows(4).position(|mark| mark == b"TTJF").unwrap();
+    bytes[frame + 4] = 9;
+    let length = u32::from_le_bytes(bytes[frame + 8..frame + 12].try_into().unwrap()) as usize;
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes[frame..frame + 12]);
+    crc.update(&bytes[frame + 16..frame + length]);
+    bytes[frame + 12..frame + 16].copy_from_slice(&crc.finalize().to_le_bytes());
+    fs::write(&segment, bytes).unwrap();
+    for line in ["plan", "serve"] {
+        says(&site.run(line).await.complaint(), &["00000000000000000001.segment", "format 9", "use the newer one"]);
+    }
+}
+
 #[tokio::test]
 async fn wrong_words_are_answered_with_2() {
     let site = Site::stocked(20, NOBODY);

@@ -2,10 +2,18 @@
 
 mod check;
 mod columns;
+mod deliveries;
 mod drill;
 mod errors;
 mod example;
+mod faces;
+mod fan_out;
+mod feeds;
+mod generations;
+mod index;
 mod keep;
 mod plan;
+mod rows;
 mod several;
 mod story;
+mod supply;

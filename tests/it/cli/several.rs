@@ -1,5 +1,5 @@
 //! Several stores of which one is broken: the others are done and reported, the broken one is named, and the command
-//! fails. A canary whose phone was edited is taken out all the same.
+//! fails. A canary whose phone was edited is taken out all the same; one whose identifier was edited is left and named.
 
 use crate::support::service::{Answer, Site, marker};
 use serde_json::Value;
@@ -96,4 +96,55 @@ async fn an_edited_phone_keeps_no_canary_from_being_withdrawn() {
         assert_eq!((&store["withdrawn"], &store["gone"]), (&Value::from(3), &Value::from(0)), "{store}");
     }
     assert!(!fs::read_to_string(site.path("export.csv")).unwrap().contains("none"), "the row is gone");
+}
+
+#[tokio::test]
+async fn an_edited_identifier_leaves_its_canary_and_no_other() {
+    let site = Site::stocked(60, NOBODY);
+    site.init().await;
+    let before = fs::read_to_string(site.path("export.csv")).unwrap();
+    site.run("plant --count 3").await.ends(0);
+    let database = rusqlite::Connection::open(site.path("payroll.db")).unwrap();
+    let mut edited = Vec::new();
+    for store in ["export", "payroll"] {
+        let canary = site.canaries(store).await.swap_remove(0);
+        let mail = marker(&canary, "work_email");
+        if store == "export" {
+            let text = fs::read_to_string(site.path("export.csv")).unwrap();
+            fs::write(site.path("export.csv"), text.replace(&mail, "real.person@mairie.example")).unwrap();
+        } else {
+            let update = "UPDATE employees SET email = 'real.person@mairie.example' WHERE email = ?";
+            assert_eq!(database.execute(update, [&mail]), Ok(1));
+        }
+        edited.push((canary["canary"].clone(), mail));
+    }
+
+    for removed in [2, 0] {
+        let answer = site.run("withdraw --json").await.ends(3);
+        for (store, (canary, mail)) in answer.json()["stores"].as_array().unwrap().iter().zip(&edited) {
+            assert_eq!((&store["withdrawn"], &store["gone"]), (&Value::from(removed), &Value::from(0)), "{store}");
+            let [left] = &store["left"].as_array().unwrap()[..] else { panic!("one is left: {store}") };
+            assert_eq!((&left["canary"], &left["why"]), (canary, &Value::from("altered")));
+            let [column] = &left["columns"].as_array().unwrap()[..] else { panic!("one column: {store}") };
+            let hint = left["hint"].as_str().unwrap();
+            let parts = [column.as_str().unwrap(), "by hand", "canaries list", "telltale withdraw"];
+            assert!(parts.iter().all(|part| hint.contains(part)), "{hint}");
+            assert!(!answer.stdout.contains(mail) && !answer.stdout.contains("real.person"), "{}", answer.stdout);
+        }
+    }
+    let told = site.run("withdraw").await.ends(3).stdout;
+    for (canary, _) in &edited {
+        assert!(told.contains(canary.as_str().unwrap()) && told.contains("by hand"), "{told}");
+    }
+    assert_eq!(site.canaries("export").await.iter().filter(|canary| canary["state"] == "withdrawn").count(), 2);
+
+    let text = fs::read_to_string(site.path("export.csv")).unwrap();
+    let kept = text.split_inclusive('\n').filter(|line| !line.contains("real.person")).collect::<String>();
+    assert_eq!(kept, before, "nothing else was left, and nothing else was taken");
+    fs::write(site.path("export.csv"), kept).unwrap();
+    database.execute("DELETE FROM employees WHERE email LIKE 'real.person%'", []).unwrap();
+    let withdrawn = site.run("withdraw --json").await.ends(0).json();
+    for store in withdrawn["stores"].as_array().unwrap() {
+        assert!(store["gone"] == 1 && store.get("left").is_none(), "{store}");
+    }
 }

@@ -65,7 +65,7 @@ async fn more_canaries_than_phones_of_their_own_are_refused_with_the_greatest_nu
     site.configure(&text);
     site.init().await;
     let why = site.run("plant payroll --count 3 --json").await.complaint();
-    assert!(why.contains("store payroll") && why.contains("there are 2 at most"), "{why}");
+    assert!(why.contains("store payroll") && why.contains("there are 2, of which 2 are free"), "{why}");
     // Where something else identifies them, they share.
     let planted = site.run("plant export --count 9 --json").await.ends(0).json();
     assert_eq!(planted["stores"][0]["planted"], 9);

@@ -2,10 +2,7 @@
 
 use crate::journal::records::{acted, copy, new_keyring, open};
 use std::{collections::BTreeMap, net::IpAddr, path::Path};
-use telltale::{
-    domain::record::Record,
-    journal::{counts::size_class, log::Journal},
-};
+use telltale::{domain::record::Record, journal::log::Journal};
 
 /// Folded counts by sensor and source.
 fn folded(journal: &Journal) -> BTreeMap<(String, Option<IpAddr>), u64> {
@@ -34,15 +31,15 @@ async fn counts_are_exact_over_a_crash_and_a_second_one() {
     let keyring = new_keyring(folder.path());
     let journal = open(folder.path(), &keyring);
     for number in 0..30 {
-        journal.count("portal", Some(source(number % 3)), size_class(100)).await.unwrap();
+        journal.count("portal", Some(source(number % 3)), 700).await.unwrap();
     }
     journal.append(&acted("between")).await.unwrap();
-    journal.count("mx", None, size_class(0)).await.unwrap();
+    journal.count("mx", None, 512).await.unwrap();
     let crashed = tempfile::tempdir().unwrap();
     copy(folder.path(), crashed.path());
     // It goes on counting where it was, and crashes again.
     let again = open(crashed.path(), &keyring);
-    again.count("portal", Some(source(0)), size_class(0)).await.unwrap();
+    again.count("portal", Some(source(0)), 512).await.unwrap();
     let twice = tempfile::tempdir().unwrap();
     copy(crashed.path(), twice.path());
     let last = open(twice.path(), &keyring);
@@ -73,7 +70,7 @@ async fn a_flood_costs_bounded_disk_and_a_count() {
         let journal = journal.clone();
         tasks.spawn(async move {
             for number in 0..100 {
-                journal.count("portal", Some(source(task * 100 + number)), size_class(3000)).await.unwrap();
+                journal.count("portal", Some(source(task * 100 + number)), 4544).await.unwrap();
             }
         });
     }

@@ -55,6 +55,7 @@ pub fn sighted(canary: CanaryId, evidence: &str) -> Record {
     let sighting = Sighting {
         id: 0,
         at: at(5),
+        claimed_at: None,
         received_at: at(6),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

@@ -105,14 +105,23 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         attempted("a-14", "siem", 1, AttemptOutcome::Delivered),
         Record::AlertRaised { alert: alert(None), sinks: vec!["soc".to_owned()], by: by() },
         attempted("a-17", "soc", 1, AttemptOutcome::Dead),
-        Record::TokenIssued { id: "t1".to_owned(), role: Role::Analyst, sha256: [1; 32], by: by() },
-        Record::TokenIssued { id: "t2".to_owned(), role: Role::Admin, sha256: [2; 32], by: by() },
+        Record::TokenIssued { id: "t1".to_owned(), name: None, role: Role::Analyst, sha256: [1; 32], by: by() },
+        Record::TokenIssued {
+            id: "t2".to_owned(),
+            name: Some("vpn".to_owned()),
+            role: Role::Admin,
+            sha256: [2; 32],
+            by: by(),
+        },
         Record::TokenRevoked { id: "t2".to_owned(), by: by() },
         Record::Acted { by: by(), action: "reveal".to_owned(), detail: "payroll".to_owned() },
         acted("keys rotated"),
         Record::Positioned { sensor: "pastes".to_owned(), position: serde_json::json!({"seen": 7}) },
         Record::MaterialTaken { trace: "x1".to_owned(), file: "00".repeat(16), sha256: "ab".to_owned(), bytes: 3 },
         Record::Traced { trace: "x1".to_owned(), verdict: Verdict::default(), by: by() },
+        Record::HandedOver { from: "soc".to_owned(), to: "mail".to_owned(), alerts: vec!["a-14".to_owned()] },
+        Record::Replayed { deliveries: vec![("a-17".to_owned(), "soc".to_owned())], by: by() },
+        Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
     ];
     for (second, record) in records.into_iter().enumerate() {
         put(&journal, second as i64, record).await;

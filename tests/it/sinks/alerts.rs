@@ -1,5 +1,6 @@
 //! Alerts to send, the hostile text that visitors put in them, and how a sink is built and judged.
 
+use canaries::{Marker, MarkerKind};
 use std::{
     io::Write,
     path::Path,
@@ -7,7 +8,7 @@ use std::{
 };
 use telltale::{
     domain::{
-        alert::{Alert, AlertType},
+        alert::{Alert, AlertType, Revealed},
         incident::{Incident, Severity, State},
         secret::with_literals,
         section::{Section, SectionError},
@@ -41,11 +42,64 @@ pub fn judge(validator: &str, input: &str) -> String {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the validator starts");
-    child.stdin.take().unwrap().write_all(input.as_bytes()).expect("the validator reads");
+    // One that is not content stops reading.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().expect("the validator ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{validator}: {}\n{input:.3000}", &said[said.len().saturating_sub(2000)..]);
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// Runs one of the validators in JavaScript over these inputs, a line each.
+pub fn judge_lines(validator: &str, lines: &[String]) {
+    let script = format!("{}/tests/peers/{validator}", env!("CARGO_MANIFEST_DIR"));
+    let mut child = Command::new("node")
+        .arg(script)
+        .env("TELLTALE_TEST_NPM", peer("TELLTALE_TEST_NPM"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the validator starts");
+    // One that is not content stops reading.
+    let _ = child.stdin.take().unwrap().write_all(format!("{}\n", lines.join("\n")).as_bytes());
+    let output = child.wait_with_output().expect("the validator ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{validator}: {said:.3000}");
+}
+
+/// Five hundred alerts of every type, as bad, long, short and hostile as they come.
+pub fn many() -> Vec<Alert> {
+    let texts = hostile();
+    let types = [
+        AlertType::IncidentOpened,
+        AlertType::IncidentUpdated,
+        AlertType::IncidentClosed,
+        AlertType::SinkTest,
+        AlertType::SystemBlind,
+    ];
+    let severities = [Severity::Critical, Severity::Info, Severity::High, Severity::Medium];
+    (0..500)
+        .map(|number| {
+            let text = format!("{}{}", texts[number % texts.len()], texts[number / texts.len() % texts.len()]);
+            let mut alert = alert(&text);
+            alert.id = format!("a-{number}");
+            alert.alert_type = types[number % types.len()];
+            if matches!(alert.alert_type, AlertType::SinkTest | AlertType::SystemBlind) {
+                alert.incident = None;
+                alert.sightings.clear();
+                alert.summary = text;
+            } else if let Some(incident) = &mut alert.incident {
+                incident.severity = severities[number % severities.len()];
+                incident.drill = number % 7 == 0;
+            }
+            match number % 3 {
+                0 => alert.link = None,
+                1 => alert.attack.clear(),
+                _ => alert.sightings.iter_mut().for_each(|seen| seen.source_ip = "2001:db8::9".parse().ok()),
+            }
+            alert
+        })
+        .collect()
 }
 
 /// Everything that a visitor may try.
@@ -60,6 +114,8 @@ pub fn hostile() -> Vec<String> {
         "txt.\u{202e}gnp.exe\u{2066}x\u{2069}\u{200f}",
         "a\0b",
         "{{ 7 * 7 }}{% include 'x' %}",
+        "@everyone @here @channel <@&1> <#2> <users/all> :tada:",
+        "[click](http://evil.example) **bold** `code` ~~gone~~ ||spoiler|| # head",
         "\",\"text\":\"forged",
         "\r\nBcc: thief@example.org\r\n\r\n.\r\n",
         "=cmd|' /C calc'!A0",
@@ -114,13 +170,14 @@ pub fn alert(text: &str) -> Alert {
         sightings: vec![Sighting {
             id: 3,
             at,
+            claimed_at: None,
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),
             source_ip: Some("203.0.113.9".parse().unwrap()),
             service: format!("portal {text}"),
             canary,
-            marker_kind: canaries::MarkerKind::Username,
+            marker_kind: MarkerKind::Username,
             class: Class::Login,
             drill: false,
         }],
@@ -129,6 +186,12 @@ pub fn alert(text: &str) -> Alert {
         drill: false,
         revealed: Vec::new(),
     }
+}
+
+/// The same alert for a sink with `reveal = true`.
+pub fn revealing(text: &str, value: &str) -> Alert {
+    let marker = Marker { kind: MarkerKind::Username, value: format!("{value}{text}") };
+    Alert { revealed: vec![Revealed { canary: "0123456789abcdef".parse().unwrap(), marker }], ..alert(text) }
 }
 
 /// The alert of `sinks test`.

@@ -1,7 +1,7 @@
 //! Mail, as a real SMTP server receives it and a real mail parser reads it.
 
 use super::{
-    alerts::{alert, build, hostile, peer, test_alert},
+    alerts::{alert, build, hostile, peer, revealing, test_alert},
     receiver::{Manner, Receiver},
 };
 use mail_parser::MessageParser;
@@ -82,6 +82,21 @@ async fn hostile_text_makes_no_header_and_no_markup() {
         assert!(mail.subject().unwrap().chars().count() <= 200 && !mail.subject().unwrap().contains(char::is_control));
         assert!(mails[0].contains("X-Envelope: telltale@example.org soc@example.org "));
         assert!(!mail.body_html(0).unwrap().contains("<script"));
+    }
+}
+
+#[tokio::test]
+async fn a_revealed_value_stands_in_text_and_markup() {
+    let sink = email("PLAIN", "to = 'soc@example.org'");
+    for (revealed, alert) in [(true, revealing("", "c.moreau<i>")), (false, alert(""))] {
+        let alert = Alert { id: named("").id, ..alert };
+        sink.send(&alert).await.unwrap();
+        let mails = mails(&alert.id);
+        let mail = MessageParser::default().parse(&mails[0]).unwrap();
+        let (text, markup) = (mail.body_text(0).unwrap(), mail.body_html(0).unwrap());
+        assert_eq!(text.contains("Markers: username c.moreau<i> (0123456789abcdef)"), revealed, "{text}");
+        assert_eq!(markup.contains("username c.moreau&lt;i&gt; (0123456789abcdef)"), revealed, "{markup}");
+        assert!(!mail.subject().unwrap().contains("c.moreau"));
     }
 }
 

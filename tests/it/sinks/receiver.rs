@@ -23,6 +23,7 @@ pub struct Request {
 /// A receiver that is running; it ends with its test.
 pub struct Receiver {
     pub address: String,
+    manner: Arc<Mutex<Manner>>,
     requests: Arc<Mutex<Vec<Request>>>,
     connections: Arc<AtomicUsize>,
 }
@@ -53,17 +54,25 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Receiver {
             address: listener.local_addr().unwrap().to_string(),
+            manner: Arc::new(Mutex::new(manner)),
             requests: Arc::default(),
             connections: Arc::default(),
         };
         let (requests, connections) = (receiver.requests.clone(), receiver.connections.clone());
+        let manners = receiver.manner.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, manner.clone(), requests.clone()));
+                let manner = manners.lock().unwrap().clone();
+                tokio::spawn(serve(stream, manner, requests.clone()));
             }
         });
         receiver
+    }
+
+    /// Behaves otherwise from the next connection on.
+    pub fn becomes(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// What was received.

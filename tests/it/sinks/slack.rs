@@ -1,7 +1,7 @@
 //! Slack: what is sent passes Slack's own models, whatever stands in it; what Slack answers is understood.
 
 use super::{
-    alerts::{alert, build, hostile, judge, test_alert},
+    alerts::{alert, build, hostile, judge, revealing, test_alert},
     receiver::{Manner, Receiver, answer},
 };
 use std::time::Duration;
@@ -41,6 +41,20 @@ async fn every_message_passes_slack_s_own_models() {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(requests.last().unwrap().body.contains("[TEST]"));
+}
+
+#[tokio::test]
+async fn a_revealed_value_is_told_whatever_stands_in_it() {
+    let (receiver, sink) = slack(answer("200 OK", "", "ok")).await;
+    for text in hostile() {
+        sink.send(&revealing(&text, "c.moreau")).await.unwrap();
+    }
+    for request in receiver.requests() {
+        assert_eq!(judge("check_slack.py", &request.body).trim(), "valid");
+        assert!(request.body.contains("*Markers*\\nusername c.moreau"), "{}", request.body);
+    }
+    sink.send(&alert("")).await.unwrap();
+    assert!(!receiver.requests().last().unwrap().body.contains("Markers"));
 }
 
 #[tokio::test]

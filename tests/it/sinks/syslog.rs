@@ -1,7 +1,7 @@
 //! Syslog, as a real rsyslog receives it, and CEF as a CEF library reads it.
 
 use super::{
-    alerts::{alert, build, hostile, judge, peer, test_alert},
+    alerts::{alert, build, hostile, judge, peer, revealing, test_alert},
     receiver::{Manner, Receiver},
 };
 use serde_json::Value;
@@ -91,6 +91,29 @@ async fn rsyslog_and_a_cef_library_read_cef_over_every_transport() {
             assert_eq!(read["extension"]["rt"], "1795464000000", "{read}");
             assert_eq!(read["refused"], serde_json::json!([]), "{message}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_revealed_value_has_a_field_of_its_own() {
+    let word = word("told");
+    for text in hostile() {
+        let alert = Alert { id: word.clone(), ..revealing(&text, "c.moreau") };
+        syslog("tcp", "rfc5424").send(&alert).await.unwrap();
+        syslog("tcp", "cef").send(&alert).await.unwrap();
+    }
+    for record in received(&word, 2 * hostile().len()).await {
+        let told = match record["sd"]["telltale@32473"]["markers"].as_str() {
+            Some(told) => told.to_owned(),
+            None => {
+                let message = record["msg"].as_str().unwrap().trim_start();
+                let read: Value = serde_json::from_str(&judge("check_cef.py", message)).unwrap();
+                assert_eq!(read["extension"]["flexString1Label"], "markers", "{read}");
+                assert_eq!(read["refused"], serde_json::json!([]), "{message}");
+                read["extension"]["flexString1"].as_str().unwrap().to_owned()
+            }
+        };
+        assert!(told.starts_with("username c.moreau"), "{record}");
     }
 }
 

@@ -67,7 +67,8 @@ async fn hostile_text_leaves_it_json_and_signed() {
         let request = receiver.requests().pop().unwrap();
         let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
         assert!(body["data"]["sightings"][0]["service"].as_str().unwrap().chars().count() <= 300);
-        assert!(!request.body.contains(char::is_control));
+        assert!(!request.body.contains(char::is_control) && !request.body.contains('\u{202e}'));
+        assert!(request.body.len() < 32 * 1024, "{}", request.body.len());
         assert_eq!(request.head.matches("POST / HTTP/1.1").count(), 1);
         let given = json!({"secrets": [secret], "headers": request.headers, "body": request.body});
         judge("check_webhook.py", &given.to_string());

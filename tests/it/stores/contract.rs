@@ -6,7 +6,7 @@ use canaries::CanaryId;
 use std::collections::{BTreeMap, BTreeSet};
 use telltale::{
     domain::placement::Planting,
-    stores::store::{NewPlanting, Placed, Store, StoreError, Takes},
+    stores::store::{Doubt, NewPlanting, Placed, Store, StoreError, Takes},
 };
 
 /// A store under test, with the system behind it.
@@ -26,7 +26,11 @@ pub trait StoreUnderTest: Send {
     /// Somebody else changes this planted row or file, but not its markers.
     async fn alter_by_another(&mut self, placed: &Placed);
 
-    /// Somebody else takes this planted row or file out.
+    /// Somebody else changes one identifier of this planted row, and nothing else of it, or the content of the file.
+    /// Answers the column, `content` of a file.
+    async fn alter_identifier_by_another(&mut self, placed: &Placed) -> &'static str;
+
+    /// Somebody else takes this planted row or file out, whatever its identifiers are by now.
     async fn remove_by_another(&mut self, placed: &Placed);
 
     /// An ordinary thing to plant, different for each number; `canary(number)` is its id. Values in the store's own
@@ -122,7 +126,9 @@ fn ids_of(placed: &[Placed]) -> BTreeSet<CanaryId> {
 }
 
 async fn withdraw(store: &dyn Store, placed: &[Placed]) -> BTreeSet<CanaryId> {
-    ids(&store.withdraw(placed).await.unwrap_or_else(|error| panic!("withdraw: {error}")))
+    let withdrawal = store.withdraw(placed).await.unwrap_or_else(|error| panic!("withdraw: {error}"));
+    assert!(withdrawal.left.is_empty(), "none is left: {:?}", withdrawal.left);
+    ids(&withdrawal.removed)
 }
 
 fn same(before: &str, after: &str, what: &str) {
@@ -146,6 +152,7 @@ pub async fn run(house: &mut dyn StoreUnderTest) {
     plants_all_or_none(house).await;
     keeps_what_others_write(house).await;
     meets_alterations(house).await;
+    leaves_what_may_be_a_persons(house).await;
     withdraws_what_is_left(house).await;
     keeps_hostile_values(house).await;
     heeds_the_guard(house).await;
@@ -306,20 +313,40 @@ async fn meets_alterations(house: &mut dyn StoreUnderTest) {
     house.alter_by_another(&placed[1]).await;
     let found = read(&*store, &[]).await;
     assert!(found.values().all(|row| !holds(row, &placed[1].planting)), "read shows that it was altered");
-    let altered = house.dump().await;
-    match store.takes() {
-        Takes::Rows => {
-            assert_eq!(withdraw(&*store, &placed).await, ids_of(&placed), "its markers still say whose it is");
-            same(&before, &house.dump().await, "an altered row goes with the others");
-        }
-        Takes::Documents => {
-            match store.withdraw(&placed).await {
-                Err(StoreError::Drifted(_)) => {}
-                other => panic!("an altered document is not removed: {other:?}"),
-            }
-            same(&altered, &house.dump().await, "nothing is withdrawn when one has drifted");
-        }
+    if store.takes() == Takes::Rows {
+        assert_eq!(withdraw(&*store, &placed).await, ids_of(&placed), "its markers still say whose it is");
+        same(&before, &house.dump().await, "an altered row goes with the others");
     }
+}
+
+async fn leaves_what_may_be_a_persons(house: &mut dyn StoreUnderTest) {
+    let store = house.fresh().await;
+    let before = house.dump().await;
+    let ordinary = read(&*store, &[]).await;
+    let plantings: Vec<NewPlanting> = (0..5).map(|number| house.planting(number)).collect();
+    let placed = plant(&*store, &plantings).await;
+    let column = house.alter_identifier_by_another(&placed[1]).await;
+    let mut expected = read(&*store, &[]).await;
+    expected.retain(|locator, row| {
+        ordinary.contains_key(locator)
+            || !placed.iter().any(|one| one.canary != placed[1].canary && holds(row, &one.planting))
+    });
+    assert_eq!(expected.len(), ordinary.len() + 1, "one planted row is no longer as it was planted");
+    let others: BTreeSet<CanaryId> = ids_of(&placed).into_iter().filter(|id| *id != placed[1].canary).collect();
+
+    for removed in [others, BTreeSet::new()] {
+        let withdrawal = store.withdraw(&placed).await.unwrap_or_else(|error| panic!("withdraw: {error}"));
+        assert_eq!(ids(&withdrawal.removed), removed, "all that are surely ours go");
+        let [left] = &withdrawal.left[..] else { panic!("one is left: {:?}", withdrawal.left) };
+        assert_eq!(
+            (left.canary, left.why, &left.columns[..]),
+            (placed[1].canary, Doubt::Altered, &[column.to_owned()][..])
+        );
+        assert!(read(&*store, &[]).await == expected, "the edited one stays as it is, and all others stand as before");
+    }
+    house.remove_by_another(&placed[1]).await;
+    assert!(withdraw(&*store, &placed).await.is_empty(), "once it was taken out by hand, it is gone");
+    same(&before, &house.dump().await, "nothing else was touched");
 }
 
 async fn withdraws_what_is_left(house: &mut dyn StoreUnderTest) {

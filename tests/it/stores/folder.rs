@@ -12,7 +12,7 @@ use telltale::{
     domain::{placement::Planting, section::Section},
     stores::{
         folder,
-        store::{NewPlanting, Placed, Store, StoreError},
+        store::{Doubt, Left, NewPlanting, Placed, Store, StoreError},
     },
 };
 use tempfile::TempDir;
@@ -108,6 +108,11 @@ impl StoreUnderTest for House {
         fs::write(self.root().join(name), "somebody's own text").unwrap();
     }
 
+    async fn alter_identifier_by_another(&mut self, placed: &Placed) -> &'static str {
+        self.alter_by_another(placed).await;
+        "content"
+    }
+
     async fn remove_by_another(&mut self, placed: &Placed) {
         let Planting::Document { name, .. } = &placed.planting else { panic!("not a document") };
         fs::remove_file(self.root().join(name)).unwrap();
@@ -168,13 +173,31 @@ async fn only_the_folders_that_were_made_go_again() {
     let before = house.listing();
     let new = [document(1, "empty/a.pdf"), document(2, "made/deep/b.pdf"), document(3, "made/c.pdf")];
     let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
-    assert_eq!(store.withdraw(&placed).await.unwrap().len(), 3);
+    assert_eq!(store.withdraw(&placed).await.unwrap().removed.len(), 3);
     assert_eq!(before, house.listing());
 
     let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
     write(&house.root().join("made/theirs.pdf"), b"theirs", some_time(1));
     store.withdraw(&placed).await.unwrap();
     assert!(house.root().join("made/theirs.pdf").exists() && !house.root().join("made/deep").exists());
+}
+
+#[tokio::test]
+async fn a_document_that_was_moved_is_still_found_and_one_that_was_copied_is_left() {
+    let house = House::new();
+    let store = house.fill();
+    let before = house.listing();
+    let new = [document(1, "a.pdf"), document(2, "b.pdf")];
+    let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
+    fs::rename(house.root().join("a.pdf"), house.root().join("paie/2026/of a.pdf")).unwrap();
+    fs::copy(house.root().join("b.pdf"), house.root().join("c.pdf")).unwrap();
+    fs::rename(house.root().join("b.pdf"), house.root().join("paie/2026/b.pdf")).unwrap();
+    let withdrawal = store.withdraw(&placed).await.unwrap();
+    assert_eq!(withdrawal.removed, [canary(1)]);
+    assert_eq!(withdrawal.left, [Left { canary: canary(2), why: Doubt::Several, columns: Vec::new() }]);
+    fs::remove_file(house.root().join("c.pdf")).unwrap();
+    assert_eq!(store.withdraw(&placed).await.unwrap().removed, [canary(2)]);
+    assert_eq!(before, house.listing());
 }
 
 #[tokio::test]

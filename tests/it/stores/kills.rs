@@ -147,7 +147,7 @@ async fn a_planting_that_is_killed_has_happened_or_has_not() {
             }
             assert!(!standing.is_empty(), "{kind}");
             assert_eq!(found.len(), 400 + standing.len(), "{kind}: every ordinary row still stands");
-            assert_eq!(store.withdraw(&standing).await.unwrap().len(), standing.len(), "{kind}");
+            assert_eq!(store.withdraw(&standing).await.unwrap().removed.len(), standing.len(), "{kind}");
             assert!(before == content(folder.path().join(place)), "{kind}: as it was, in round {round}");
         }
     }

@@ -1,5 +1,6 @@
 //! Tests of `stores` through its public face.
 
+mod away;
 pub mod contract;
 mod csv;
 mod folder;

@@ -6,4 +6,5 @@ pub mod people;
 pub mod service;
 pub mod serving;
 pub mod source;
+pub mod timed;
 pub mod traffic;

@@ -72,7 +72,7 @@ proptest! {
                         };
                         assert_eq!((&found["mail"], &found["name"]), (&given["mail"], &given["name"]));
                     }
-                    assert_eq!(store.withdraw(&placed(&new, &locators)).await.unwrap().len(), 3);
+                    assert_eq!(store.withdraw(&placed(&new, &locators)).await.unwrap().removed.len(), 3);
                 }
                 Err(StoreError::Refused(_)) => {}
                 Err(other) => panic!("{other}"),

@@ -7,12 +7,13 @@ use crate::stores::{
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
 use telltale::{
     domain::placement::Planting,
-    stores::store::{NewPlanting, StoreError},
+    stores::store::{Doubt, Left, NewPlanting, StoreError},
 };
 
 async fn refused(path: &Path, more: &str) -> String {
@@ -119,18 +120,39 @@ async fn invalid_bytes_are_read_and_stay() {
 }
 
 #[tokio::test]
-async fn a_marker_that_another_row_has_taken_over_is_drift() {
+async fn a_row_that_stands_twice_is_left() {
     let mut house = House::new(PLAIN);
     let store = house.fresh().await;
-    let mut new = house.planting(1);
-    new.marker_columns.push("nom".to_owned());
+    let new = house.planting(1);
     let locators = store.plant(std::slice::from_ref(&new)).await.unwrap();
-    house.replace("canari.1@courriel.example", "real.person@mairie.example");
+    let placed = contract::placed(&[new], &locators);
+    let text = fs::read_to_string(house.path()).unwrap();
+    let line = text.lines().find(|line| line.contains("canari.1@")).unwrap().replace("suspendu", "revenu");
+    let twice = text.replace("suspendu", "parti") + &line + "\n";
+    fs::write(house.path(), &twice).unwrap();
+    let withdrawal = store.withdraw(&placed).await.unwrap();
+    assert!(withdrawal.removed.is_empty());
+    assert_eq!(withdrawal.left, [Left { canary: canary(1), why: Doubt::Several, columns: Vec::new() }]);
+    assert_eq!(fs::read_to_string(house.path()).unwrap(), twice);
+    fs::write(house.path(), text.replace("suspendu", "parti")).unwrap();
+    assert_eq!(store.withdraw(&placed).await.unwrap().removed, [canary(1)]);
+}
+
+#[tokio::test]
+async fn a_person_with_the_address_of_a_canary_that_went_is_left() {
+    let mut house = House::new(PLAIN);
+    let store = house.fresh().await;
+    let new = house.planting(1);
+    let locators = store.plant(std::slice::from_ref(&new)).await.unwrap();
+    let placed = contract::placed(&[new], &locators);
+    house.remove_by_another(&placed[0]).await;
+    let mut file = fs::OpenOptions::new().append(true).open(house.path()).unwrap();
+    writeln!(file, "900,Real,Person,canari.1@courriel.example,,CDI,FR").unwrap();
     let before = house.dump().await;
-    match store.withdraw(&contract::placed(&[new], &locators)).await {
-        Err(StoreError::Drifted(why)) => assert!(why.contains("identifiers") && !why.contains("real.person"), "{why}"),
-        other => panic!("{other:?}"),
-    }
+    let withdrawal = store.withdraw(&placed).await.unwrap();
+    assert!(withdrawal.removed.is_empty());
+    let columns = ["nom", "prénom"].map(str::to_owned).to_vec();
+    assert_eq!(withdrawal.left, [Left { canary: canary(1), why: Doubt::Altered, columns }]);
     assert_eq!(before, house.dump().await);
 }
 

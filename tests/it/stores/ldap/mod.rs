@@ -1,5 +1,7 @@
 //! The `ldap` store against a real OpenLDAP: a branch of its own for every test, and the promises of every store.
 
+mod malformed;
+mod rollback;
 mod trouble;
 mod unmapped;
 
@@ -127,7 +129,7 @@ impl Branch {
 }
 
 /// What a directory counts by itself for every entry and change.
-const OPERATIONAL: &[&str] = &["entryUUID", "entryCSN", "contextCSN", "createTimestamp", "modifyTimestamp"];
+pub const OPERATIONAL: &[&str] = &["entryUUID", "entryCSN", "contextCSN", "createTimestamp", "modifyTimestamp"];
 /// Of these, what changes although no entry does.
 const COUNTERS: &[&str] = &["entryCSN", "contextCSN", "modifyTimestamp"];
 
@@ -161,6 +163,11 @@ impl StoreUnderTest for House {
 
     async fn alter_by_another(&mut self, placed: &Placed) {
         self.branch.set(&placed.locator, "title", "altered").await;
+    }
+
+    async fn alter_identifier_by_another(&mut self, placed: &Placed) -> &'static str {
+        self.branch.set(&placed.locator, "mail", "real@example.org").await;
+        "mail"
     }
 
     async fn remove_by_another(&mut self, placed: &Placed) {
@@ -212,8 +219,8 @@ async fn two_thousand_entries_are_one_planting_and_leave_the_ldif_as_it_was() {
     let locators = store.plant(&plantings).await.expect("planted");
     let found = contract::read(&*store, &["mail".to_owned()]).await;
     assert_eq!(found.len(), 2025, "more than one page");
-    let removed = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
-    assert_eq!(removed.len(), 2000);
+    let withdrawal = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
+    assert_eq!(withdrawal.removed.len(), 2000);
     assert_eq!(before, house.branch.slapcat(COUNTERS), "entryUUID and createTimestamp too");
 }
 
@@ -240,7 +247,7 @@ async fn names_that_break_careless_writers_name_entries() {
     for one in &plantings {
         assert!(store.plant(std::slice::from_ref(one)).await.is_err(), "it is taken now");
     }
-    assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), plantings.len());
+    assert_eq!(store.withdraw(&placed).await.expect("withdrawn").removed.len(), plantings.len());
     assert_eq!(before, branch.slapcat(COUNTERS));
     assert_eq!(branch.count().await, 0);
 }
@@ -258,7 +265,7 @@ async fn what_is_needed_and_not_mapped_is_derived_or_named() {
     let found = contract::read(&*store, &columns).await;
     let expected = Planting::Row(row[..2].iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
     assert!(found[&locators[0]] == expected, "an attribute is read under the name that was asked for");
-    assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn"), [canary(1)]);
+    assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn").removed, [canary(1)]);
 
     let why = refusal(store.plant(&[new(1, &[("gn", "Léa")], &[])]).await);
     assert!(why.contains("sn") && why.contains("[stores.columns]") && !why.contains("Léa"), "{why}");
@@ -276,6 +283,6 @@ async fn an_entry_that_was_moved_is_still_found() {
     let locators = store.plant(&plantings).await.expect("planted");
     let moved = branch.ldap.modifydn(&locators[0], &format!("uid={}", dn_escape("c")), true, Some(&elsewhere)).await;
     moved.and_then(|moved| moved.success()).expect("moved");
-    assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn"), [canary(1)]);
+    assert_eq!(store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn").removed, [canary(1)]);
     assert_eq!(branch.count().await, 0);
 }

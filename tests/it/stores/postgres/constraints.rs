@@ -215,7 +215,7 @@ async fn a_value_is_compared_as_its_column_shows_it() {
     assert!(contract::read(&*store, &[]).await.values().any(|found| contract::holds(found, &shown[0])));
     let Planting::Row(shown) = &shown[0] else { panic!("a row") };
     assert_eq!((shown["pay"].as_str(), shown["iban"].as_str(), shown.len()), ("12.50", "FR77", 3));
-    assert_eq!(store.withdraw(&contract::placed(&planting, &locators)).await.expect("withdrawn").len(), 1);
+    assert_eq!(store.withdraw(&contract::placed(&planting, &locators)).await.expect("withdrawn").removed.len(), 1);
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn views_partitions_and_whole_pages_are_tables_like_others() {
         let row = |number, born| [new(number, &[("email", "c@a.example.org"), ("born", born)], &["email"])];
         let locators = store.plant(&row(1, "1995")).await.expect("planted");
         let placed = contract::placed(&row(1, "1995"), &locators);
-        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 1);
+        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").removed.len(), 1);
         refusal(store.plant(&row(2, "2020")).await);
     }
     assert_eq!(before, database.dump());
@@ -255,7 +255,7 @@ async fn a_database_in_another_encoding_is_read_and_kept() {
         let locators = store.plant(&plantings).await.expect("planted");
         let placed = contract::placed(&plantings, &locators);
         assert!(contract::holds(&contract::read(&*store, &[]).await[&locators[0]], &plantings[0].planting));
-        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").len(), 1);
+        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").removed.len(), 1);
         if encoding == "LATIN1" {
             let why =
                 refusal(store.plant(&[new(2, &[("email", "d@a.example.org"), ("name", "王")], &["email"])]).await);

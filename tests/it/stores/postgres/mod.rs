@@ -138,6 +138,12 @@ impl StoreUnderTest for House {
         self.database.run(&format!("update hr.employees set first_name = 'Altered' where id = {id}")).await;
     }
 
+    async fn alter_identifier_by_another(&mut self, placed: &Placed) -> &'static str {
+        let id = id(placed);
+        self.database.run(&format!("update hr.employees set email = 'real@example.org' where id = {id}")).await;
+        "email"
+    }
+
     async fn remove_by_another(&mut self, placed: &Placed) {
         let id = id(placed);
         self.database.run(&format!("delete from hr.employees where id = {id}")).await;
@@ -199,7 +205,7 @@ async fn a_table_without_key_is_told_apart_by_its_markers_or_its_whole_rows() {
         let placed = contract::placed(&plantings, &locators);
         let found = contract::read(&*store, &[]).await;
         assert!(placed.iter().all(|one| contract::holds(&found[&one.locator], &one.planting)));
-        assert_eq!(store.withdraw(&placed).await.expect("withdrawn"), [canary(1), canary(2)]);
+        assert_eq!(store.withdraw(&placed).await.expect("withdrawn").removed, [canary(1), canary(2)]);
         assert_eq!(before, database.dump());
     }
 }
@@ -213,7 +219,7 @@ async fn two_thousand_rows_are_one_planting() {
     let plantings: Vec<NewPlanting> = (0..2000).map(|number| house.planting(number)).collect();
     let locators = store.plant(&plantings).await.expect("planted");
     assert_eq!(house.database.number("select count(*) from hr.employees").await, 2040);
-    let removed = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
-    assert_eq!(removed.len(), 2000);
+    let withdrawal = store.withdraw(&contract::placed(&plantings, &locators)).await.expect("withdrawn");
+    assert_eq!(withdrawal.removed.len(), 2000);
     assert_eq!(before, house.dump().await);
 }

@@ -198,6 +198,6 @@ async fn an_empty_table_is_planted_too() {
         let Planting::Row(row) = row else { panic!("not a row") };
         assert_eq!((row["kind"].as_str(), row["department"].as_str()), ("perm", "7"));
     }
-    assert_eq!(store.withdraw(&placed).await.unwrap().len(), 3);
+    assert_eq!(store.withdraw(&placed).await.unwrap().removed.len(), 3);
     assert!(read(&*store, &[]).await.is_empty());
 }

@@ -147,10 +147,18 @@ impl StoreUnderTest for House {
         assert_eq!(changed, Ok(1));
     }
 
+    async fn alter_identifier_by_another(&mut self, placed: &Placed) -> &'static str {
+        let Planting::Row(row) = &placed.planting else { panic!("not a row") };
+        let connection = Connection::open(self.path()).unwrap();
+        let update = "UPDATE employees SET mail = 'real.person@mairie.example' WHERE mail = ?1";
+        assert_eq!(connection.execute(update, [&row["mail"]]), Ok(1));
+        "mail"
+    }
+
     async fn remove_by_another(&mut self, placed: &Placed) {
         let Planting::Row(row) = &placed.planting else { panic!("not a row") };
         let connection = Connection::open(self.path()).unwrap();
-        assert_eq!(connection.execute("DELETE FROM employees WHERE mail = ?1", [&row["mail"]]), Ok(1));
+        assert_eq!(connection.execute("DELETE FROM employees WHERE name = ?1", [&row["name"]]), Ok(1));
     }
 
     fn planting(&self, number: u32) -> NewPlanting {
@@ -214,6 +222,6 @@ async fn a_row_is_found_again_by_its_markers() {
     let mut placed = contract::placed(&new, &store.plant(&new).await.unwrap());
     placed[0].locator = placed[1].locator.clone();
     placed[1].locator = String::new();
-    assert_eq!(store.withdraw(&placed).await.unwrap(), [canary(1), canary(2)]);
+    assert_eq!(store.withdraw(&placed).await.unwrap().removed, [canary(1), canary(2)]);
     assert_eq!(before, house.dump().await);
 }

@@ -1,14 +1,14 @@
 //! Databases that are locked, broken, not there, or no longer as they were.
 
 use crate::stores::{
-    contract::{self, StoreUnderTest, read},
-    sqlite::{House, PLAIN, open, refused},
+    contract::{self, StoreUnderTest, canary, read},
+    sqlite::{House, NO_KEY, PLAIN, open, refused},
 };
 use rusqlite::Connection;
 use std::{fs, os::unix::fs::PermissionsExt};
 use telltale::{
     domain::placement::Planting,
-    stores::store::{Store, StoreError},
+    stores::store::{Doubt, Left, Store, StoreError, Withdrawal},
 };
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn rows_that_refer_to_a_canary_are_not_taken_along() {
         house.run("INSERT INTO payslips SELECT id FROM employees WHERE mail LIKE 'canary.%'");
         let before = house.dump().await;
         match store.withdraw(&placed).await {
-            Err(StoreError::Drifted(why)) => assert!(why.contains("refer"), "{why}"),
+            Err(StoreError::Refused(why)) => assert!(why.contains("refer"), "{why}"),
             other => panic!("{other:?}"),
         }
         assert_eq!(before, house.dump().await);
@@ -30,15 +30,34 @@ async fn rows_that_refer_to_a_canary_are_not_taken_along() {
 }
 
 #[tokio::test]
-async fn a_row_with_other_identifiers_is_drift() {
+async fn a_person_under_the_number_of_a_canary_that_went_is_neither_taken_out_nor_doubted() {
     let mut house = House::new(PLAIN);
     let store = house.fresh().await;
-    let mut new = house.planting(1);
-    new.marker_columns.push("name".to_owned());
-    let placed = contract::placed(std::slice::from_ref(&new), &store.plant(&[new.clone()]).await.unwrap());
-    house.run("UPDATE employees SET mail = 'real@mairie.example' WHERE mail LIKE 'canary.%'");
+    let new = [house.planting(1)];
+    let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
+    house
+        .run("UPDATE employees SET name = 'Real', mail = 'real@mairie.example', salary = 1 WHERE mail LIKE 'canary.%'");
     let before = house.dump().await;
-    assert!(matches!(store.withdraw(&placed).await, Err(StoreError::Drifted(why)) if !why.contains("real@")));
+    assert_eq!(store.withdraw(&placed).await.unwrap(), Withdrawal::default(), "the canary is gone");
+    assert_eq!(before, house.dump().await);
+}
+
+#[tokio::test]
+async fn a_row_that_stands_twice_is_left() {
+    let mut house = House::new(NO_KEY);
+    let store = house.fresh().await;
+    let new = [house.planting(1)];
+    let placed = contract::placed(&new, &store.plant(&new).await.unwrap());
+    house.run(
+        "CREATE TABLE twice AS SELECT * FROM employees WHERE mail LIKE 'canary.%';
+         DELETE FROM employees WHERE mail LIKE 'canary.%';
+         INSERT INTO employees SELECT * FROM employees LIMIT 1;
+         INSERT INTO employees SELECT * FROM twice; INSERT INTO employees SELECT * FROM twice; DROP TABLE twice",
+    );
+    let before = house.dump().await;
+    let withdrawal = store.withdraw(&placed).await.unwrap();
+    assert!(withdrawal.removed.is_empty());
+    assert_eq!(withdrawal.left, [Left { canary: canary(1), why: Doubt::Several, columns: Vec::new() }]);
     assert_eq!(before, house.dump().await);
 }
 

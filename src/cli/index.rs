@@ -1,0 +1,250 @@
+//! `telltale index build`, and the scan by an index file alone.
+
+use crate::{
+    app::master,
+    cli::{args::Shared, client::Client, material, outcome::Outcome, parts, terminal::Terminal},
+    config::{Config, load::load},
+    dumps::part::around,
+    flow::{
+        gathered, index,
+        mapped::Mapped,
+        progress::Step,
+        sweep::{self, Shown},
+    },
+    journal::keyring::Keyring,
+};
+use anyhow::{Context, bail};
+use canaries::index::{Found, Image, ImageKey, scan_fast};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use futures_util::StreamExt;
+use serde_json::json;
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    ops::Range,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Names the file that holds an index's key.
+const KEY_FILE: &str = "TELLTALE_INDEX_KEY_FILE";
+
+/// Writes the index beside its name first, and puts it in place once it is whole and reads well; the key likewise.
+pub async fn build(
+    config: &Config,
+    file: &Path,
+    key_file: Option<&Path>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let part = beside(file);
+    let mut out = private(&part)?;
+    let response = client.download("/api/v1/index").await?;
+    let bar = terminal.bar();
+    let (mut bytes, mut stream) = (0, response.bytes_stream());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.context("the service hung up in the middle of the index: its log says why")?;
+        out.write_all(&chunk).with_context(|| format!("cannot write {}", part.display()))?;
+        bytes += chunk.len() as u64;
+        bar.at(&Step { what: "bytes".to_owned(), done: bytes, total: None });
+    }
+    out.sync_all()?;
+    drop(bar);
+    let mapped = Mapped::open(&part)?;
+    let (key, text) = own_key(config, &mapped)?;
+    let image = Image::open(mapped, &key)?;
+    image.check_all()?;
+    if let Some(key_file) = key_file {
+        let part = beside(key_file);
+        let mut out = private(&part)?;
+        writeln!(out, "{text}")?;
+        out.sync_all()?;
+        fs::rename(&part, key_file).with_context(|| format!("cannot write {}", key_file.display()))?;
+    }
+    let counts = image.counts().clone();
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        counts.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+    let answer = json!({
+        "file": file, "bytes": bytes, "mint_version": image.mint_version(), "canaries": counts.canaries,
+        "ghosts": counts.ghosts, "fingerprints": counts.fingerprints, "digests": counts.digests, "shared": counts.shared,
+        "kinds": kinds, "key_file": key_file,
+    });
+    drop(image);
+    fs::rename(&part, file).with_context(|| format!("cannot write {}", file.display()))?;
+    terminal.answer(&answer, || {
+        let key = match key_file {
+            Some(key_file) => {
+                format!("Its key is in {}: bring that to the scanners by another way.", key_file.display())
+            }
+            None => "Elsewhere it needs its key: --key-out writes that.".to_owned(),
+        };
+        format!(
+            "{}: {} canaries and {} ghosts, {} fingerprints, {} of them of digests, {bytes} bytes. {key}",
+            file.display(),
+            counts.canaries,
+            counts.ghosts,
+            counts.fingerprints,
+            counts.digests,
+        )
+    });
+    Ok(Outcome::Done)
+}
+
+/// Scans by an index file, with neither data folder nor service. Its key comes from the file that the environment names,
+/// or else from this data folder's keyring.
+pub fn scan(
+    config: &Path,
+    file: &Path,
+    paths: &[PathBuf],
+    shared: &Shared,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    let image = opened(config, file)?;
+    let damaged = || file.display().to_string();
+    if shared.parts {
+        let outcome = scan_parts(&image, terminal)?;
+        image.sound().with_context(damaged)?;
+        return Ok(outcome);
+    }
+    let mut files = material::files(paths)?;
+    let mut any = false;
+    if let Some(base) = shared.offset_base.or(shared.only.map(|_| 0)) {
+        let before = files.len();
+        files.retain(|file| file != Path::new("-"));
+        if files.len() < before {
+            let (from, to) = shared.only.unwrap_or((base, u64::MAX));
+            let name = shared.name.as_deref().unwrap_or("-");
+            let found = scan_stretch(&image, name, &mut std::io::stdin().lock(), base, &(from..to), terminal)?;
+            any |= found.any;
+        }
+    }
+    let total = Some(files.len() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let bar = terminal.bar();
+    sweep::sweep(files, &image, threads, &mut |shown| match shown {
+        Shown::Finding(mut finding) => {
+            any = true;
+            if let Some(name) = shared.name.as_ref().filter(|_| finding.path == "-") {
+                finding.path.clone_from(name);
+            }
+            material::tell(json!(finding), false, terminal);
+        }
+        Shown::NotScanned(left) => terminal.note(&material::not_scanned(&json!(left))),
+        Shown::Done(done) => bar.at(&Step { what: "files".to_owned(), done, total }),
+    })
+    .with_context(damaged)?;
+    image.sound().with_context(damaged)?;
+    if !any && !terminal.json {
+        terminal.note("No canary marker was found.");
+    }
+    Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+}
+
+/// The index in this file, with its key.
+fn opened(config: &Path, file: &Path) -> anyhow::Result<Image<Mapped>> {
+    let mapped = Mapped::open(file).with_context(|| format!("cannot read the index {}", file.display()))?;
+    let key = match std::env::var_os(KEY_FILE) {
+        Some(named) => read_key(Path::new(&named))?,
+        None => {
+            let config = load(config, std::env::vars())
+                .with_context(|| format!("the index needs its key: name the file that holds it in {KEY_FILE}"))?;
+            own_key(&config, &mapped)?.0
+        }
+    };
+    Image::open(mapped, &key).with_context(|| file.display().to_string())
+}
+
+/// Scans the parts that standard input names, as `parts::scan` does beside a data folder.
+fn scan_parts(image: &Image<Mapped>, terminal: Terminal) -> anyhow::Result<Outcome> {
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let part = parts::parsed(&line)?;
+        let told = match (part.from, part.to) {
+            (Some(from), Some(to)) => {
+                let cannot = || format!("cannot read {}", part.path);
+                let mut file = fs::File::open(&part.path).with_context(cannot)?;
+                let read = around(&(from..to));
+                file.seek(SeekFrom::Start(read.start)).with_context(cannot)?;
+                let mut source = file.take(read.end - read.start);
+                let found = scan_stretch(image, &part.path, &mut source, read.start, &(from..to), terminal)?;
+                json!({ "part": part, "lines": found.lines, "not_scanned": [] })
+            }
+            _ => {
+                let mut not_scanned = Vec::new();
+                sweep::sweep(vec![PathBuf::from(&part.path)], image, 1, &mut |shown| match shown {
+                    Shown::Finding(finding) => material::tell(json!(finding), false, terminal),
+                    Shown::NotScanned(left) => {
+                        terminal.note(&material::not_scanned(&json!(left)));
+                        not_scanned.push(left);
+                    }
+                    Shown::Done(_) => {}
+                })?;
+                json!({ "part": part, "lines": null, "not_scanned": not_scanned })
+            }
+        };
+        if terminal.json {
+            terminal.line(&told.to_string());
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// What came of a stretch.
+struct Stretched {
+    any: bool,
+    lines: u64,
+}
+
+fn scan_stretch(
+    image: &Image<Mapped>,
+    name: &str,
+    source: &mut dyn Read,
+    base: u64,
+    part: &Range<u64>,
+    terminal: Terminal,
+) -> anyhow::Result<Stretched> {
+    let mut any = false;
+    let scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
+    let read = gathered::scan_part(name, source, base, part, scan, &mut |finding| {
+        any = true;
+        material::tell(json!(finding), part.start > 0, terminal);
+    })
+    .with_context(|| format!("{name}: reading stopped"))?;
+    Ok(Stretched { any, lines: read.lines })
+}
+
+/// The key of an index that was built on this data folder, and its text.
+fn own_key(config: &Config, mapped: &Mapped) -> anyhow::Result<(ImageKey, String)> {
+    let salt = canaries::index::salt(mapped.as_ref())?;
+    let keyring = Keyring::open(&config.data.dir, &master::current(config)?)?;
+    Ok((index::key(&keyring, &salt), index::key_text(&keyring, &salt)))
+}
+
+fn read_key(path: &Path) -> anyhow::Result<ImageKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("{KEY_FILE}: cannot read {}", path.display()))?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    match bytes {
+        Some(bytes) => Ok(ImageKey::new(bytes)),
+        None => bail!(
+            "{KEY_FILE}: {} holds no key of an index: `telltale index build --key-out` writes one",
+            path.display()
+        ),
+    }
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    PathBuf::from(part)
+}
+
+/// A new file that is its owner's alone.
+fn private(path: &Path) -> anyhow::Result<fs::File> {
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true).mode(0o600);
+    options.open(path).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,251 @@
+//! Rows of canaries, compared with what was planted: which fields agree, and which differ. A field that differs dates
+//! the copy, or tells that somebody changed it. Values are compared in memory, and none is told.
+
+use crate::{domain::verdict::Altered, dumps::tables::Cell, flow::sheet::CanaryRow};
+use canaries::{CanaryId, Marker, index::canonical};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many fields of one canary's rows agree with what was planted, and how many do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreement {
+    pub agree: u32,
+    pub differ: u32,
+}
+
+/// What comparing told so far.
+#[derive(Default)]
+pub struct Compared {
+    pub altered: BTreeSet<Altered>,
+    pub agreements: BTreeMap<CanaryId, Agreement>,
+}
+
+/// A canary as it was planted.
+pub struct Planted {
+    pub store: String,
+    pub row: BTreeMap<String, String>,
+    pub markers: Vec<Marker>,
+}
+
+/// Where a value stands in the rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Column {
+    Named(String),
+    Placed(usize),
+}
+
+impl Column {
+    fn of(cell: &Cell) -> Column {
+        match &cell.name {
+            Some(name) => Column::Named(folded(name)),
+            None => Column::Placed(cell.place),
+        }
+    }
+}
+
+impl Compared {
+    /// Compares the rows of one table. Which column is which is told by its name, else by where the planted values of
+    /// most rows stand.
+    pub fn compare(&mut self, rows: &[CanaryRow], planted: &BTreeMap<CanaryId, Planted>) {
+        let rows: Vec<(&CanaryRow, &Planted)> = rows
+            .iter()
+            .filter(|row| row.alone && row.tabular)
+            .filter_map(|row| Some((row, planted.get(&row.canary)?)))
+            .collect();
+        let mut by_store: BTreeMap<&str, Vec<(&CanaryRow, &Planted)>> = BTreeMap::new();
+        for (row, planted) in rows {
+            by_store.entry(&planted.store).or_default().push((row, planted));
+        }
+        for rows in by_store.into_values() {
+            self.compare_store(&rows);
+        }
+    }
+
+    fn compare_store(&mut self, rows: &[(&CanaryRow, &Planted)]) {
+        let fields: BTreeSet<&str> =
+            rows.iter().flat_map(|(_, planted)| planted.row.keys()).map(String::as_str).collect();
+        // Row by row: the fields that agree, and those that do not.
+        let mut agreeing = vec![0; rows.len()];
+        let mut differing: Vec<Vec<&str>> = vec![Vec::new(); rows.len()];
+        for field in fields {
+            let Some(column) = column_of(field, rows) else { continue };
+            let compared: Vec<(usize, bool)> = rows
+                .iter()
+                .enumerate()
+                .filter_map(|(number, (row, planted))| {
+                    let value = planted.row.get(field)?;
+                    let mut cells = row.cells.iter().filter(|cell| Column::of(cell) == column).peekable();
+                    cells.peek()?;
+                    Some((number, cells.any(|cell| is_same(value, &cell.value, &planted.markers))))
+                })
+                .collect();
+            let differ = compared.iter().filter(|(_, same)| !same).count();
+            // What differs in most rows was rewritten by whoever copied it, and tells nothing of one row.
+            if compared.len() > 1 && differ * 2 > compared.len() {
+                continue;
+            }
+            for (number, same) in compared {
+                if same {
+                    agreeing[number] += 1;
+                } else {
+                    differing[number].push(field);
+                }
+            }
+        }
+        for (number, (row, _)) in rows.iter().enumerate() {
+            let agreement = self.agreements.entry(row.canary).or_default();
+            agreement.agree = agreement.agree.max(agreeing[number]);
+            agreement.differ = agreement.differ.max(differing[number].len() as u32);
+            // With less in common it may be a row about something else.
+            if agreeing[number] >= 2 {
+                let told = |field: &&str| Altered { canary: row.canary, field: (*field).to_owned() };
+                self.altered.extend(differing[number].iter().map(told));
+            }
+        }
+    }
+}
+
+/// The column of these rows that holds this field.
+fn column_of(field: &str, rows: &[(&CanaryRow, &Planted)]) -> Option<Column> {
+    let wanted = folded(field);
+    let named = |cell: &&Cell| {
+        let name = cell.name.as_deref()?;
+        let last = name.rsplit('.').next().unwrap_or(name);
+        (folded(last) == wanted).then(|| Column::of(cell))
+    };
+    if let Some(column) = rows.iter().flat_map(|(row, _)| &row.cells).find_map(|cell| named(&cell)) {
+        return Some(column);
+    }
+    let mut votes: BTreeMap<Column, usize> = BTreeMap::new();
+    for (row, planted) in rows {
+        let Some(value) = planted.row.get(field).filter(|value| value.trim().len() > 1) else { continue };
+        let places: BTreeSet<Column> =
+            row.cells.iter().filter(|cell| is_same(value, &cell.value, &planted.markers)).map(Column::of).collect();
+        places.into_iter().for_each(|column| *votes.entry(column).or_default() += 1);
+    }
+    let (column, count) = votes.into_iter().max_by_key(|(_, count)| *count)?;
+    (count >= 2 && count * 2 > rows.len()).then_some(column)
+}
+
+/// A column's name without what writers of names differ in.
+fn folded(name: &str) -> String {
+    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether two texts are one value, however each was written: case, numbers, dates, the separators of a marker.
+fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
+    let (planted, seen) = (planted.trim(), seen.trim());
+    if planted == seen || planted.to_lowercase() == seen.to_lowercase() {
+        return true;
+    }
+    if planted.is_empty() || seen.is_empty() {
+        return false;
+    }
+    let number = |text: &str| text.replace(',', ".").parse::<f64>().ok();
+    if number(planted).is_some_and(|old| number(seen) == Some(old)) {
+        return true;
+    }
+    let kinds = markers.iter().filter(|marker| marker.value.trim() == planted).map(|marker| marker.kind);
+    for kind in kinds {
+        let form = canonical(kind, planted);
+        if form.is_some() && form == canonical(kind, seen) {
+            return true;
+        }
+    }
+    matches!((date(planted), date(seen)), (Some(old), Some(new)) if old == new)
+}
+
+/// The numbers of a date in no order, a midnight left out.
+fn date(text: &str) -> Option<Vec<u32>> {
+    if text.len() > 32 || !text.bytes().all(|byte| byte.is_ascii_digit() || b"-/.: TZ+".contains(&byte)) {
+        return None;
+    }
+    let mut numbers: Vec<u32> =
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    let year = |number: &u32| (1900..2200).contains(number);
+    if !(numbers.first().is_some_and(year) || numbers.get(2).is_some_and(year)) || numbers.len() < 3 {
+        return None;
+    }
+    while numbers.len() > 3 && numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers.sort_unstable();
+    Some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use canaries::MarkerKind;
+
+    fn row(number: u8, values: &[(&str, &str)]) -> CanaryRow {
+        let cells = values
+            .iter()
+            .enumerate()
+            .map(|(place, (name, value))| Cell {
+                name: (!name.is_empty()).then(|| (*name).to_owned()),
+                place,
+                range: 0..0,
+                value: (*value).to_owned(),
+            })
+            .collect();
+        CanaryRow { canary: CanaryId([number; 10]), cells, alone: true, tabular: true }
+    }
+
+    fn planted(values: &[(&str, &str)]) -> Planted {
+        Planted {
+            store: "payroll".to_owned(),
+            row: values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            markers: vec![Marker { kind: MarkerKind::Phone, value: "0639980012".to_owned() }],
+        }
+    }
+
+    fn altered(rows: &[CanaryRow], known: &[(u8, Planted)]) -> Vec<String> {
+        let known = known
+            .iter()
+            .map(|(number, planted)| {
+                let copy = Planted {
+                    store: planted.store.clone(),
+                    row: planted.row.clone(),
+                    markers: planted.markers.clone(),
+                };
+                (CanaryId([*number; 10]), copy)
+            })
+            .collect();
+        let mut compared = Compared::default();
+        compared.compare(rows, &known);
+        compared.altered.into_iter().map(|altered| altered.field).collect()
+    }
+
+    #[test]
+    fn only_what_means_something_else_is_altered() {
+        let known =
+            [(1, planted(&[("mail", "a@x.org"), ("tel", "0639980012"), ("hired", "2020-03-01"), ("pay", "41000")]))];
+        let seen = [("Mail", "A@X.org"), ("TEL", "+33 6 39 98 00 12"), ("hired", "01/03/2020"), ("pay", "41000.00")];
+        assert!(altered(&[row(1, &seen)], &known).is_empty(), "the same, written otherwise");
+        let seen = [("Mail", "a@x.org"), ("TEL", "0639980012"), ("hired", "2020-03-01"), ("pay", "43500")];
+        assert_eq!(altered(&[row(1, &seen)], &known), ["pay"]);
+        let seen = [("Mail", "a@x.org"), ("pay", "43500")];
+        assert!(altered(&[row(1, &seen)], &known).is_empty(), "too little in common to be sure that it is the row");
+    }
+
+    #[test]
+    fn columns_without_names_are_told_by_what_most_rows_hold() {
+        let known: Vec<(u8, Planted)> = (1..=4)
+            .map(|number| {
+                let (mail, pay, town) = (format!("m{number}@x.org"), format!("4{number}000"), format!("Town{number}"));
+                (number, planted(&[("mail", &mail), ("pay", &pay), ("town", &town)]))
+            })
+            .collect();
+        let mut rows: Vec<CanaryRow> = (1..=4)
+            .map(|number| {
+                let (mail, pay, town) = (format!("m{number}@x.org"), format!("4{number}000"), format!("Town{number}"));
+                row(number, &[("", "x"), ("", &mail), ("", &pay), ("", &town)])
+            })
+            .collect();
+        assert!(altered(&rows, &known).is_empty());
+        rows[2].cells[2].value = "99000".to_owned();
+        assert_eq!(altered(&rows, &known), ["pay"]);
+        rows.iter_mut().for_each(|row| row.cells[2].value = "hidden".to_owned());
+        assert!(altered(&rows, &known).is_empty(), "a column that was rewritten tells nothing of a row");
+    }
+}

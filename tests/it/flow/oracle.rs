@@ -1,0 +1,165 @@
+//! Whoever holds stolen logins may ask a decoy which of them are canaries, with a clock in hand. No answer tells, and no
+//! answer is early or late: over warm connections canaries and strangers are asked in turn, in an order that is drawn,
+//! and the share of pairs in which the canary was the slower is a half (the AUC of Mann and Whitney).
+
+use crate::support::{
+    inbox::Inbox,
+    service::{Site, configuration, marker},
+    timed::{Http, Mail, Timed},
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::{collections::BTreeSet, fs, io::Write, time::Duration};
+
+/// Answers that make a round, about half of them to canaries.
+const ASKED: usize = 2000;
+/// How far from a half the median of three rounds may lie.
+const MARGIN: f64 = 0.05;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_tells_a_canary_from_a_stranger() {
+    let site = Site::stocked(60, &Inbox::start().await.address);
+    fs::create_dir(site.path("papers")).unwrap();
+    let papers = "[[stores]]\nname = \"papers\"\nkind = \"folder\"\npath = \"papers\"\n";
+    site.configure(&format!("{}{papers}", configuration("127.0.0.1:9")));
+    site.init().await;
+    site.run("plant export --count 40 --json").await.ends(0);
+    site.run("plant papers --count 20 --json").await.ends(0);
+    let bearer = site.token("ingest").await;
+    let (staff, documents) = (site.canaries("export").await, site.canaries("papers").await);
+    let of = |canaries: &[serde_json::Value], kind: &str| -> Vec<String> {
+        canaries.iter().map(|canary| marker(canary, kind)).collect()
+    };
+    let (logins, addresses) = (of(&staff, "username"), of(&staff, "work_email"));
+    let links = of(&documents, "document_link");
+
+    let serving = site.serve().await;
+    serving.settled().await;
+    let (portal, mx, beacon) = (serving.address("portal"), serving.address("mx"), serving.address("links"));
+    let api = serving.address("api");
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut seed = seed();
+        let form = |login: &str| {
+            let body = format!("username={login}&password=Printemps2026");
+            format!(
+                "POST /login HTTP/1.1\r\nhost: portal\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        let basic = |login: &str| {
+            let pair = data_encoding::BASE64.encode(format!("{login}:Printemps2026").as_bytes());
+            format!("GET / HTTP/1.1\r\nhost: portal\r\nauthorization: Basic {pair}\r\n\r\n")
+        };
+        let link = |link: &str| format!("GET /{link} HTTP/1.1\r\nhost: docs\r\n\r\n");
+        let posted = |login: &str| {
+            let body =
+                format!(r#"{{"username":"{login}","source_ip":"198.51.100.7","outcome":"failure","service":"vpn"}}"#);
+            format!(
+                "POST /api/v1/logins HTTP/1.1\r\nhost: api\r\nauthorization: Bearer {bearer}\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        let mut told = Vec::new();
+        let mut ask = |door: &'static str, asked: &mut dyn Timed, canaries: &[String]| {
+            told.push((door, rounds(asked, canaries, &mut seed)));
+        };
+        ask("portal, form", &mut Http::new(portal, form), &logins);
+        ask("portal, Basic", &mut Http::new(portal, basic), &logins);
+        ask("beacon", &mut Http::new(beacon, link), &links);
+        ask("posted logins", &mut Http::new(api, posted), &logins);
+        ask("mail, RCPT", &mut Mail::at_recipient(mx), &addresses);
+        ask("mail, end of DATA", &mut Mail::at_end_of_data(mx), &addresses);
+        told
+    });
+    let told = asked.await.unwrap();
+    for (door, rounds) in &told {
+        let _ = writeln!(std::io::stderr(), "{door}: {rounds:.3?}");
+    }
+    let outside: Vec<_> = told.iter().filter(|(_, rounds)| !fair(median(rounds))).collect();
+    assert!(outside.is_empty(), "canaries can be told by the clock (0.5 tells nothing): {outside:.3?}");
+}
+
+fn fair(share: f64) -> bool {
+    (share - 0.5).abs() <= MARGIN
+}
+
+fn median(rounds: &[f64]) -> f64 {
+    let mut sorted = rounds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Two rounds; where they disagree a third, which decides as the median of the three does.
+fn rounds(door: &mut dyn Timed, canaries: &[String], seed: &mut StdRng) -> Vec<f64> {
+    let strangers: Vec<String> = canaries.iter().map(|canary| stranger(canary, canaries)).collect();
+    assert!(canaries.len() >= 10, "{canaries:?}");
+    let bytes: BTreeSet<Vec<u8>> = canaries.iter().chain(&strangers).map(|value| door.ask(value).1).collect();
+    assert_eq!(
+        bytes.len(),
+        1,
+        "answers differ: {:?}",
+        bytes.iter().map(|one| String::from_utf8_lossy(one)).collect::<Vec<_>>()
+    );
+    let mut shares: Vec<f64> = Vec::new();
+    while shares.len() < 2 || (shares.len() == 2 && fair(shares[0]) != fair(shares[1])) {
+        shares.push(round(door, canaries, &strangers, &bytes, seed));
+    }
+    // Of two that agree either decides; the one farther off is told.
+    if shares.len() == 2 && (shares[0] - 0.5).abs() > (shares[1] - 0.5).abs() {
+        shares.swap(0, 1);
+    }
+    shares
+}
+
+/// The share of pairs in which the canary's answer was the later one.
+fn round(
+    door: &mut dyn Timed,
+    canaries: &[String],
+    strangers: &[String],
+    known: &BTreeSet<Vec<u8>>,
+    seed: &mut StdRng,
+) -> f64 {
+    let (mut ours, mut theirs) = (Vec::with_capacity(ASKED), Vec::with_capacity(ASKED));
+    for _ in 0..ASKED {
+        let value = seed.random_range(0..canaries.len());
+        let canary: bool = seed.random();
+        let (took, answer) = door.ask(if canary { &canaries[value] } else { &strangers[value] });
+        assert!(known.contains(&answer), "{}", String::from_utf8_lossy(&answer));
+        if canary { ours.push(took) } else { theirs.push(took) }
+    }
+    auc(&ours, &theirs)
+}
+
+/// Mann and Whitney: of all pairs, the share in which the first is the greater; a tie counts half.
+fn auc(ours: &[Duration], theirs: &[Duration]) -> f64 {
+    let mut sorted = theirs.to_vec();
+    sorted.sort_unstable();
+    let below = |one: &Duration| {
+        let (less, not_more) =
+            (sorted.partition_point(|other| other < one), sorted.partition_point(|other| other <= one));
+        (less + not_more) as f64 / 2.0
+    };
+    ours.iter().map(below).sum::<f64>() / (ours.len() * theirs.len()) as f64
+}
+
+/// As long, of the same letters, and nobody's.
+fn stranger(canary: &str, canaries: &[String]) -> String {
+    let (local, domain) = canary.split_once('@').map_or((canary, None), |(local, domain)| (local, Some(domain)));
+    let turned: String = local
+        .chars()
+        .map(|letter| match letter {
+            'a'..='y' | 'A'..='Y' => char::from(letter as u8 + 1),
+            'z' => 'a',
+            other => other,
+        })
+        .collect();
+    let stranger = domain.map_or(turned.clone(), |domain| format!("{turned}@{domain}"));
+    assert!(!canaries.contains(&stranger));
+    stranger
+}
+
+fn seed() -> StdRng {
+    let seed = std::env::var("TELLTALE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    StdRng::seed_from_u64(seed)
+}

@@ -1,0 +1,117 @@
+//! A client with a clock: one request after the other over one warm connection, each timed from its first byte out to
+//! its last byte in. It blocks, so that no runtime stands between the clock and the socket.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+/// Something that can be asked whether it knows a value.
+pub trait Timed {
+    /// How long the answer took, and the answer without its date.
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>);
+}
+
+/// One HTTP connection that is kept alive.
+pub struct Http<Request> {
+    stream: BufReader<TcpStream>,
+    request: Request,
+}
+
+impl<Request: Fn(&str) -> String> Http<Request> {
+    /// Connects; `request` makes the whole request about a value.
+    pub fn new(address: SocketAddr, request: Request) -> Self {
+        Http { stream: connect(address), request }
+    }
+}
+
+impl<Request: Fn(&str) -> String> Timed for Http<Request> {
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>) {
+        let request = (self.request)(value);
+        let asked = Instant::now();
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let (mut answer, mut length) = (Vec::new(), 0);
+        loop {
+            let mut line = String::new();
+            assert!(self.stream.read_line(&mut line).unwrap() > 0, "hung up after {answer:?}");
+            let lower = line.to_ascii_lowercase();
+            if let Some(text) = lower.strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            if !lower.starts_with("date:") {
+                answer.extend_from_slice(line.as_bytes());
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let head = answer.len();
+        answer.resize(head + length, 0);
+        self.stream.read_exact(&mut answer[head..]).unwrap();
+        (asked.elapsed(), answer)
+    }
+}
+
+/// One SMTP session, a mail after the other.
+pub struct Mail {
+    stream: BufReader<TcpStream>,
+    timed: &'static str,
+}
+
+impl Mail {
+    /// The answer to RCPT is timed; the mail is given up.
+    pub fn at_recipient(address: SocketAddr) -> Mail {
+        Mail::new(address, "RCPT")
+    }
+
+    /// The answer to the end of a mail is timed.
+    pub fn at_end_of_data(address: SocketAddr) -> Mail {
+        Mail::new(address, "DATA")
+    }
+
+    fn new(address: SocketAddr, timed: &'static str) -> Mail {
+        let mut mail = Mail { stream: connect(address), timed };
+        mail.say("PROXY TCP4 198.51.100.9 127.0.0.1 40000 25\r\n");
+        mail.say("EHLO client.example.net\r\n");
+        mail
+    }
+
+    fn say(&mut self, text: &str) -> Vec<u8> {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        loop {
+            let begun = answer.len();
+            assert!(self.stream.read_until(b'\n', &mut answer).unwrap() > 0, "hung up after {answer:?}");
+            if answer.get(begun + 3) != Some(&b'-') {
+                return answer;
+            }
+        }
+    }
+}
+
+impl Timed for Mail {
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>) {
+        let recipient = format!("RCPT TO:<{value}>\r\n");
+        let mail = format!("From: a@example.net\r\nTo: {value}\r\nSubject: Bonjour\r\n\r\nBonjour.\r\n.\r\n");
+        self.say("MAIL FROM:<a@example.net>\r\n");
+        let asked = Instant::now();
+        let answer = self.say(&recipient);
+        if self.timed == "RCPT" {
+            let took = asked.elapsed();
+            self.say("RSET\r\n");
+            return (took, answer);
+        }
+        self.say("DATA\r\n");
+        let asked = Instant::now();
+        let answer = self.say(&mail);
+        (asked.elapsed(), answer)
+    }
+}
+
+fn connect(address: SocketAddr) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    BufReader::new(stream)
+}
