@@ -107,15 +107,24 @@ impl<'a, 'b> Carver<'a, 'b> {
     /// Every row that can be made out from here on.
     fn carve(&self, bytes: &[u8], from: usize, text: &mut Vec<u8>) {
         let mut at = from;
-        while at + 2 < bytes.len() {
-            let length = usize::from(bytes[at]);
-            let row =
-                (2..=127).contains(&length).then(|| bytes.get(at + 1..at + length)).flatten().and_then(|header| {
-                    let types = types(header)?;
-                    self.row(&types, bytes.get(at + length..)?, text)
-                });
-            at += row.map_or(1, |body| length + body);
+        while at + 4 < bytes.len() {
+            at += self.whole(&bytes[at..], text).unwrap_or(1);
         }
+    }
+
+    /// The row that begins here: its length, its number, its header's length, its types. The lengths must agree.
+    fn whole(&self, bytes: &[u8], text: &mut Vec<u8>) -> Option<usize> {
+        let (payload, width) = varint(bytes)?;
+        let number = bytes.get(width..)?.iter().take(9).position(|byte| byte & 0x80 == 0)? + 1;
+        let start = width + number;
+        let length = usize::from(*bytes.get(start)?);
+        let header = bytes.get(start + 1..start + length)?;
+        let types = types(header)?;
+        let body: usize = types.iter().map(|kind| length_of(*kind)).sum();
+        if types.is_empty() || (length + body) as u64 != payload {
+            return None;
+        }
+        Some(start + length + self.row(&types, bytes.get(start + length..)?, text)?)
     }
 
     /// The row at the start of a free block, whose first four bytes are lost: its length, its number, and mostly the
