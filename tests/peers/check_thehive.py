@@ -20,7 +20,8 @@ for line in sys.stdin:
     assert 1 <= alert["severity"] <= 4 and 0 <= alert["tlp"] <= 4 and 0 <= alert["pap"] <= 4
     assert alert["date"] > 10**12, "milliseconds"
     assert len(alert["type"]) <= 32 and len(alert["sourceRef"]) <= 128 and 0 < len(alert["title"]) <= 512
-    assert alert["title"].isprintable() and len(alert["description"]) < 64 * 1024
+    assert alert["title"].isprintable(), ascii(alert["title"])
+    assert len(alert["description"]) < 64 * 1024, len(alert["description"])
     plain = alert["description"].replace("\\\\", "")
     assert not re.search(r"(?<!\\)[<\[`]|://|@everyone", plain), "something is formatted in " + plain[:300]
 print("valid")

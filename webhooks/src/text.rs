@@ -31,6 +31,9 @@ fn visible(character: char) -> Option<char> {
         character if character.is_control() => None,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' => None,
         '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => None,
+        // What Unicode says will never be a character, and what XML does not take.
+        '\u{fdd0}'..='\u{fdef}' => None,
+        character if u32::from(character) & 0xfffe == 0xfffe => None,
         character => Some(character),
     }
 }
@@ -46,6 +49,7 @@ mod tests {
         assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\0\u{7f}\u{9b}", 99), "[31mred[0m");
         assert_eq!(clean("exe.\u{202e}fdp\u{2066}x\u{feff}", 99), "exe.fdpx");
         assert_eq!(clean("é漢😀", 99), "é漢😀");
+        assert_eq!(clean("a\u{ffff}b\u{fdd0}c\u{1fffe}\u{fffd}", 99), "abc\u{fffd}");
     }
 
     #[test]

@@ -108,7 +108,10 @@ fn listen(walk: &mut Walk<'_>, reader: &mut Reader, feed: &mut Feed<'_>) -> io::
         told.bytes.resize(filled + CHUNK, 0);
         let read = match output.read(&mut told.bytes[filled..]) {
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                told.bytes.truncate(filled);
+                continue;
+            }
             Err(error) => return Err(error),
         };
         told.bytes.truncate(filled + read);
