@@ -106,7 +106,7 @@ pub fn scan(
         image.sound().with_context(damaged)?;
         return Ok(outcome);
     }
-    let mut files = material::files(paths)?;
+    let mut files = material::files(paths, terminal)?;
     let mut any = false;
     if let Some(base) = shared.offset_base.or(shared.only.map(|_| 0)) {
         let before = files.len();

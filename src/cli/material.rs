@@ -40,7 +40,7 @@ pub async fn scan(
     client: &Client,
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
-    let files = files(paths)?;
+    let files = files(paths, terminal)?;
     let bar = terminal.bar();
     let mut any = false;
     for (place, file) in files.iter().enumerate() {
@@ -147,7 +147,7 @@ pub async fn trace(
     client: &Client,
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
-    let files = files(paths)?;
+    let files = files(paths, terminal)?;
     let begun: Value =
         client.call(Method::POST, "/api/v1/traces", &json!({ "seen_at": seen_at, "record": record })).await?;
     let id = begun["trace"].as_str().context("the service answered without a trace")?.to_owned();
@@ -177,7 +177,7 @@ async fn body(file: &Path) -> anyhow::Result<Body> {
 }
 
 /// The regular files that these paths name, folders walked in order; links are not followed out of them.
-pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn files(paths: &[PathBuf], terminal: Terminal) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path == Path::new("-") {
@@ -185,7 +185,7 @@ pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             continue;
         }
         let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        if metadata.is_dir() { walk(path, &mut files)? } else { files.push(path.clone()) }
+        if metadata.is_dir() { walk(path, &mut files, terminal)? } else { files.push(path.clone()) }
     }
     if files.is_empty() {
         bail!("there is no file in {}: name files, or folders that hold some", listed(paths));
@@ -201,16 +201,19 @@ fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, terminal: Terminal) -> anyhow::Result<()> {
     let mut inner: Vec<_> =
         std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?.collect::<Result<_, _>>()?;
     inner.sort_by_key(std::fs::DirEntry::file_name);
     for entry in inner {
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            walk(&entry.path(), files)?;
+            walk(&entry.path(), files, terminal)?;
         } else if kind.is_file() {
             files.push(entry.path());
+        } else {
+            let what = if kind.is_symlink() { "a link, which is not followed" } else { "no file" };
+            terminal.note(&format!("not scanned: {}: {what}", plain(&entry.path().display().to_string())));
         }
     }
     Ok(())

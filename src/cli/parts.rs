@@ -49,7 +49,7 @@ pub struct Part {
 
 /// Prints the parts of these files, a line each, and scans nothing.
 pub fn print(paths: &[PathBuf], bytes: u64, terminal: Terminal) -> anyhow::Result<Outcome> {
-    for file in files(paths)? {
+    for file in files(paths, terminal)? {
         let path = file
             .to_str()
             .with_context(|| format!("{}: a name that is not UTF-8 cannot be handed on: rename it", file.display()))?

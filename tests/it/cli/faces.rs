@@ -95,3 +95,16 @@ async fn a_body_without_a_login_is_a_problem_that_names_each_line() {
         assert!(problem["detail"].as_str().unwrap().len() > 10 && problem["title"].is_string());
     }
 }
+
+#[tokio::test]
+async fn a_link_in_a_folder_is_not_followed_and_that_is_said() {
+    let site = Site::stocked(20, "127.0.0.1:9");
+    site.init().await;
+    std::fs::create_dir(site.path("loot")).unwrap();
+    std::fs::write(site.path("loot/menu.txt"), "Lundi: poireaux.\n").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", site.path("loot/elsewhere")).unwrap();
+    let answer = site.run("scan loot").await.ends(1);
+    assert!(answer.stderr.contains("not scanned: loot/elsewhere: a link, which is not followed"), "{}", answer.stderr);
+    let only = site.run("trace loot/elsewhere --json").await.ends(1).json();
+    assert_eq!(only["verdict"], "nothing_found", "a link that is named is read");
+}
