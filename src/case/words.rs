@@ -87,7 +87,7 @@ pub fn harmless(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bracket, count, harmless, listed, number};
+    use super::{bracket, count, grouped, harmless, listed, number, percent};
     use crate::domain::verdict::Window;
 
     #[test]
@@ -106,5 +106,11 @@ mod tests {
         let at = |text: &str| text.parse().unwrap();
         let window = Window { from: at("2026-05-01T00:00:00Z"), to: at("2026-06-01T00:00:00Z"), confidence: 0.95 };
         assert_eq!(bracket(&window, super::ENGLISH), ("1 May 2026".into(), "31 May 2026".into()));
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_shares_are_never_certain() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([1.0, 0.5, 0.0].map(percent), [">99.9 %", "50.0 %", "<0.1 %"]);
     }
 }

@@ -1,7 +1,8 @@
 //! What a verdict says of the material's rows, in sentences.
 
 use crate::{
-    cli::wording::{grouped, harmless},
+    case::words::grouped,
+    cli::wording::harmless,
     domain::verdict::{Material, PasswordStorage},
 };
 use std::collections::BTreeSet;

@@ -2,9 +2,10 @@
 //! a terminal is written out, never sent.
 
 use crate::{
+    case::words::{grouped, number, percent},
     cli::{
         material_words::{kept_as, rows_told},
-        wording::{axis, bar, grouped, harmless, number, percent, short_day, shortened, taken, times, wrapped},
+        wording::{axis, bar, harmless, short_day, shortened, taken, times, wrapped},
     },
     domain::verdict::{NotScanned, Outcome, StoreScore, Verdict, Window},
 };

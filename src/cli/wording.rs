@@ -1,6 +1,6 @@
 //! The small words of what is shown to people: numbers, days, bars, names that cannot steer a terminal, wrapped lines.
 
-use crate::domain::verdict::Window;
+use crate::{case::words::number, domain::verdict::Window};
 use console::measure_text_width;
 use jiff::{Timestamp, ToSpan, ZonedDateTime, tz::TimeZone};
 
@@ -13,34 +13,9 @@ pub fn bar(share: f64, width: usize) -> String {
     format!("{drawn}{}", "·".repeat(width.saturating_sub(length)))
 }
 
-/// Never "100 %" for what is not certain, nor "0 %" for what is not impossible.
-pub fn percent(share: f64) -> String {
-    match share * 100.0 {
-        p if p > 99.9 => ">99.9 %".to_owned(),
-        p if p < 0.1 => "<0.1 %".to_owned(),
-        p => format!("{p:.1} %"),
-    }
-}
-
 /// "35 times", "10^9.2 times".
 pub fn times(log10: f64) -> String {
     format!("{} times", number(log10))
-}
-
-/// A number from its decimal logarithm: exact where small, as a power of ten where not.
-pub fn number(log10: f64) -> String {
-    match log10 {
-        l if l < 1.0 => format!("{:.1}", 10f64.powf(l)),
-        l if l < 4.0 => grouped(10f64.powf(l).round() as u64),
-        l => format!("10^{l:.1}"),
-    }
-}
-
-/// 1234567 as 1,234,567.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
-    groups.join(",")
 }
 
 /// "between 1 and 31 May 2026": days in UTC, and times where days would not tell.
@@ -140,7 +115,7 @@ pub fn wrapped(words: &str, width: usize, hang: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, harmless, number, percent, shortened, taken, wrapped};
+    use super::{harmless, shortened, taken, wrapped};
     use crate::domain::verdict::Window;
 
     fn window(from: &str, to: &str) -> Window {
@@ -178,10 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_as_exact_as_they_deserve() {
-        assert_eq!([0.2, 1.5, 3.5, 9.24].map(number), ["1.6", "32", "3,162", "10^9.2"]);
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([1.0, 0.5, 0.0].map(percent), [">99.9 %", "50.0 %", "<0.1 %"]);
+    fn long_names_are_shortened() {
         assert_eq!((shortened("payroll", 7), shortened("payroll", 4)), ("payroll".into(), "pay…".into()));
     }
 }

@@ -53,7 +53,10 @@ pub async fn verify(context: &Context, names: &[String], progress: &Progress) ->
     for slot in context.chosen(names)? {
         each.note(slot, verify_store(context, slot, progress).await);
     }
-    judge::again(context).await?;
+    // What was audited is on record, and is answered whatever becomes of the incidents: the next sighting judges them too.
+    if let Err(error) = judge::again(context).await {
+        tracing::error!(%error, "open incidents could not be judged anew");
+    }
     each.answer()
 }
 

@@ -29,7 +29,12 @@ async fn planted() -> (Site, Site) {
 
 /// A scan elsewhere, of what stands in its folder.
 async fn scan(elsewhere: &Site, what: &str, input: &[u8]) -> (Vec<Value>, i32) {
-    let mut command = elsewhere.command(&["scan", "--index", "canaries.index", "--json", what]);
+    scan_with(elsewhere, &[what], input).await
+}
+
+async fn scan_with(elsewhere: &Site, what: &[&str], input: &[u8]) -> (Vec<Value>, i32) {
+    let mut command = elsewhere.command(&["scan", "--index", "canaries.index", "--json"]);
+    command.args(what);
     command.env("TELLTALE_INDEX_KEY_FILE", "canaries.key").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut running = command.spawn().unwrap();
     let mut to = running.stdin.take().unwrap();
@@ -116,6 +121,52 @@ async fn elsewhere_the_index_finds_what_the_ledger_finds() {
     assert_eq!((nothing, code), (Vec::new(), 1));
     let (nothing, code) = scan(&elsewhere, "-", b"").await;
     assert_eq!((nothing, code), (Vec::new(), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_and_stretches_by_an_index_are_the_whole() {
+    let (site, elsewhere) = planted().await;
+    let files = stolen(&site);
+    std::fs::create_dir(elsewhere.path("loot")).unwrap();
+    for (name, bytes) in &files {
+        std::fs::write(elsewhere.path("loot").join(name), bytes).unwrap();
+    }
+    let (whole, code) = scan(&elsewhere, "loot", b"").await;
+    assert_eq!(code, 0);
+    let places = |all: &[Value]| -> Vec<String> {
+        let mut places: Vec<String> = all
+            .iter()
+            .filter(|line| line["canary"].is_string())
+            .map(|found| {
+                ["path", "member", "offset", "marker_kind", "canary", "strong"]
+                    .map(|key| found[key].to_string())
+                    .join(" ")
+            })
+            .collect();
+        places.sort();
+        places
+    };
+    let parts = elsewhere.run("scan --split 300K loot").await.ends(0).stdout;
+    assert!(parts.lines().count() > files.len() + 10, "{parts}");
+    let (told, code) = scan_with(&elsewhere, &["--parts"], parts.as_bytes()).await;
+    assert_eq!(code, 0);
+    assert_eq!(places(&told), places(&whole));
+    let long = &files["e-long.csv"];
+    let of_long = |line: &&Value| line["part"]["path"] == "loot/e-long.csv";
+    let lines: u64 = told.iter().filter(of_long).map(|line| line["lines"].as_u64().unwrap()).sum();
+    assert_eq!(lines, long.iter().filter(|byte| **byte == b'\n').count() as u64);
+    // A stretch that was fetched by range, with what stands around it.
+    let arguments = ["-", "--name", "loot/e-long.csv", "--offset-base", "995904", "--only", "1000000-2600000"];
+    let (stretch, code) = scan_with(&elsewhere, &arguments, &long[995_904..2_604_096]).await;
+    assert_eq!(code, 0);
+    let within: Vec<Value> = whole
+        .iter()
+        .filter(|found| found["path"] == "loot/e-long.csv")
+        .filter(|found| (1_000_000..2_600_000).contains(&found["offset"].as_u64().unwrap()))
+        .cloned()
+        .collect();
+    assert!(!within.is_empty());
+    assert_eq!(places(&stretch), places(&within));
 }
 
 #[tokio::test(flavor = "multi_thread")]
