@@ -23,6 +23,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 /// Rows and entries of one batch while catching up.
 const BATCH_ROWS: usize = 4096;
 const BATCH_ENTRIES: usize = 1024;
+/// So long after an entry the follower takes it in. Whoever has to know at once settles: see `catch_up`.
+const FOLLOWED_AFTER: Duration = Duration::from_millis(25);
 
 /// A question could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -178,8 +181,14 @@ impl Ledger {
                 };
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    changed = head.changed(), if !failed => if changed.is_err() { break },
-                    () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+                    changed = head.changed(), if !failed => {
+                        if changed.is_err() {
+                            break;
+                        }
+                        // Its work for a canary must not delay the answer to that canary, which would tell it.
+                        tokio::time::sleep(FOLLOWED_AFTER).await;
+                    },
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
             }
             let _ = tokio::task::spawn_blocking(move || {
