@@ -1,10 +1,10 @@
 //! Addresses: the local part before an at-sign and the beginning of the domain are the clue, from each place where the
 //! local part may begin. Where an escape may be at work there, the domain alone.
 
-use super::{Fast, Place, Stretch};
+use super::{Fast, Place, STRETCH, Stretch};
 use crate::index::{
     clue::{self, AFTER},
-    simd::{self, Classes},
+    simd::{self, BATCH},
 };
 
 /// The longest escape: one that begins so far before a local part may reach into it.
@@ -17,24 +17,54 @@ const LONGEST: u32 = 64 - REACH;
 impl Fast<'_> {
     #[inline(always)]
     pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>) {
-        if self.gates.signs != 0 {
-            let signs = stretch.masks(|n| stretch.classes.sign[n + 1]);
-            self.each(stretch, &signs, |fast, place| fast.see_sign(stretch, place));
+        if self.gates.signs == 0 {
+            return;
+        }
+        let c = stretch.classes;
+        let signs = stretch.masks(|n| c.sign[n + 1]);
+        let count = self.isa.list(&signs, &mut self.places[..]);
+        for from in (0..count).step_by(BATCH) {
+            let some = &self.places[from % STRETCH..][..BATCH.min(count - from)];
+            let mut places = [0; BATCH];
+            places[..some.len()].copy_from_slice(some);
+            let mut known = self.known_domains(stretch, &places[..some.len()]);
+            while known != 0 {
+                let place = places[known.trailing_zeros() as usize % BATCH];
+                self.see_sign(stretch, place);
+                known &= known - 1;
+            }
         }
     }
 
+    /// Behind which of these at-signs there may be a domain that some address has: a bit each.
+    #[inline(always)]
+    fn known_domains(&self, stretch: &Stretch<'_>, signs: &[u16]) -> u32 {
+        let all = u32::MAX >> (BATCH - signs.len());
+        // At the text's end, and where an escape follows, all may be.
+        let last = stretch.place(signs[signs.len() - 1]) + 1;
+        if self.text.len() < last + AFTER[0] {
+            return all;
+        }
+        let intro = &stretch.classes.intro;
+        let escaped = signs
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (number, place)| bits | u32::from(simd::from(intro, *place) >> 1 & 0x3f != 0) << number);
+        let mut starts = [0; BATCH];
+        starts.iter_mut().zip(signs).for_each(|(start, sign)| *start = sign + 1);
+        let begin = |number: usize| {
+            let lengths = [AFTER[number] as u8; BATCH];
+            let (starts, lengths) = (&starts[..signs.len()], &lengths[..signs.len()]);
+            self.isa.sift(self.clues, self.sieves.heads, &self.text[stretch.at..], starts, lengths)
+        };
+        (0..AFTER.len()).filter(|number| self.gates.behind(*number)).fold(escaped, |bits, number| bits | begin(number))
+    }
+
+    /// Looks at what stands before an at-sign.
     #[inline(always)]
     fn see_sign(&mut self, stretch: &Stretch<'_>, place: u16) {
         let (c, at) = (stretch.classes, stretch.place(place));
         let escaped = simd::from(&c.intro, place) >> 1 & 0x3f != 0;
-        if escaped || self.is_domain(at + 1) {
-            self.see_local(c, place, at, escaped);
-        }
-    }
-
-    /// Looks at what stands before an at-sign.
-    #[inline(never)]
-    fn see_local(&mut self, c: &Classes, place: u16, at: usize, escaped: bool) {
         let marks = simd::before(&c.dot, place)
             | simd::before(&c.dash, place)
             | simd::before(&c.plus, place)
@@ -59,16 +89,6 @@ impl Fast<'_> {
                 self.sign(at, (run - mark - 1) as usize);
             }
         }
-    }
-
-    /// Whether some address's domain begins as these bytes do.
-    #[inline(always)]
-    fn is_domain(&self, from: usize) -> bool {
-        let Some(head) = self.text[from..].first_chunk::<8>() else { return true };
-        let head = u64::from_le_bytes(*head);
-        AFTER.iter().enumerate().any(|(number, length)| {
-            self.gates.behind(number) && self.begins(clue::domain_of(head & ((1 << (8 * length)) - 1), *length))
-        })
     }
 
     /// Asks for the address whose local part has this length.

@@ -18,17 +18,17 @@ impl Fast<'_> {
         if !self.gates.digests {
             return;
         }
-        let (c, blocks) = (stretch.classes, stretch.blocks.min(BLOCKS));
+        let c = stretch.classes;
         let mut runs = c.base64;
         // A bit stays where as many follow as are wanted.
         for by in [1, 2, 4, 8, LEAST as u32 - 16] {
-            for block in 0..blocks {
+            for block in 0..BLOCKS {
                 runs[block + 1] &= runs[block + 1] >> by | runs[block + 2] << (64 - by);
             }
-            runs[blocks + 1] &= runs[blocks + 1] >> by;
+            runs[BLOCKS + 1] &= runs[BLOCKS + 1] >> by;
         }
         let starts = stretch.masks(|n| runs[n + 1] & !behind(&c.base64, n, 1));
-        self.each(stretch, &starts, |fast, place| {
+        self.each(&starts, |fast, place| {
             let (text, at) = (fast.text, stretch.place(place));
             let seen = simd::from(&c.base64, place).trailing_ones() as usize;
             let beyond = if seen < 64 { 0 } else { text[at + 64..].iter().take_while(|byte| is_part(**byte)).count() };
@@ -79,15 +79,23 @@ impl Fast<'_> {
 
     fn base64(&mut self, start: usize, end: usize) {
         let padded = self.text.get(end) == Some(&b'=');
-        let bytes = &self.text[start..end];
-        if !padded && !is_digest(bytes) && memchr::memchr(b'\\', bytes).is_none() {
+        let written = &self.text[start..end];
+        let escaped = memchr::memchr(b'\\', written).is_some();
+        if !padded && !escaped && !is_digest(written) {
             return;
         }
-        let (mut characters, mut count) = ([0; LONGEST], 0);
-        for byte in self.text[start..end].iter().filter(|byte| **byte != b'\\') {
-            characters[count] = *byte;
-            count += 1;
-        }
+        let mut kept = [0; LONGEST];
+        let characters = if escaped {
+            let mut count = 0;
+            for byte in written.iter().filter(|byte| **byte != b'\\') {
+                kept[count] = *byte;
+                count += 1;
+            }
+            &kept[..count]
+        } else {
+            written
+        };
+        let count = characters.len();
         for length in [22, 27, 43, 86] {
             if count != length && !(padded && count > length) {
                 continue;

@@ -8,7 +8,7 @@ impl Fast<'_> {
     #[inline(always)]
     pub(super) fn see_escapes(&mut self, stretch: &Stretch<'_>) {
         let intros = stretch.masks(|n| stretch.classes.intro[n + 1]);
-        self.each(stretch, &intros, |fast, place| fast.escape(stretch.place(place)));
+        self.each(&intros, |fast, place| fast.escape(stretch.place(place)));
     }
 
     #[inline(never)]

@@ -162,8 +162,6 @@ enum Place {
 struct Stretch<'a> {
     /// Where it begins.
     at: usize,
-    /// The number of its blocks.
-    blocks: usize,
     classes: &'a Classes,
 }
 
@@ -171,8 +169,11 @@ impl Stretch<'_> {
     /// A mask for each block, by the block's number.
     #[inline(always)]
     fn masks(&self, mask: impl Fn(usize) -> u64) -> Bits {
+        // As a loop it is compiled to vectors, as `from_fn` to calls.
         let mut bits = [0; BLOCKS];
-        (0..self.blocks.min(BLOCKS)).for_each(|block| bits[block] = mask(block));
+        for (block, bits) in bits.iter_mut().enumerate() {
+            *bits = mask(block);
+        }
         bits
     }
 
@@ -189,15 +190,15 @@ impl Fast<'_> {
         let text = self.text;
         let mut classes = Classes::new();
         for at in (0..text.len()).step_by(STRETCH) {
-            let blocks = self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
-            let stretch = Stretch { at, blocks, classes: &classes };
+            self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
+            let stretch = Stretch { at, classes: &classes };
             self.see_words(&stretch);
             self.see_signs(&stretch);
             self.see_numbers(&stretch);
             self.see_ibans(&stretch);
             self.see_digests(&stretch);
             self.see_escapes(&stretch);
-            classes.go_on(blocks);
+            classes.go_on();
         }
         self.end_words();
         self.answer();
@@ -208,8 +209,7 @@ impl Fast<'_> {
 
     /// Shows the place of each of these bits to `visit`.
     #[inline(always)]
-    fn each(&mut self, stretch: &Stretch<'_>, bits: &Bits, mut visit: impl FnMut(&mut Self, u16)) {
-        let bits = &bits[..stretch.blocks];
+    fn each(&mut self, bits: &Bits, mut visit: impl FnMut(&mut Self, u16)) {
         if bits.iter().fold(0, |any, bits| any | bits) == 0 {
             return;
         }

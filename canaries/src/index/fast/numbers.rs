@@ -25,29 +25,29 @@ fn begins(c: &Classes, block: usize) -> u64 {
 /// which may be Corsica's.
 #[inline(always)]
 fn long_enough(stretch: &Stretch<'_>, least: u32) -> Mask {
-    let (c, blocks) = (stretch.classes, stretch.blocks.min(BLOCKS));
+    let c = stretch.classes;
     let mut parts = c.number;
-    if c.intro[..blocks + 2].iter().fold(0, |any, intro| any | intro) != 0 {
-        for block in 0..=blocks {
+    if c.intro.iter().fold(0, |any, intro| any | intro) != 0 {
+        for block in 0..=BLOCKS {
             let here = |by: u32| c.intro[block + 1] << by | c.intro[block] >> (64 - by);
             parts[block + 1] |= (1..8).fold(0, |smeared, by| smeared | here(by));
         }
     }
     let before = parts;
-    for block in 0..blocks {
+    for block in 0..BLOCKS {
         parts[block + 1] |= c.alpha[block + 1] & behind(&before, block, 1) & ahead(&before, block, 1);
     }
     // At the end of what is in sight, the bytes before and behind are as well as known.
-    parts[blocks + 1] |=
-        c.alpha[blocks + 1] & (before[blocks + 1] << 1 | before[blocks] >> 63) & before[blocks + 1] >> 1;
+    parts[BLOCKS + 1] |=
+        c.alpha[BLOCKS + 1] & (before[BLOCKS + 1] << 1 | before[BLOCKS] >> 63) & before[BLOCKS + 1] >> 1;
     // A bit stays where as many follow as are wanted.
     let mut run = 1;
     while run < least {
         let by = run.min(least - run);
-        for block in 0..blocks {
+        for block in 0..BLOCKS {
             parts[block + 1] &= parts[block + 1] >> by | parts[block + 2] << (64 - by);
         }
-        parts[blocks + 1] &= parts[blocks + 1] >> by;
+        parts[BLOCKS + 1] &= parts[BLOCKS + 1] >> by;
         run += by;
     }
     parts
@@ -64,7 +64,7 @@ impl Fast<'_> {
         let long = long_enough(stretch, least);
         let pluses = if phones { u64::MAX } else { 0 };
         let starts = stretch.masks(|n| (c.digit[n + 1] & begins(c, n) | c.plus[n + 1] & pluses) & long[n + 1]);
-        self.each(stretch, &starts, |fast, place| fast.see_number(stretch, place, least));
+        self.each(&starts, |fast, place| fast.see_number(stretch, place, least));
     }
 
     #[inline(always)]
@@ -80,10 +80,11 @@ impl Fast<'_> {
                     return;
                 }
             }
-            13.. if !matches!(self.text[at..at + 2], [b'0', b'0'])
-                && !(self.gates.nirs && self.begins(clue::nir_head(&self.text[at..at + 13]))) =>
-            {
-                return;
+            13.. if !self.text[at..].starts_with(b"00") => {
+                let possible = self.gates.nirs && self.begins(clue::nir_head(&self.text[at..at + 13]));
+                if !possible {
+                    return;
+                }
             }
             _ => {}
         }
@@ -110,7 +111,7 @@ impl Fast<'_> {
             let country = c.alpha[n + 1] & ahead(&c.alpha, n, 1);
             country & ahead(&c.digit, n, 2) & ahead(&c.digit, n, 3) & (begins(c, n) | label)
         });
-        self.each(stretch, &starts, |fast, place| {
+        self.each(&starts, |fast, place| {
             let at = stretch.place(place);
             // Most are written without separators.
             let whole = simd::from(&c.alnum, place).trailing_ones() >= 9;

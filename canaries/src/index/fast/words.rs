@@ -61,7 +61,7 @@ impl Fast<'_> {
         let mut count = self.take_plain(stretch, &ends, base);
         self.take_marked(stretch, &ends, base, &mut count);
         self.sift(base, count);
-        self.each(stretch, &ends.odd, |fast, end| fast.odd_word(stretch.place(end)));
+        self.each(&ends.odd, |fast, end| fast.odd_word(stretch.place(end)));
         if self.numbered {
             self.see_joined(stretch);
         }
@@ -78,7 +78,7 @@ impl Fast<'_> {
         let c = stretch.classes;
         let [lettered, dotted, dashed, inner, strange, first, first_lettered] = &mut self.words.carry;
         let starts = stretch.masks(|n| c.word[n + 1] & !behind(&c.word, n, 1));
-        let flood = |run: &Mask, bits: Bits, carry: &mut bool| simd::flood(stretch.blocks, run, &bits, carry);
+        let flood = |run: &Mask, bits: Bits, carry: &mut bool| simd::flood(run, &bits, carry);
         let lettered = flood(&c.word, stretch.masks(|n| c.alpha[n + 1]), lettered);
         let dotted = flood(&c.word, stretch.masks(|n| c.dot[n + 1]), dotted);
         let dashed = flood(&c.word, stretch.masks(|n| c.dash[n + 1]), dashed);
@@ -110,12 +110,12 @@ impl Fast<'_> {
     /// Lists words of letters and digits alone; answers how many.
     #[inline(always)]
     fn take_plain(&mut self, stretch: &Stretch<'_>, ends: &Ends, base: usize) -> usize {
-        let (blocks, words) = (stretch.blocks, &mut self.words);
+        let words = &mut self.words;
         let runs = Runs {
-            starts: &ends.starts[..blocks],
-            ends: &ends.plain[..blocks],
-            wanted: &ends.wanted[..blocks],
-            lettered: &ends.lettered[..blocks],
+            starts: &ends.starts,
+            ends: &ends.plain,
+            wanted: &ends.wanted,
+            lettered: &ends.lettered,
             // One that began before the base is longer than any that are listed.
             open: words.open.map(|start| start.saturating_sub(base) as u16),
             lead: (stretch.at - base) as u16,
@@ -138,7 +138,7 @@ impl Fast<'_> {
     #[inline(always)]
     fn take_marked(&mut self, stretch: &Stretch<'_>, ends: &Ends, base: usize, count: &mut usize) {
         let (c, lead) = (stretch.classes, (stretch.at - base) as u16);
-        self.each(stretch, &ends.marked, |fast, end| {
+        self.each(&ends.marked, |fast, end| {
             let length = simd::before(&c.word, end).leading_ones() as usize;
             let lettered = ends.lettered[usize::from(end / 64) % BLOCKS] >> (end % 64) & 1 == 1;
             let known = fast.lengths[2 + usize::from(lettered)][length.min(63)] != 0;
@@ -215,8 +215,9 @@ impl Fast<'_> {
     /// Closes a run that goes on to the end of the text.
     pub(super) fn end_words(&mut self) {
         let text = self.text;
-        // Elsewhere the end stands within the last sixty-four bytes.
-        if self.gates.has_words() && text.len().is_multiple_of(64) && text.last().is_some_and(|byte| within(*byte)) {
+        // Elsewhere the end stands within the last stretch.
+        if self.gates.has_words() && text.len().is_multiple_of(STRETCH) && text.last().is_some_and(|byte| within(*byte))
+        {
             let (start, end) = run_around(text, text.len() - 1);
             self.special_word(start, end);
         }
@@ -227,7 +228,7 @@ impl Fast<'_> {
     fn see_joined(&mut self, stretch: &Stretch<'_>) {
         let c = stretch.classes;
         let gaps = stretch.masks(|n| (c.blank[n + 1] | c.slash[n + 1]) & behind(&c.word, n, 1) & ahead(&c.digit, n, 1));
-        self.each(stretch, &gaps, |fast, gap| fast.join(stretch.place(gap) + 1));
+        self.each(&gaps, |fast, gap| fast.join(stretch.place(gap) + 1));
     }
 
     /// A number written as two words, the second of which begins here.

@@ -122,6 +122,11 @@ impl<B: AsRef<[u8]>> Image<B> {
         }
     }
 
+    /// The bytes that each process holds for itself, beyond the file's own.
+    pub fn resident(&self) -> usize {
+        self.sieves.iter().map(Vec::len).sum::<usize>() + self.checked.len() * 8
+    }
+
     /// Checks every page.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! AVX-512: one permutation looks up the class of sixty-four bytes.
 #![allow(unsafe_code)]
 
-use super::{BATCH, BLOCKS, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Classes, Runs, SHORT, Taken, Words};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
@@ -143,22 +143,20 @@ pub(super) fn take(runs: &Runs<'_>, words: &mut Words, long: &mut [u16]) -> Take
     unsafe { take_here(runs, words, long) }
 }
 
-/// Room for the places of a stretch, and for those that are written in advance.
-const ROOM: usize = BLOCKS * 64 + 128;
 /// What is known of a run at its end.
 const WANTED: u8 = 1;
 const LETTERED: u8 = 2;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn take_here(runs: &Runs<'_>, words: &mut Words, long: &mut [u16]) -> Taken {
-    let (mut starts, mut ends, mut flags) = ([0_u16; ROOM], [0_u16; ROOM], [0_u8; ROOM]);
+    let Words { begun: starts, ended: ends, flags, .. } = words;
     let mut begun = 0;
     if let Some(open) = runs.open {
         starts[0] = open.wrapping_sub(runs.lead);
         begun = 1;
     }
     begun += list_here(runs.starts, &mut starts[begun..]);
-    let ended = list_here(runs.ends, &mut ends);
+    let ended = list_here(runs.ends, ends);
     let mut count = 0;
     let splat = |byte: u8| _mm512_set1_epi8(byte.cast_signed());
     for ((end, wanted), lettered) in runs.ends.iter().zip(runs.wanted).zip(runs.lettered) {

@@ -27,23 +27,28 @@ pub(super) type Bits = [u64; BLOCKS];
 pub(super) struct Words {
     pub starts: [u16; Words::ROOM],
     pub lengths: [u8; Words::ROOM],
+    /// Room to work in.
+    begun: [u16; Words::ROOM],
+    ended: [u16; Words::ROOM],
+    flags: [u8; Words::ROOM],
 }
 
 impl Words {
     const ROOM: usize = BLOCKS * 64 + 128;
 
     pub fn new() -> Box<Words> {
-        Box::new(Words { starts: [0; Words::ROOM], lengths: [0; Words::ROOM] })
+        let (places, bytes) = ([0; Words::ROOM], [0; Words::ROOM]);
+        Box::new(Words { starts: places, lengths: bytes, begun: places, ended: places, flags: bytes })
     }
 }
 
 /// Where runs of a stretch begin and end, as many of the one as of the other but perhaps one that goes on.
 pub(super) struct Runs<'a> {
-    pub starts: &'a [u64],
-    pub ends: &'a [u64],
+    pub starts: &'a Bits,
+    pub ends: &'a Bits,
     /// Set at the ends of runs that are wanted at all, and of those that hold a letter.
-    pub wanted: &'a [u64],
-    pub lettered: &'a [u64],
+    pub wanted: &'a Bits,
+    pub lettered: &'a Bits,
     /// Where, from the base on, the run began that was not ended before.
     pub open: Option<u16>,
     /// Where, from the base on, the stretch begins.
@@ -152,8 +157,8 @@ impl Classes {
         self.base64[number] = alnum | dash | plus | slash | back;
     }
 
-    /// The block at this number becomes the one before the next stretch.
-    pub fn go_on(&mut self, number: usize) {
+    /// The stretch's last block becomes the one before the next stretch.
+    pub fn go_on(&mut self) {
         let Classes {
             digit,
             alpha,
@@ -169,13 +174,13 @@ impl Classes {
             high,
             alnum,
             word,
-            number: numbers,
+            number,
             base64,
         } = self;
         for mask in
-            [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, numbers, base64]
+            [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, number, base64]
         {
-            mask[0] = mask[number];
+            mask[0] = mask[BLOCKS];
         }
     }
 }
@@ -209,29 +214,28 @@ pub(super) fn before(mask: &Mask, place: u16) -> u64 {
 /// A bit at the end of each run in which one of these bits stands. Added to a run, a bit carries as far as its end;
 /// `carry` is what goes over the stretch's border.
 #[inline(always)]
-pub(super) fn flood(blocks: usize, run: &Mask, bits: &Bits, carry: &mut bool) -> Bits {
-    let blocks = blocks.min(BLOCKS);
+pub(super) fn flood(run: &Mask, bits: &Bits, carry: &mut bool) -> Bits {
     let (mut sums, mut over) = ([0; BLOCKS], [0; BLOCKS + 1]);
     over[0] = u64::from(*carry);
-    for block in 0..blocks {
+    for block in 0..BLOCKS {
         let run = run[block + 1];
         let sum = run.wrapping_add(bits[block] & run);
         sums[block] = sum;
         over[block + 1] = u64::from(sum < run);
     }
     let (mut ends, mut chained) = ([0; BLOCKS], 0);
-    for block in 0..blocks {
+    for block in 0..BLOCKS {
         let sum = sums[block].wrapping_add(over[block]);
         chained |= u64::from(sum < over[block]);
         ends[block] = sum & !run[block + 1];
     }
     if chained == 0 {
-        *carry = over[blocks] != 0;
+        *carry = over[BLOCKS] != 0;
         return ends;
     }
     // A run that fills a whole block hands on what was carried into it.
     let mut carried = *carry;
-    for block in 0..blocks {
+    for block in 0..BLOCKS {
         let (sum, more) = sums[block].overflowing_add(u64::from(carried));
         ends[block] = sum & !run[block + 1];
         carried = more | (over[block + 1] != 0);
@@ -313,9 +317,9 @@ impl Isa {
         }
     }
 
-    /// Classifies a stretch and what is behind it, at most sixty-five blocks, as the second block and those that follow;
-    /// answers how many are the stretch's own. What is beyond its end is of no class.
-    pub(super) fn classify(self, text: &[u8], classes: &mut Classes) -> usize {
+    /// Classifies a stretch and what is behind it, at most sixty-five blocks, as the second block and those that follow.
+    /// What is beyond its end is of no class.
+    pub(super) fn classify(self, text: &[u8], classes: &mut Classes) {
         let (whole, rest) = text.as_chunks::<64>();
         debug_assert!(whole.len() <= BLOCKS + 1);
         match self {
@@ -332,10 +336,7 @@ impl Isa {
             classes.put(next, portable::block(&padded));
             next += 1;
         }
-        if next < BLOCKS + 2 {
-            classes.put(next, [0; 12]);
-        }
-        text.len().div_ceil(64).min(BLOCKS)
+        (next..BLOCKS + 2).for_each(|number| classes.put(number, [0; 12]));
     }
 }
 
@@ -360,10 +361,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// A word's starts and ends, and its bits.
-    fn ends_of(text: &[u8]) -> (Vec<u64>, Vec<u64>, Vec<u64>, Vec<u64>) {
-        let (mut starts, mut ends, mut wanted, mut lettered) =
-            (vec![0; BLOCKS], vec![0; BLOCKS], vec![0; BLOCKS], vec![0; BLOCKS]);
-        let set = |bits: &mut Vec<u64>, place: usize| {
+    fn ends_of(text: &[u8]) -> (Bits, Bits, Bits, Bits) {
+        let (mut starts, mut ends, mut wanted, mut lettered) = ([0; BLOCKS], [0; BLOCKS], [0; BLOCKS], [0; BLOCKS]);
+        let set = |bits: &mut Bits, place: usize| {
             if let Some(bits) = bits.get_mut(place / 64) {
                 *bits |= 1 << (place % 64);
             }
@@ -396,8 +396,8 @@ mod tests {
         fn every_path_sees_the_same(text in prop::collection::vec(any::<u8>(), 0..400)) {
             let classify = |isa: Isa| {
                 let mut classes = Classes::new();
-                let blocks = isa.classify(&text, &mut classes);
-                (blocks, classes)
+                isa.classify(&text, &mut classes);
+                classes
             };
             let expected = classify(Isa::Portable);
             for isa in Isa::all() {
@@ -484,16 +484,16 @@ mod tests {
             run[1..=runs.len()].copy_from_slice(&runs);
             let bits: Bits = bits.try_into().unwrap();
             let (mut expected, mut set) = ([0; BLOCKS], carry);
-            for place in 0..runs.len() * 64 {
+            for place in 0..BLOCKS * 64 {
                 let (block, bit) = (place / 64, 1 << (place % 64));
-                if runs[block] & bit == 0 {
+                if run[block + 1] & bit == 0 {
                     expected[block] |= if set { bit } else { 0 };
                     set = false;
                 } else {
                     set |= bits[block] & bit != 0;
                 }
             }
-            prop_assert_eq!(flood(runs.len(), &run, &bits, &mut carry), expected);
+            prop_assert_eq!(flood(&run, &bits, &mut carry), expected);
             prop_assert_eq!(carry, set);
         }
     }
@@ -503,7 +503,7 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         for isa in Isa::all() {
             let mut here = Classes::new();
-            assert_eq!(isa.classify(&all, &mut here), 4);
+            isa.classify(&all, &mut here);
             for byte in 0..=255_u8 {
                 let is = |mask: &Mask| mask[usize::from(byte) / 64 + 1] >> (byte % 64) & 1 == 1;
                 assert_eq!(is(&here.digit), byte.is_ascii_digit());

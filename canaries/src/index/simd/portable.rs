@@ -1,6 +1,6 @@
 //! The path of every machine: a table.
 
-use super::{BATCH, BLOCKS, Block, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Block, Classes, Runs, SHORT, Taken, Words};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
@@ -67,14 +67,14 @@ pub(super) fn sift(key: &ClueKey, sieve: Sieve<'_>, text: &[u8], starts: &[u16],
 /// See `Isa::take`.
 #[inline(always)]
 pub(super) fn take(runs: &Runs<'_>, words: &mut Words, long: &mut [u16]) -> Taken {
-    let (mut starts, mut ends) = ([0; BLOCKS * 64 + 128], [0; BLOCKS * 64 + 128]);
+    let Words { begun: starts, ended: ends, .. } = words;
     let mut begun = 0;
     if let Some(open) = runs.open {
         starts[0] = open.wrapping_sub(runs.lead);
         begun = 1;
     }
     begun += list(runs.starts, &mut starts[begun..]);
-    let ended = list(runs.ends, &mut ends);
+    let ended = list(runs.ends, ends);
     let mut taken = Taken { words: 0, long: 0, open: None };
     for (&start, &end) in starts[..ended].iter().zip(&ends[..ended]) {
         let bit = |bits: &[u64]| bits[usize::from(end / 64)] >> (end % 64) & 1 == 1;
