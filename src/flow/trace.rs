@@ -330,6 +330,11 @@ fn unreadable(path: &str, error: &io::Error) -> FlowError {
 }
 
 impl Trace {
+    /// Notes what else there was, and could not be added.
+    pub fn lacks(&mut self, not_scanned: Vec<NotScanned>) {
+        self.material.not_scanned.extend(not_scanned);
+    }
+
     /// What was looked at so far.
     pub fn material(&self) -> &Material {
         &self.material
