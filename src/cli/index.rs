@@ -12,13 +12,14 @@ use crate::{
         terminal::Terminal,
     },
     config::{Config, load::load},
-    domain::reason::reason,
+    domain::{reason::reason, verdict::NotScanned},
     dumps::part::around,
     flow::{
         gathered, index,
         mapped::Mapped,
         progress::Step,
         sweep::{self, Shown},
+        trace,
     },
     journal::keyring::Keyring,
 };
@@ -127,6 +128,7 @@ pub fn scan(
             let found = scan_stretch(&image, name, &mut std::io::stdin().lock(), base, &(from..to), terminal);
             let found = found.with_context(|| format!("{name}: reading stopped"))?;
             ended.any |= found.any;
+            found.left.iter().for_each(|left| ended.leave(left));
         }
     }
     let total = Some(loot.files.len() as u64);
@@ -187,11 +189,10 @@ fn scan_one(image: &Image<Mapped>, part: &Part, terminal: Terminal) -> anyhow::R
         let read = around(&(from..to));
         let found = fs::File::open(&part.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(read.start))?;
-            let mut source = file.take(read.end - read.start);
-            scan_stretch(image, &part.path, &mut source, read.start, &(from..to), terminal)
+            scan_stretch(image, &part.path, &mut file, read.start, &(from..to), terminal)
         });
         match found {
-            Ok(found) => last.lines = json!(found.lines),
+            Ok(found) => (last.lines, last.left) = (json!(found.lines), found.left),
             Err(error) => last.left.push(left(Path::new(&part.path), reason(&error))),
         }
         return Ok(last);
@@ -208,6 +209,7 @@ fn scan_one(image: &Image<Mapped>, part: &Part, terminal: Terminal) -> anyhow::R
 struct Stretched {
     any: bool,
     lines: u64,
+    left: Vec<NotScanned>,
 }
 
 fn scan_stretch(
@@ -219,12 +221,12 @@ fn scan_stretch(
     terminal: Terminal,
 ) -> std::io::Result<Stretched> {
     let mut any = false;
-    let scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
-    let read = gathered::scan_part(name, source, base, part, scan, &mut |finding| {
+    let mut scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
+    let read = gathered::scan_part(name, source, base, part, &mut scan, &mut |finding| {
         any = true;
         material::tell(json!(finding), part.start > 0, terminal);
     })?;
-    Ok(Stretched { any, lines: read.lines })
+    Ok(Stretched { any, lines: read.lines, left: read.not_scanned.into_iter().map(trace::not_scanned).collect() })
 }
 
 /// The key of an index that was built on this data folder, and its text.

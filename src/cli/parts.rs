@@ -10,7 +10,7 @@ use crate::{
         terminal::Terminal,
     },
     domain::{reason::reason, verdict::NotScanned},
-    dumps::part::{around, is_plain, split},
+    dumps::part::{around, is_plain, needed, split},
 };
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -133,11 +133,13 @@ async fn open(part: &Part) -> (String, std::io::Result<Sent>) {
     let (Some(from), Some(to)) = (part.from, part.to) else {
         return (format!("path={path}"), Sent::of_file(Path::new(&part.path)).await);
     };
-    let read = around(&(from..to));
+    let begins = around(&(from..to)).start;
     let sent = async {
-        let mut file = tokio::fs::File::open(Path::new(&part.path)).await?;
+        let file = std::fs::File::open(Path::new(&part.path))?;
+        let read = tokio::task::block_in_place(|| needed(&file, &(from..to)))?;
+        let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(read.start)).await?;
         Ok(Sent::of_part(file, read.end - read.start))
     };
-    (format!("path={path}&offset={}&from={from}&to={to}", read.start), sent.await)
+    (format!("path={path}&offset={begins}&from={from}&to={to}"), sent.await)
 }

@@ -11,7 +11,10 @@ mod texts;
 use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
 use canaries::{Marker, MarkerKind};
 use std::{fs::File, io::Write};
-use telltale::dumps::{Limits, Piece, Summary, read, read_file};
+use telltale::{
+    dumps::{Limits, Piece, Summary, read, read_file},
+    flow::gathered::Gathered,
+};
 
 /// The marker that these tests hide.
 const MARKER: &str = "alice.martin@example.org";
@@ -34,11 +37,8 @@ fn found_by(read: impl FnOnce(&mut dyn FnMut(&Piece<'_>)) -> std::io::Result<Sum
     let summary = read(&mut |piece| {
         scan(piece.text, &index, &mut |found: Found| {
             if piece.report.contains(&(found.offset as usize)) {
-                places.push((
-                    piece.member.map(str::to_owned),
-                    piece.base_offset + found.offset,
-                    piece.first_line + found.line - 1,
-                ));
+                let (offset, line) = piece.place(found.offset, found.line);
+                places.push((piece.member.map(str::to_owned), offset, line));
             }
         });
     })
@@ -52,6 +52,17 @@ fn find_within(name: &str, bytes: &[u8], limits: &Limits) -> (Places, Summary) {
 
 fn find_in_file(name: &str, file: &File, limits: &Limits) -> (Places, Summary) {
     found_by(|visit| read_file(name, file, limits, visit))
+}
+
+/// The rows of tables in a file.
+fn rows(name: &str, bytes: &[u8], limits: &Limits) -> Option<u64> {
+    let mut gathered = Gathered::default();
+    read(name, &mut &bytes[..], limits, &mut |piece| {
+        gathered.see(name, piece, &mut |_, _| (), &mut |_| (), &mut |_| ());
+    })
+    .expect("a slice does not fail");
+    gathered.finish(name, &mut |_| (), &mut |_| ());
+    gathered.rows
 }
 
 fn find(name: &str, bytes: &[u8]) -> (Places, Summary) {
