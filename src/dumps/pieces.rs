@@ -7,6 +7,7 @@ use crate::dumps::{
     encoding::Transcoder,
     part::AROUND,
     stream::HEAD,
+    written,
 };
 use std::{
     io::{self, Read},
@@ -75,6 +76,7 @@ pub(super) fn cut(
         };
         // Before what it is coded in, so that places come in order.
         coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
+        written::show(&piece, &mut |read| visit(Shown::Piece(read)));
         visit(Shown::Piece(&piece));
         let containers = coded::containers(&text, own.clone(), offset, ended);
         if !containers.is_empty() {

@@ -161,8 +161,12 @@ impl Member {
     fn take(&mut self, found: Vec<Found>, piece: &Piece<'_>) {
         if !found.is_empty() {
             self.found.extend(found);
-            // No row was placed yet that reaches to these.
-            self.found[self.placed..].sort_by_key(|found| found.offset);
+            // No row was placed yet that reaches to these. What was found as it is written and as it reads is one.
+            let mut new = self.found.split_off(self.placed);
+            new.sort_by_key(place);
+            new.dedup_by_key(|found| place(found));
+            self.found.append(&mut new);
+            self.columns.truncate(self.placed);
             self.columns.resize(self.found.len(), None);
         }
         let (offset, text) = (piece.base_offset + piece.report.start as u64, &piece.text[piece.report.clone()]);
@@ -229,6 +233,11 @@ impl Member {
         self.told -= dropped;
         self.placed = self.placed.saturating_sub(dropped);
     }
+}
+
+/// What two findings have alike that are one.
+pub fn place(found: &Found) -> (u64, MarkerKind, index::Owner, Option<index::Digest>) {
+    (found.offset, found.kind, found.owner, found.digest)
 }
 
 /// Scans a part of a plain file: `source` begins at `base` in it and reaches `AROUND` bytes beyond the part, and only what

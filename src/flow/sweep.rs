@@ -13,7 +13,7 @@ use crate::{
     },
     flow::{
         findings::Finding,
-        gathered::{Gathered, found},
+        gathered::{Gathered, found, place},
         mapped::Mapped,
         parts::{Part, Parts},
         trace::not_scanned,
@@ -183,7 +183,8 @@ fn scan_part(file: usize, part: Part, image: &Image<Mapped>, name: &str) -> Outc
         }
     });
     members.finish(name, &mut keep, &mut |_| ());
-    of_text.sort_by_key(|found| found.offset);
+    of_text.sort_by_key(place);
+    of_text.dedup_by_key(|found| place(found));
     match read {
         Ok(read) => Outcome {
             file,

@@ -40,6 +40,7 @@ pub(super) enum Frame<'a> {
 /// Where a coded text stands, as it was told.
 #[derive(Debug, PartialEq)]
 pub(super) struct Coded {
+    base64: bool,
     shift: u32,
     first: u32,
     folds: Vec<Fold>,
@@ -47,7 +48,7 @@ pub(super) struct Coded {
 
 impl Coded {
     pub fn places(&self) -> Places<'_> {
-        Places { shift: self.shift, first: self.first, folds: &self.folds }
+        Places { base64: self.base64, shift: self.shift, first: self.first, folds: &self.folds }
     }
 }
 
@@ -75,7 +76,7 @@ pub(super) fn write_piece(out: &mut impl Write, piece: &Piece<'_>) -> io::Result
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
     let mut places = Vec::new();
     if let Some(coded) = &piece.coded {
-        places.extend([coded.shift, coded.first].map(u32::to_le_bytes).as_flattened());
+        places.extend([u32::from(coded.base64), coded.shift, coded.first].map(u32::to_le_bytes).as_flattened());
         for fold in coded.needed(piece.text.len()) {
             places.extend([fold.letters, fold.at, fold.lines].map(u32::to_le_bytes).as_flattened());
         }
@@ -145,10 +146,10 @@ fn parse(kind: u8, content: &[u8]) -> Option<Frame<'_>> {
 fn coded(bytes: &[u8]) -> Option<Coded> {
     let (words, rest) = bytes.as_chunks::<4>();
     let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    let (&[shift, first], folds) = words.split_first_chunk()?;
+    let (&[base64, shift, first], folds) = words.split_first_chunk()?;
     let (folds, more) = folds.as_chunks::<3>();
     let folds = folds.iter().map(|&[letters, at, lines]| Fold { letters, at, lines }).collect();
-    (rest.is_empty() && more.is_empty()).then_some(Coded { shift, first, folds })
+    (rest.is_empty() && more.is_empty()).then_some(Coded { base64: base64 == 1, shift, first, folds })
 }
 
 fn name(bytes: &[u8]) -> Option<Option<String>> {
@@ -173,7 +174,7 @@ mod tests {
             base_offset: 7,
             first_line: 3,
             report: 1..4,
-            coded: Some(Places { shift: 1, first: 2, folds: &[Fold { letters: 0, at: 9, lines: 4 }] }),
+            coded: Some(Places { base64: true, shift: 1, first: 2, folds: &[Fold { letters: 0, at: 9, lines: 4 }] }),
         };
         let mut bytes = Vec::new();
         write_member(&mut bytes, Some("b")).unwrap();
@@ -186,7 +187,7 @@ mod tests {
             told.push(frame);
             rest = &rest[length..];
         }
-        let coded = Coded { shift: 1, first: 2, folds: vec![Fold { letters: 0, at: 9, lines: 4 }] };
+        let coded = Coded { base64: true, shift: 1, first: 2, folds: vec![Fold { letters: 0, at: 9, lines: 4 }] };
         let expected = [
             Frame::Member(Some("b".to_owned())),
             Frame::Piece { base_offset: 7, first_line: 3, from: 1, until: 4, coded: Some(coded), text: b"text" },

@@ -16,8 +16,8 @@ use base64::{
 };
 use std::{ops::Range, sync::LazyLock};
 
-/// The shortest run that is looked at: eight bytes, without their padding.
-const SHORTEST: usize = 11;
+/// The shortest run that is looked at: seven bytes, without their padding.
+const SHORTEST: usize = 10;
 /// A line of at least this many goes on in the next: mails and LDIF fold so.
 const FOLDED: usize = 60;
 /// From this length on a run is looked at whatever its first bytes decode to.
@@ -72,7 +72,9 @@ pub(super) fn show(piece: &Piece<'_>, visit: &mut dyn FnMut(&Piece<'_>)) {
     while let Some(start) = next_run(text, at, piece.report.end) {
         let end = run_end(text, start);
         at = end;
-        if end <= piece.report.start || !plausible(&text[start..end]) {
+        // So short, only its padding tells it from a word.
+        let word = end - start == SHORTEST && !text[end..].starts_with(b"==");
+        if end <= piece.report.start || word || !plausible(&text[start..end]) {
             continue;
         }
         lines += line_ends(&text[counted..start]);
@@ -80,7 +82,7 @@ pub(super) fn show(piece: &Piece<'_>, visit: &mut dyn FnMut(&Piece<'_>)) {
         let run = collect(text, start..end, lines);
         let mut give = |text: &[u8], shift: usize, first: usize| {
             let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let places = Places { shift: narrow(shift), first: narrow(first), folds: &run.folds };
+            let places = Places { base64: true, shift: narrow(shift), first: narrow(first), folds: &run.folds };
             let report = places.before(piece.report.start, text.len())..places.before(piece.report.end, text.len());
             if !report.is_empty() {
                 visit(&Piece { text, report, coded: Some(places), ..piece.clone() });

@@ -25,28 +25,34 @@ pub(super) const LEGACY: Format = Format {
 const ZEROS: usize = 7;
 
 /// The content of all frames.
-struct Frames<R: Read>(FrameDecoder<Marked<R>>);
+struct Frames<R: Read> {
+    decoder: FrameDecoder<Marked<R>>,
+    ended: bool,
+}
 
 impl<R: Read> Frames<R> {
     fn new(source: R) -> Self {
-        Frames(FrameDecoder::new(Marked { source, ended: false, zeros: 0 }))
+        Frames { decoder: FrameDecoder::new(Marked { source, ended: false, zeros: 0 }), ended: false }
     }
 }
 
 impl<R: Read> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
+        if buffer.is_empty() || self.ended {
             return Ok(0);
         }
         loop {
-            let read = self.0.read(buffer);
-            let behind = self.0.get_ref().zeros > 0;
+            let read = self.decoder.read(buffer);
+            let zeros = self.decoder.get_ref().zeros;
             match read {
-                Ok(0) if behind => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) if zeros > 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // A frame ended, and another may follow.
                 Ok(0) => {}
                 // All frames ended.
-                Err(error) if self.0.get_ref().zeros == ZEROS && is_no_frame(&error) => return Ok(0),
+                Err(error) if zeros == ZEROS && is_no_frame(&error) => {
+                    self.ended = true;
+                    return Ok(0);
+                }
                 other => return other,
             }
         }
@@ -96,7 +102,9 @@ mod tests {
         let bytes = [frame(b"one "), frame(b""), frame(&b"two ".repeat(100_000))].concat();
         let read = |bytes: &[u8]| {
             let mut text = Vec::new();
-            Frames::new(bytes).read_to_end(&mut text).map(|_| text)
+            let mut frames = Frames::new(bytes);
+            frames.read_to_end(&mut text)?;
+            frames.read_to_end(&mut text).map(|_| text)
         };
         let text = read(&bytes).expect("it is whole");
         assert_eq!(text, [&b"one "[..], &b"two ".repeat(100_000)].concat());

@@ -8,9 +8,14 @@ mod packers;
 mod recall;
 mod texts;
 
+// The table of recall and what it is made of: one place for the bench and the tests.
+#[path = "../../../benches/recall/table/mod.rs"]
+mod table;
+
+use self::table::containers::{gzip, zip, zlib};
 use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
 use canaries::{Marker, MarkerKind};
-use std::{fs::File, io::Write};
+use std::fs::File;
 use telltale::{
     dumps::{Limits, Piece, Summary, read, read_file},
     flow::gathered::Gathered,
@@ -71,28 +76,6 @@ fn find(name: &str, bytes: &[u8]) -> (Places, Summary) {
 
 fn members(places: &Places) -> Vec<&str> {
     places.iter().map(|(member, _, _)| member.as_deref().unwrap_or("")).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all")
-}
-
-fn zlib(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all")
-}
-
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-        writer.start_file(*name, options).expect("the names are plain");
-        writer.write_all(bytes).expect("a vector takes all");
-    }
-    writer.finish().expect("a vector takes all").into_inner()
 }
 
 /// The kinds of these markers that are found.

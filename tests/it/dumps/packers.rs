@@ -3,9 +3,8 @@
 
 use super::{
     apart::apart,
-    find_kinds,
-    recall::{MARKERS, table},
-    rows,
+    find_kinds, rows,
+    table::containers::{MARKERS, table},
 };
 use crate::stores::rows::peer;
 use std::{fs, path::Path, process::Command, time::Duration};
