@@ -134,12 +134,15 @@ pub fn scan(
     let total = Some(loot.files.len() as u64);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = terminal.bar();
-    sweep::sweep(loot.files, &image, threads, &mut |shown| match shown {
-        Shown::Finding(mut finding) => {
+    let named = |file: PathBuf| {
+        let own = shared.name.clone().filter(|_| file == Path::new("-"));
+        let name = own.unwrap_or_else(|| file.display().to_string());
+        (file, name)
+    };
+    let files = loot.files.into_iter().map(named).collect();
+    sweep::sweep(files, &image, threads, &mut |shown| match shown {
+        Shown::Finding(finding) => {
             ended.any = true;
-            if let Some(name) = shared.name.as_ref().filter(|_| finding.path == "-") {
-                finding.path.clone_from(name);
-            }
             material::tell(json!(finding), false, terminal);
         }
         Shown::NotScanned(left) => ended.leave(&left),
@@ -197,7 +200,7 @@ fn scan_one(image: &Image<Mapped>, part: &Part, terminal: Terminal) -> anyhow::R
         }
         return Ok(last);
     }
-    sweep::sweep(vec![PathBuf::from(&part.path)], image, 1, &mut |shown| match shown {
+    sweep::sweep(vec![(PathBuf::from(&part.path), part.path.clone())], image, 1, &mut |shown| match shown {
         Shown::Finding(finding) => material::tell(json!(finding), false, terminal),
         Shown::NotScanned(left) => last.left.push(left),
         Shown::Done(_) => {}

@@ -162,7 +162,7 @@ impl Scanned<'_> {
 
 /// Prints a finding. Within a part, unless it is the first, nobody knows how many lines came before it.
 pub fn tell(mut finding: Value, in_part: bool, terminal: Terminal) {
-    if in_part {
+    if in_part && finding["member"].is_null() {
         finding["line_in_part"] = finding["line"].take();
     }
     terminal.line(&if terminal.json { finding.to_string() } else { found(&finding) });

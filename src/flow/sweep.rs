@@ -69,17 +69,18 @@ struct Waiting {
     cutting: Option<(usize, Parts)>,
 }
 
-/// Scans these files, `-` for standard input, and shows what is found, file by file in their order.
+/// Scans these files, each with the name that findings bear, `-` for standard input, and shows what is found, file by
+/// file in their order.
 ///
 /// # Errors
 /// Where the index is damaged. A file that cannot be read is shown as not scanned.
 pub fn sweep(
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, String)>,
     image: &Image<Mapped>,
     threads: usize,
     visit: &mut dyn FnMut(Shown),
 ) -> anyhow::Result<Material> {
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let (files, names): (Vec<PathBuf>, Vec<String>) = files.into_iter().unzip();
     let waiting = Mutex::new(Waiting { files: files.into_iter().enumerate(), cutting: None });
     let (outcomes, done) = mpsc::sync_channel(threads * 4);
     let mut material = Material::default();

@@ -2,7 +2,7 @@
 //! `scan` goes. The bench writes it into the README; a test holds every cell, and the README, against it.
 
 pub mod containers;
-mod forms;
+pub mod forms;
 
 use canaries::{
     Field, House, Label, Marker, MarkerKind, Minter,

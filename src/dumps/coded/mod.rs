@@ -24,6 +24,9 @@ const FOLDED: usize = 60;
 const LONG: usize = 200;
 /// The shortest text that is shown.
 const SHORTEST_TEXT: usize = 6;
+/// The shortest coded container, in letters. One that is not long begins with one of these bytes.
+const SHORTEST_CONTAINER: usize = 32;
+const SIGNS: [u8; 9] = [0x1f, 0x28, 0xfd, 0x5d, b'B', 0x04, b'P', b'7', b'%'];
 /// How much of a coded value is looked at to tell whether it is a container, in letters.
 const HEAD: usize = 4 << 10;
 /// The longest coded container, in letters.
@@ -170,7 +173,8 @@ fn of_containers(text: &[u8], own: Range<usize>, mut visit: impl FnMut(usize, us
     while let Some(start) = next_run(text, at, own.end) {
         let end = run_end(text, start);
         at = end;
-        if start >= own.start && end - start >= LONG {
+        let length = end - start;
+        if start >= own.start && (length >= LONG || length >= SHORTEST_CONTAINER && signed(&text[start..])) {
             let head = collect(text, start..end.min(start + HEAD), 0);
             if formats::opens(&decode(&head.letters)) {
                 visit(start, end);
@@ -211,9 +215,27 @@ fn joint(rest: &[u8], line: usize) -> Option<(usize, bool)> {
     let (length, ends) =
         breaks.iter().find_map(|(mark, ends)| rest.starts_with(mark).then_some((mark.len(), *ends)))?;
     let length = length + usize::from(rest.get(length) == Some(&b' '));
-    let goes_on = rest.get(length).is_some_and(|byte| CLASS[usize::from(*byte)]);
-    // Two hyphens end a part of a mail.
-    (goes_on && !rest[length..].starts_with(b"--")).then_some((length, ends))
+    continues(&rest[length..]).then_some((length, ends))
+}
+
+/// Whether a run that was broken here goes on with this line: a whole one, or a last one. What a short line goes on with
+/// after its letters tells that it is the next row of a table; two hyphens end a part of a mail; and a container that
+/// begins here is the next value of a list.
+fn continues(line: &[u8]) -> bool {
+    let letters = line.iter().take(FOLDED).take_while(|byte| CLASS[usize::from(**byte)]).count();
+    let last = || {
+        let behind = line.get(letters);
+        behind.is_none_or(|byte| matches!(byte, b'=' | b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'\\'))
+    };
+    letters > 0
+        && (letters == FOLDED || last())
+        && !line.starts_with(b"--")
+        && !(signed(line) && formats::opens(&decode(&line[..letters])))
+}
+
+/// Whether this may begin a coded container that is not long.
+fn signed(letters: &[u8]) -> bool {
+    letters.get(..4).is_some_and(|four| decode(four).first().is_some_and(|byte| SIGNS.contains(byte)))
 }
 
 /// Where a run ends, over folds.

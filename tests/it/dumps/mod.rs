@@ -10,7 +10,7 @@ mod texts;
 
 // The table of recall and what it is made of: one place for the bench and the tests.
 #[path = "../../../benches/recall/table/mod.rs"]
-mod table;
+pub mod table;
 
 use self::table::containers::{gzip, zip, zlib};
 use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
@@ -18,7 +18,7 @@ use canaries::{Marker, MarkerKind};
 use std::fs::File;
 use telltale::{
     dumps::{Limits, Piece, Summary, read, read_file},
-    flow::gathered::Gathered,
+    flow::{findings::Finding, gathered::Gathered},
 };
 
 /// The marker that these tests hide.
@@ -38,16 +38,13 @@ type Places = Vec<(Option<String>, u64, u64)>;
 /// Reads by any of the ways in.
 fn found_by(read: impl FnOnce(&mut dyn FnMut(&Piece<'_>)) -> std::io::Result<Summary>) -> (Places, Summary) {
     let index = index();
-    let mut places = Places::new();
+    let (mut places, mut gathered) = (Places::new(), Gathered::default());
+    let mut tell = |finding: &Finding| places.push((finding.member.clone(), finding.offset, finding.line));
     let summary = read(&mut |piece| {
-        scan(piece.text, &index, &mut |found: Found| {
-            if piece.report.contains(&(found.offset as usize)) {
-                let (offset, line) = piece.place(found.offset, found.line);
-                places.push((piece.member.map(str::to_owned), offset, line));
-            }
-        });
+        gathered.see("", piece, &mut |text, found| scan(text, &index, found), &mut tell, &mut |_| ());
     })
     .expect("the source does not fail");
+    gathered.finish("", &mut tell, &mut |_| ());
     (places, summary)
 }
 
