@@ -17,3 +17,4 @@ mod rows;
 mod several;
 mod story;
 mod supply;
+mod ways;
