@@ -2,7 +2,7 @@
 //! copied into which. For `plan`.
 
 use crate::attribution::{
-    decide::LEAST_LOG10_LR,
+    conditions::LEAST_LOG10_LR,
     likelihood::{Counts, FALSE_SIGHTING, Likelihood},
     priors::Prior,
 };

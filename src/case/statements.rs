@@ -184,6 +184,7 @@ mod tests {
             posterior: Some(0.999_999_8),
             e_value_log10: None,
             ghost_p: Some(8.7e-10),
+            route: None,
             sightings: 41,
             distinct_canaries: 17,
         };
