@@ -184,7 +184,8 @@ allow_private = ["127.0.0.0/8"]
     /// One store as it stood in that month.
     pub fn copy(&self, store: &str, keys: &toml::Table, kind: &str, month: usize) -> anyhow::Result<Box<dyn Store>> {
         let entry = stores::ALL.iter().find(|entry| entry.kind == kind).context("a shipped kind of store")?;
-        let section = Section { name: store.to_owned(), keys: keys.clone(), folder: self.copies(month) };
+        let mut section = Section { name: store.to_owned(), keys: keys.clone(), folder: self.copies(month) };
+        section.keys.remove("kept_home");
         Ok((entry.build)(&section)?)
     }
 
