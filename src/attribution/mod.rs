@@ -20,6 +20,8 @@ pub mod naming;
 pub mod priors;
 pub mod problem;
 pub mod rules;
+pub mod scenario;
+pub mod simulate;
 pub mod sums;
 pub mod weighed;
 pub mod windows;

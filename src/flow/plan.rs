@@ -3,7 +3,8 @@
 use crate::{
     attribution::{
         coverage,
-        design_audit::{self, PlannedStore},
+        design_audit,
+        scenario::PlannedStore,
     },
     flow::{
         context::{Context, StoreSlot},
@@ -95,13 +96,19 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
     let audited: Vec<PlannedStore> = stores
         .iter()
         .zip(&chosen)
-        .map(|(plan, slot)| PlannedStore { store: plan.store.clone(), canaries: plan.count, feeds: slot.feeds.clone() })
+        .map(|(plan, slot)| planned_store(slot, plan.count))
         .collect();
     let pairs = design_audit::compare(&audited, aim.leak_fraction)
         .into_iter()
         .map(|pair| PairPlan { told_apart: pair.is_told(), log10_lr: pair.log10_lr, stores: [pair.leaked, pair.rival] })
         .collect();
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
+}
+
+/// A store with so many canaries of its own; every other one stays at home, where its columns allow that.
+fn planned_store(slot: &StoreSlot, count: u64) -> PlannedStore {
+    let kept_home = if slot.kept_home.is_empty() { 0 } else { count / 2 };
+    PlannedStore { store: slot.name.clone(), canaries: count - kept_home, kept_home, feeds: slot.feeds.clone() }
 }
 
 /// A store's live canaries.
