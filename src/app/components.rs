@@ -64,11 +64,15 @@ fn kept_home(
     }
     let kept: BTreeMap<String, String> = match configured.try_into() {
         Ok(kept) => kept,
-        Err(_) => return refused("kept_home", "expected columns, each with a text: `left_on = \"2024-12-31\"`".to_owned()),
+        Err(_) => {
+            return refused("kept_home", "expected columns, each with a text: `left_on = \"2024-12-31\"`".to_owned());
+        }
     };
     let mut given = store.columns().fields.values().chain(store.constants().keys());
     if let Some(column) = given.find(|given| kept.keys().any(|kept| kept.eq_ignore_ascii_case(given))) {
-        let message = format!("column {column:?} is given a value by [stores.columns] or [stores.constants] already: name another");
+        let message = format!(
+            "column {column:?} is given a value by [stores.columns] or [stores.constants] already: name another"
+        );
         return refused(&format!("kept_home.{column}"), message);
     }
     Ok(kept)

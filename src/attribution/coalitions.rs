@@ -119,7 +119,8 @@ impl<'a> Scorer<'a> {
 
     /// Every combination of two to four stores that is tried. `kept` stores may never be left out.
     pub fn search(&self, singles: &[f64], kept: &[usize]) -> Vec<(Hypothesis, f64)> {
-        let mut order: Vec<u16> = (0..self.ranked.len() as u16).filter(|store| !self.ranked[usize::from(*store)].is_empty()).collect();
+        let mut order: Vec<u16> =
+            (0..self.ranked.len() as u16).filter(|store| !self.ranked[usize::from(*store)].is_empty()).collect();
         order.sort_by(|a, b| singles[usize::from(*b)].total_cmp(&singles[usize::from(*a)]).then(a.cmp(b)));
         let best = |count: usize| -> Vec<u16> {
             let mut chosen: BTreeSet<u16> = order.iter().take(count).copied().collect();

@@ -112,10 +112,9 @@ impl Conditions {
                      10^{LEAST_LOG10_LR:.0} is asked"
                 ),
                 ([], _) => format!("the findings are no more probable if {store} leaked than under {rival}"),
-                (equals, _) => format!(
-                    "nothing seen tells {store} from {}: they held the same canaries",
-                    equals.join(", ")
-                ),
+                (equals, _) => {
+                    format!("nothing seen tells {store} from {}: they held the same canaries", equals.join(", "))
+                }
             });
         }
         if self.distinct_canaries < LEAST_CANARIES {

@@ -75,7 +75,9 @@ fn unlooked(problem: &Problem, candidates: &[Candidate], evidence: &Evidence<'_>
     let reached = reached(problem);
     let seen_since = |rival: &str| {
         let own = evidence.canaries.iter().enumerate().filter(|(number, facts)| {
-            evidence.seen.contains(*number) && facts.home == *store && facts.stays.iter().all(|stay| stay.store != rival)
+            evidence.seen.contains(*number)
+                && facts.home == *store
+                && facts.stays.iter().all(|stay| stay.store != rival)
         });
         // An audit answers for a canary if it came after both its planting and its first sighting.
         let planted = own.flat_map(|(_, facts)| facts.stays.iter().filter(|stay| stay.store == *store));

@@ -7,12 +7,13 @@ use crate::{
         decide::attribute,
         likelihood::{Counts, FALSE_SIGHTING, Likelihood},
         priors::Prior,
-        problem::Problem,
+        problem::{CanaryFacts, Problem, Stay},
         rules::{MOST_COPIES, Rule},
         scenario::{self, Leak, PlannedStore, fed_by},
     },
     domain::verdict::Outcome,
 };
+use canaries::CanaryId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shares of a store at which the expected evidence is told.
@@ -72,18 +73,26 @@ pub fn compare(stores: &[PlannedStore], share: f64) -> Vec<Comparison> {
     found
 }
 
-/// Stores that hold the same canaries: whatever is seen, none of a class can be told from the others.
-pub fn classes(stores: &[PlannedStore]) -> Vec<Vec<String>> {
-    let mut classes: BTreeMap<BTreeSet<Group<'_>>, Vec<String>> = BTreeMap::new();
-    for (store, groups) in held(stores) {
-        classes.entry(groups).or_default().push(store.to_owned());
+/// Stores that hold the same canaries now: whatever is seen, none of a class can be told from the others.
+pub fn classes(base: &Problem) -> Vec<Vec<String>> {
+    let mut classes: BTreeMap<BTreeSet<CanaryId>, Vec<String>> = BTreeMap::new();
+    for store in &base.stores {
+        classes.entry(standing(base, store)).or_default().push(store.clone());
     }
-    classes.into_values().filter(|class| class.len() > 1).collect()
+    classes.into_iter().filter(|(held, class)| class.len() > 1 && !held.is_empty()).map(|(_, class)| class).collect()
 }
 
 /// Stores in which no canary stands: a leak of one is never seen.
-pub fn bare(stores: &[PlannedStore]) -> Vec<String> {
-    held(stores).into_iter().filter(|(_, groups)| groups.is_empty()).map(|(store, _)| store.to_owned()).collect()
+pub fn bare(base: &Problem) -> Vec<String> {
+    base.stores.iter().filter(|store| standing(base, store).is_empty()).cloned().collect()
+}
+
+fn standing(base: &Problem, store: &str) -> BTreeSet<CanaryId> {
+    let stands = |facts: &&CanaryFacts| {
+        let there = |stay: &Stay| stay.store == *store && stay.until.is_none_or(|until| until > base.now);
+        facts.stays.iter().any(there)
+    };
+    base.canaries.iter().filter(stands).map(|facts| facts.id).collect()
 }
 
 /// What the decision rule would say of an average leak of one store.
@@ -99,10 +108,15 @@ pub struct Outlook {
 /// The whole rule on an average leak of each store, and of each share: once it is seen, every store is audited.
 pub fn outlooks(base: &Problem) -> Vec<Outlook> {
     let of = |(number, store): (usize, &String)| {
-        let verdicts = SHARES.map(|share| verdict_on(base, &[number], Leak { rule: Rule::Union, copies: 1, share, stray: 0.0 }));
+        let verdicts =
+            SHARES.map(|share| verdict_on(base, &[number], Leak { rule: Rule::Union, copies: 1, share, stray: 0.0 }));
         let told = |(accused, _): &(Vec<String>, Vec<String>)| accused == std::slice::from_ref(store);
         let why_not = verdicts.iter().find(|verdict| !told(verdict)).map(|(_, why_not)| why_not.clone());
-        Outlook { store: store.clone(), attributed: verdicts.each_ref().map(told), why_not: why_not.unwrap_or_default() }
+        Outlook {
+            store: store.clone(),
+            attributed: verdicts.each_ref().map(told),
+            why_not: why_not.unwrap_or_default(),
+        }
     };
     base.stores.iter().enumerate().map(of).collect()
 }
@@ -110,15 +124,15 @@ pub fn outlooks(base: &Problem) -> Vec<Outlook> {
 /// How many stores' copies may be combined by this rule, published whole, so that every source of every such combination is
 /// told: zero where not even one copy's is.
 pub fn copies_told(base: &Problem, rule: Rule) -> usize {
-    /// So many combinations of a size are tried.
-    const TRIED: usize = 24;
+    // So many combinations of a size are tried: where stores are many, each takes a while.
+    let tried = if base.stores.len() > 8 { 6 } else { 24 };
     let told = |sources: &Vec<usize>| {
         let leak = Leak { rule, copies: sources.len(), share: 1.0, stray: 0.0 };
         let (accused, _) = verdict_on(base, sources, leak);
         accused.len() == sources.len() && sources.iter().all(|source| accused.contains(&base.stores[*source]))
     };
     let sizes = 1..=MOST_COPIES.min(base.stores.len());
-    sizes.take_while(|size| combinations(base.stores.len(), *size).iter().take(TRIED).all(told)).last().unwrap_or(0)
+    sizes.take_while(|size| combinations(base.stores.len(), *size).iter().take(tried).all(told)).last().unwrap_or(0)
 }
 
 /// Every way to choose so many of so many.
@@ -214,8 +228,8 @@ mod tests {
         let twin = pair(&found, "payroll", "backup");
         assert_eq!((twin.only_leaked, twin.only_rival), (0, 0));
         assert!(twin.log10_lr.abs() < 1e-9 && !twin.is_told());
-        assert_eq!(classes(&stores), [["backup", "payroll"]]);
-        assert!(bare(&stores).is_empty());
+        assert_eq!(classes(&planned(&stores, 0)), [["payroll", "backup"]]);
+        assert!(bare(&planned(&stores, 0)).is_empty());
         assert_eq!(pair(&found, "hris", "backup").only_rival, 72);
     }
 
@@ -223,13 +237,18 @@ mod tests {
     fn a_circle_of_feeds_ends() {
         let stores = [store("a", 9, &["b"]), store("b", 9, &["a", "elsewhere"]), store("c", 0, &[])];
         let found = compare(&stores, 1.0);
-        assert!(found.iter().filter(|pair| pair.leaked != "c" && pair.rival != "c").all(|pair| !pair.is_told()), "{found:?}");
-        assert_eq!((classes(&stores), bare(&stores)), (vec![vec!["a".to_owned(), "b".to_owned()]], vec!["c".to_owned()]));
+        assert!(
+            found.iter().filter(|pair| pair.leaked != "c" && pair.rival != "c").all(|pair| !pair.is_told()),
+            "{found:?}"
+        );
+        let base = planned(&stores, 0);
+        assert_eq!((classes(&base), bare(&base)), (vec![vec!["a".to_owned(), "b".to_owned()]], vec!["c".to_owned()]));
     }
 
     #[test]
     fn a_root_is_attributed_only_with_canaries_that_stay_at_home() {
-        let mut stores = [store("hris", 48, &["payroll", "directory"]), store("payroll", 48, &[]), store("directory", 48, &[])];
+        let mut stores =
+            [store("hris", 48, &["payroll", "directory"]), store("payroll", 48, &[]), store("directory", 48, &[])];
         let fed = outlooks(&planned(&stores, 1_000_000));
         assert_eq!((fed[0].attributed, fed[1].attributed[0]), ([false; 3], true), "{fed:?}");
         assert!(fed[0].why_not.iter().any(|why| why.contains("what directory and payroll have in common")), "{fed:?}");

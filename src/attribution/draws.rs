@@ -77,7 +77,10 @@ impl Draws {
                 for holders in 0..=accused.len() {
                     let mut group = outcome.clone();
                     if !accused.is_empty() {
-                        outcome.numbers().filter(|number| holders_of(*number) != holders).for_each(|number| group.remove(number));
+                        outcome
+                            .numbers()
+                            .filter(|number| holders_of(*number) != holders)
+                            .for_each(|number| group.remove(number));
                     }
                     let canaries = group.count();
                     if canaries > 0 {

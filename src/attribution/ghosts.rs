@@ -30,7 +30,11 @@ impl OwnCanaries {
             let stores: BTreeSet<&String> = facts.stays.iter().map(|stay| &stay.store).collect();
             let [store] = stores.into_iter().collect::<Vec<_>>()[..] else { continue };
             let planted = facts.stays.iter().map(|stay| stay.from).min();
-            let fed = reached.get(store.as_str()).unwrap_or(&none).iter().filter(|fed| problem.stores.iter().any(|store| store == *fed));
+            let fed = reached
+                .get(store.as_str())
+                .unwrap_or(&none)
+                .iter()
+                .filter(|fed| problem.stores.iter().any(|store| store == *fed));
             let looked = |fed: &&str| {
                 let audits = problem.audits.get(*fed).into_iter().flatten();
                 audits.filter(|audit| **audit <= problem.now).any(|audit| Some(*audit) >= planted)
@@ -61,7 +65,8 @@ impl OwnCanaries {
         if planted == 0 || self.ghosts == 0 {
             return None;
         }
-        let unexplained = || self.of.iter().enumerate().filter(|(other, _)| !accused.contains(other)).map(|(_, own)| own);
+        let unexplained =
+            || self.of.iter().enumerate().filter(|(other, _)| !accused.contains(other)).map(|(_, own)| own);
         let all = self.ghosts + unexplained().map(Bits::count).sum::<u64>();
         let drawn = self.ghosts_seen + unexplained().map(|own| own.count_shared(seen)).sum::<u64>();
         Some(ln_upper_tail(all, planted, drawn, self.of[store].count_shared(seen)))

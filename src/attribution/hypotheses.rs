@@ -149,7 +149,8 @@ pub struct Scores {
 pub fn score(candidates: &[Candidate], watched: &[Watched], kept: &[usize]) -> Scores {
     let epochs = epochs(candidates, watched);
     let mut stories = alone(watched, &epochs);
-    let singles: Vec<f64> = stories.iter().filter(|(story, _)| matches!(story, Hypothesis::One(_))).map(|(_, ln)| *ln).collect();
+    let singles: Vec<f64> =
+        stories.iter().filter(|(story, _)| matches!(story, Hypothesis::One(_))).map(|(_, ln)| *ln).collect();
     stories.extend(Scorer::new(candidates, watched, &epochs).search(&singles, kept));
     Scores { stories, epochs }
 }

@@ -176,7 +176,10 @@ mod tests {
         let found = combined.ln_levels(&levels, 100, 6);
         let seen = |rate: f64| (phi + (1.0 - phi) * rate).ln();
         let unseen = |rate: f64| ((1.0 - phi) * (1.0 - rate)).ln();
-        let by_hand = 3.0 * seen(rho) + 4.0 * unseen(rho) + 2.0 * seen(rho / 2.0) + 7.0 * unseen(rho / 2.0)
+        let by_hand = 3.0 * seen(rho)
+            + 4.0 * unseen(rho)
+            + 2.0 * seen(rho / 2.0)
+            + 7.0 * unseen(rho / 2.0)
             + phi.ln()
             + 83.0 * (1.0 - phi).ln();
         assert!((found - by_hand).abs() < 1e-9, "{found} is not {by_hand}");

@@ -71,7 +71,8 @@ mod tests {
             at: second(1),
             received: second(100 - i64::from(number)),
         };
-        let mut problem = Problem { canaries: (0..20).map(fact).collect(), seen: (0..9).map(seen).collect(), ..Problem::default() };
+        let mut problem =
+            Problem { canaries: (0..20).map(fact).collect(), seen: (0..9).map(seen).collect(), ..Problem::default() };
         let once = looks(&problem, &Evidence::of(&problem), 4);
         assert_eq!(once.iter().map(|look| look.seen.count()).collect::<Vec<_>>(), [9]);
         assert!((once[0].ln_allowed - (EPSILON / 4.0 / ROUNDS).ln()).abs() < 1e-12);

@@ -4,8 +4,7 @@ use crate::attribution::{copies::Candidate, hypotheses::Hypothesis, rules::Rule}
 
 /// The story's name: a store's own, `nothing_leaked`, `registry_leaked`, or how several stores' copies were combined.
 pub fn named(hypothesis: Hypothesis, candidates: &[Candidate]) -> String {
-    let names: Vec<&str> =
-        hypothesis.sources().into_iter().map(|store| candidates[store].store.as_str()).collect();
+    let names: Vec<&str> = hypothesis.sources().into_iter().map(|store| candidates[store].store.as_str()).collect();
     match hypothesis {
         Hypothesis::NothingLeaked => "nothing_leaked".to_owned(),
         Hypothesis::RegisterLeaked => "registry_leaked".to_owned(),

@@ -49,7 +49,8 @@ pub fn planned(stores: &[PlannedStore], ghosts: u64) -> Problem {
     for store in stores {
         let fed = fed_by(stores, &store.store);
         for place in 0..store.canaries + store.kept_home {
-            let stays = [store.store.as_str()].into_iter().chain(fed.iter().copied().filter(|_| place < store.canaries));
+            let stays =
+                [store.store.as_str()].into_iter().chain(fed.iter().copied().filter(|_| place < store.canaries));
             let stay = |store: &str| Stay { store: store.to_owned(), from: hours(0), until: None };
             let mut id = [0; 10];
             id[..8].copy_from_slice(&number.to_be_bytes());
@@ -74,7 +75,9 @@ pub fn fed_by<'a>(stores: &'a [PlannedStore], home: &str) -> BTreeSet<&'a str> {
         let feeds = stores.iter().filter(|one| one.store == store).flat_map(|one| &one.feeds);
         for feed in feeds.filter(|feed| *feed != home) {
             // A feed to a store that is not among these leads nowhere.
-            if let Some(known) = stores.iter().find(|one| one.store == *feed).filter(|one| found.insert(one.store.as_str())) {
+            if let Some(known) =
+                stores.iter().find(|one| one.store == *feed).filter(|one| found.insert(one.store.as_str()))
+            {
                 ahead.push(known.store.clone());
             }
         }
@@ -87,8 +90,7 @@ pub fn seen_and_audited(base: &Problem, seen: impl IntoIterator<Item = CanaryId>
     let now = base.now;
     let later = |span: Span| now.saturating_add(span).unwrap_or(now);
     let mut problem = Problem { now: later(2.hours()), ..base.clone() };
-    problem.seen =
-        seen.into_iter().map(|canary| Seen { canary, class: Class::Dump, at: now, received: now }).collect();
+    problem.seen = seen.into_iter().map(|canary| Seen { canary, class: Class::Dump, at: now, received: now }).collect();
     for store in &problem.stores {
         problem.audits.entry(store.clone()).or_default().push(later(1.hours()));
     }

@@ -10,11 +10,7 @@ use crate::{
     domain::verdict::Verdict,
 };
 use jiff::Timestamp;
-use rand::{
-    RngExt, SeedableRng,
-    rngs::StdRng,
-    seq::IteratorRandom,
-};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 
 /// What came of many leaks of one kind.
 #[derive(Clone, Debug, Default, PartialEq)]

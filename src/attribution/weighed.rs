@@ -67,7 +67,10 @@ impl<'a> Weighed<'a> {
         Weighed {
             scores: score(candidates, &watched, &kept),
             louder: score(candidates, &watched_at(FALSE_SIGHTING * LOUDER), &kept),
-            sizes: candidates.iter().map(|candidate| known.map_or_else(|| held(candidate), |rows| rows[&candidate.store])).collect(),
+            sizes: candidates
+                .iter()
+                .map(|candidate| known.map_or_else(|| held(candidate), |rows| rows[&candidate.store]))
+                .collect(),
             own: OwnCanaries::of(problem, candidates, evidence),
             candidates,
             evidence,
@@ -199,10 +202,14 @@ impl<'a> Weighed<'a> {
 
     /// Which copies hold the canary, and which class showed it: two canaries of one signature are one to every story.
     fn signature(&self, number: usize) -> Vec<u64> {
-        let copies = self.candidates.iter().flat_map(|candidate| &candidate.copies).map(|copy| copy.holds.contains(number));
+        let copies =
+            self.candidates.iter().flat_map(|candidate| &candidate.copies).map(|copy| copy.holds.contains(number));
         let classes = self.watched.iter().map(|class| class.evidence.seen.contains(number));
         let flags: Vec<bool> = copies.chain(classes).collect();
-        flags.chunks(64).map(|chunk| chunk.iter().enumerate().map(|(place, flag)| u64::from(*flag) << place).sum()).collect()
+        flags
+            .chunks(64)
+            .map(|chunk| chunk.iter().enumerate().map(|(place, flag)| u64::from(*flag) << place).sum())
+            .collect()
     }
 }
 

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use telltale::{
     attribution::{
-        copies::candidates,
-        evidence::Evidence,
-        ghosts::OwnCanaries,
         conditions::LOUDER,
+        copies::candidates,
         decide::attribute,
         draws::Draws,
         e_values::{Group, Lock, models},
+        evidence::Evidence,
+        ghosts::OwnCanaries,
         hypotheses::{Belief, Coalition, Hypothesis, Scores, score, watched},
         likelihood::{FALSE_SIGHTING, Likelihood},
         looks::{EPSILON, ROUNDS},
@@ -183,7 +183,10 @@ fn the_rule_accuses_by_six_sightings_and_not_by_four() {
 
     let verdict = attribute(&problem(&[0, 2, 3, 4]));
     assert_eq!(verdict.verdict, Outcome::Inconclusive, "{verdict:#?}");
-    assert!(verdict.why_not.iter().any(|why| why.contains("a's own once in 10^5.5; once in 10^7.2 is asked")), "{verdict:#?}");
+    assert!(
+        verdict.why_not.iter().any(|why| why.contains("a's own once in 10^5.5; once in 10^7.2 is asked")),
+        "{verdict:#?}"
+    );
 }
 
 #[test]

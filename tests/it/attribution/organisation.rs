@@ -51,7 +51,7 @@ pub fn organisation(each: u16) -> Problem {
                     generation: generation as u32,
                     stays,
                     showable: EVERYWHERE.to_vec(),
-            ..CanaryFacts::default()
+                    ..CanaryFacts::default()
                 });
             }
         }
