@@ -147,12 +147,17 @@ pub struct Scores {
 
 /// Scores every story that is tried. Stores that are `kept` are tried in combinations, however badly they do alone.
 pub fn score(candidates: &[Candidate], watched: &[Watched], kept: &[usize]) -> Scores {
+    let mut scores = score_singles(candidates, watched);
+    let is_single = |(story, ln): &(Hypothesis, f64)| matches!(story, Hypothesis::One(_)).then_some(*ln);
+    let singles: Vec<f64> = scores.stories.iter().filter_map(is_single).collect();
+    scores.stories.extend(Scorer::new(candidates, watched, &scores.epochs).search(&singles, kept));
+    scores
+}
+
+/// Scores the stories of one copy, or none.
+pub fn score_singles(candidates: &[Candidate], watched: &[Watched]) -> Scores {
     let epochs = epochs(candidates, watched);
-    let mut stories = alone(watched, &epochs);
-    let singles: Vec<f64> =
-        stories.iter().filter(|(story, _)| matches!(story, Hypothesis::One(_))).map(|(_, ln)| *ln).collect();
-    stories.extend(Scorer::new(candidates, watched, &epochs).search(&singles, kept));
-    Scores { stories, epochs }
+    Scores { stories: alone(watched, &epochs), epochs }
 }
 
 /// Scores the single stories and, of the combinations, these only: with the copies that `by` chose.
