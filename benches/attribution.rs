@@ -124,8 +124,8 @@ fn table(divisor: u64) {
         figure("nothing leaked, of 8", "0 wrong", graph(48), (Rule::Union, 0, 0.0), 2_000),
     ];
     println!(
-        "\n{:<44} {:>22} {:>8} {:>9} {:>6} {:>13} {:>8}",
-        "leak", "asked", "trials", "asserted", "wrong", "sources told", "each"
+        "\n{:<44} {:>22} {:>8} {:>9} {:>6} {:>13} {:>8} {:>8}",
+        "leak", "asked", "trials", "asserted", "wrong", "sources told", "likely", "each"
     );
     for Figure { what, asked, base, leak: (rule, copies, share), trials } in figures {
         let trials = (trials / divisor).max(1);
@@ -135,11 +135,12 @@ fn table(divisor: u64) {
         let each = start.elapsed() / u32::try_from(tally.trials).expect("few");
         let part = |count: u64, of: u64| format!("{:.2} %", 100.0 * count as f64 / of.max(1) as f64);
         println!(
-            "{what:<44} {asked:>22} {:>8} {:>9} {:>6} {:>13} {each:>8.1?}",
+            "{what:<44} {asked:>22} {:>8} {:>9} {:>6} {:>13} {:>8} {each:>8.1?}",
             tally.trials,
             part(tally.asserted, tally.trials),
             tally.wrong,
-            part(tally.sources_told, tally.sources)
+            part(tally.sources_told, tally.sources),
+            part(tally.likely, tally.trials)
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         problem::Problem,
         scenario::{Leak, drawn, seen_and_audited},
     },
-    domain::verdict::Verdict,
+    domain::verdict::{StoreScore, Verdict},
 };
 use jiff::Timestamp;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
@@ -29,6 +29,10 @@ pub struct Tally {
     /// Sources, and how many of them were accused.
     pub sources: u64,
     pub sources_told: u64,
+    /// A store that is a source had a likelihood ratio of 10^3 and a posterior of 0.999, whatever the other conditions said; and
+    /// one that is not had.
+    pub likely: u64,
+    pub likely_wrong: u64,
     /// Windows told, how many of them hold the moment of the copy, and their widths in hours, shortest first.
     pub windows: u64,
     pub windows_right: u64,
@@ -58,6 +62,13 @@ impl Tally {
                 self.complete += u64::from(right == sources.len());
             }
         }
+        let likely = |score: &&StoreScore| {
+            score.log10_lr.is_some_and(|lr| lr >= 3.0) && score.posterior.is_some_and(|posterior| posterior >= 0.999)
+        };
+        let (right, wrong): (Vec<&StoreScore>, Vec<&StoreScore>) =
+            verdict.stores.iter().filter(likely).partition(|score| is_source(&score.store));
+        self.likely += u64::from(!right.is_empty());
+        self.likely_wrong += u64::from(!wrong.is_empty());
         if let (Some(window), [_]) = (&verdict.window, sources) {
             self.windows += 1;
             self.windows_right += u64::from(window.from <= taken && taken <= window.to);

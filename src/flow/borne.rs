@@ -28,7 +28,7 @@ pub async fn borne(
         {
             let index = context.index.read().expect("no thread panics while it holds the index");
             for (column, value) in row.iter().filter(|(_, value)| !value.trim().is_empty()) {
-                let Some(kind) = mapping.marker_kind(column).filter(|kind| !kind.is_weak()) else { continue };
+                let Some(kind) = mapping.marker_kind(column) else { continue };
                 shown += 1;
                 for one in index.recognise(Some(kind), value) {
                     if let (Owner::Canary(canary), None) = (one.owner, one.digest) {
@@ -39,7 +39,8 @@ pub async fn borne(
         }
         // A canary's own row shows most of its markers, whoever edited it.
         for kinds in found.into_values().filter(|kinds| kinds.len() * 2 < shown) {
-            kinds.into_iter().for_each(|kind| *counts.entry(kind).or_default() += 1);
+            // A weak one is many people's.
+            kinds.into_iter().filter(|kind| !kind.is_weak()).for_each(|kind| *counts.entry(kind).or_default() += 1);
         }
     };
     slot.store.read(&columns, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))?;

@@ -24,7 +24,9 @@ fn every_whole_copy_of_one_store_is_told() {
 #[test]
 fn a_tenth_of_a_store_with_many_canaries_is_told() {
     let tally = tally(&graph(120), Rule::Union, 1, 0.1, 24);
-    assert!(tally.wrong == 0 && tally.asserted >= 20, "{tally:?}");
+    assert!(tally.wrong == 0 && tally.likely_wrong == 0, "{tally:?}");
+    // The likelihoods nearly always suffice; the whole rule asks for more.
+    assert!(tally.likely >= 22 && tally.asserted >= 14, "{tally:?}");
 }
 
 #[test]

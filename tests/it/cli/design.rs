@@ -3,6 +3,7 @@
 
 use crate::support::service::{Site, configuration, marker};
 use rusqlite::Connection;
+use serde_json::Value;
 
 /// A receiver that nobody needs to reach here.
 const NOBODY: &str = "127.0.0.1:9";
@@ -40,7 +41,7 @@ async fn a_store_that_feeds_another_is_told_once_its_feed_leaves_canaries_out() 
     let complaint = site.run("plan").await.complaint();
     assert!(complaint.contains("kept_home") && complaint.contains("name another"), "{complaint}");
     site.configure(&fed("kept_home = { left_on = \"2024-12-31\" }\n"));
-    assert!(site.run("plan").await.complaint().contains("there is no column \"left_on\""));
+    assert!(site.run("plant payroll").await.complaint().contains("there is no column \"left_on\""));
 
     site.configure(&fed("kept_home = { city = \"Archives\" }\n"));
     let (attributed, plan) = design(&site).await;
@@ -73,7 +74,16 @@ async fn a_store_that_feeds_another_is_told_once_its_feed_leaves_canaries_out() 
         assert_eq!(of("wrong"), 0, "{row}");
     }
     assert_eq!(simulated["rows"][0]["asserted"], 3, "{simulated}");
-    assert_eq!(site.run("drill --simulate --trials 3 --json").await.ends(0).json(), simulated, "the seed decides");
+    // A window ends when it is asked for; the counts are the seed's.
+    let counts = |simulated: &Value| -> Vec<Vec<u64>> {
+        let rows = simulated["rows"].as_array().unwrap().iter();
+        let of = |row: &Value| {
+            ["asserted", "inconclusive", "unseen", "sources_told"].map(|key| row[key].as_u64().unwrap()).to_vec()
+        };
+        rows.map(of).collect()
+    };
+    let again = site.run("drill --simulate --trials 3 --json").await.ends(0).json();
+    assert_eq!(counts(&again), counts(&simulated));
     let shown = site.run("drill --simulate --trials 1").await.ends(0).stdout;
     assert!(shown.contains("holds the truth") && shown.contains("0 wrong among "), "{shown}");
     site.run("drill --simulate --trials 0").await.complaint();
