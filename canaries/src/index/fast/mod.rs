@@ -7,6 +7,7 @@ mod addresses;
 mod digests;
 mod escapes;
 mod numbers;
+mod odd;
 mod words;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The path of every machine: a table.
 
-use super::{BATCH, Block, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Classes, Runs, SHORT, Taken, Words, classes::Block};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
