@@ -11,6 +11,7 @@ use crate::{
         drill::{leak, rehearse},
         error::FlowError,
         plant,
+        simulate::{self, Asked},
     },
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
@@ -57,6 +58,18 @@ pub async fn rehearsal(
         rehearse::rehearse(&context, &leak, &caller.actor, &progress).await
     })
     .await)
+}
+
+/// Simulates leaks of many kinds over the configured stores, and answers how many would be asserted, rightly or wrongly.
+#[utoipa::path(post, path = "/api/v1/drill/simulation", tag = "drill", request_body = Asked,
+    responses((status = 200, description = "The table; nothing is changed"), (status = 422, body = Problem)))]
+pub async fn simulation(
+    State(context): State<Arc<Context>>,
+    _: May<Administer>,
+    headers: HeaderMap,
+    Json(asked): Json<Asked>,
+) -> Result<Response, Problem> {
+    Ok(long::answer(&headers, |progress| async move { simulate::simulation(&context, asked, &progress).await }).await)
 }
 
 /// The share that leaks, if it is one.

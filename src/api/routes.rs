@@ -50,6 +50,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(journal::rotate_keys))
         .routes(routes!(system::do_check))
         .routes(routes!(drill::rehearsal))
+        .routes(routes!(drill::simulation))
         .routes(routes!(system::test_sinks))
         .layer(middleware::from_fn(idempotency::once))
         .layer(DefaultBodyLimit::max(BODY))

@@ -5,8 +5,13 @@ use crate::{
     domain::section::{Section, SectionError},
     flow::context::{SensorSlot, SinkSlot, StoreSlot, listed},
     sensors::{self, sensor::Sensor},
-    sinks, stores,
+    sinks,
+    stores::{
+        self,
+        store::{Store, Takes},
+    },
 };
+use std::collections::BTreeMap;
 
 /// Every configured store.
 pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<Vec<StoreSlot>> {
@@ -15,12 +20,12 @@ pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<V
         .stores
         .iter()
         .map(|component| {
-            let (kind, store) = entry(
-                config,
-                component,
-                stores::ALL.iter().map(|entry| (entry.kind, entry.build)),
-                &component.section,
-            )?;
+            let mut section = component.section.clone();
+            // What feeds leave out is for minting to know, and for no store.
+            let kept_home = section.keys.remove("kept_home");
+            let (kind, store) =
+                entry(config, component, stores::ALL.iter().map(|entry| (entry.kind, entry.build)), &section)?;
+            let kept_home = self::kept_home(config, component, kept_home, store.as_ref())?;
             let feeds = texts(component.section.keys.get("feeds"));
             for (place, feed) in feeds.iter().enumerate() {
                 let message = if !names.contains(&feed.as_str()) {
@@ -37,10 +42,40 @@ pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<V
                 kind,
                 store,
                 feeds,
+                kept_home,
                 links: links(config, component, sensors)?,
             })
         })
         .collect()
+}
+
+/// What this store's feeds leave out, as configured.
+fn kept_home(
+    config: &Config,
+    component: &Component,
+    configured: Option<toml::Value>,
+    store: &dyn Store,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let refused = |key: &str, message: String| Err(config.component_error(component, key, message).into());
+    let Some(configured) = configured else { return Ok(BTreeMap::new()) };
+    if store.takes() == Takes::Documents {
+        let message = "documents have no columns by which a feed could leave some out: leave kept_home out";
+        return refused("kept_home", message.to_owned());
+    }
+    let kept: BTreeMap<String, String> = match configured.try_into() {
+        Ok(kept) => kept,
+        Err(_) => {
+            return refused("kept_home", "expected columns, each with a text: `left_on = \"2024-12-31\"`".to_owned());
+        }
+    };
+    let mut given = store.columns().fields.values().chain(store.constants().keys());
+    if let Some(column) = given.find(|given| kept.keys().any(|kept| kept.eq_ignore_ascii_case(given))) {
+        let message = format!(
+            "column {column:?} is given a value by [stores.columns] or [stores.constants] already: name another"
+        );
+        return refused(&format!("kept_home.{column}"), message);
+    }
+    Ok(kept)
 }
 
 /// Where links in a folder's documents lead: the beacon it names, or the only one.

@@ -45,6 +45,23 @@ impl Bits {
         Bits(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
     }
 
+    /// The words, 64 numbers each.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// The numbers in it, least first.
+    pub fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(place, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let lowest = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+                rest &= rest - 1;
+                Some(place * 64 + lowest)
+            })
+        })
+    }
+
     /// What is in this one and not in the other.
     pub fn without(&self, other: &Bits) -> Bits {
         Bits(self.0.iter().zip(&other.0).map(|(a, b)| a & !b).collect())
@@ -69,6 +86,7 @@ mod tests {
         assert_eq!(a.shared(&b), set(&[63, 129]));
         assert_eq!(a.without(&b), set(&[0, 64]));
         assert!(a.contains(64) && !b.contains(64));
+        assert_eq!(a.numbers().collect::<Vec<_>>(), [0, 63, 64, 129]);
         let mut c = a.clone();
         c.remove(64);
         assert_eq!(c, set(&[0, 63, 129]));

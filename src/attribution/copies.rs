@@ -204,6 +204,7 @@ mod tests {
                 .map(|(store, from, until)| Stay { store: (*store).into(), from: at(*from), until: until.map(at) })
                 .collect(),
             showable: vec![Class::Dump],
+            ..CanaryFacts::default()
         }
     }
 

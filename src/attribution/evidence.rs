@@ -27,6 +27,8 @@ pub struct Evidence<'a> {
     pub canaries: Vec<&'a CanaryFacts>,
     /// When each was first seen, in any class.
     pub first_seen: Vec<Option<Timestamp>>,
+    /// When each was first received.
+    pub received: Vec<Option<Timestamp>>,
     /// Every canary seen, in any class.
     pub seen: Bits,
     /// The classes that showed anything.
@@ -48,6 +50,7 @@ impl<'a> Evidence<'a> {
         let mut evidence = Evidence {
             canaries,
             first_seen: vec![None; size],
+            received: vec![None; size],
             seen: Bits::empty(size),
             classes: Vec::new(),
             sightings: vec![0; size],
@@ -64,6 +67,8 @@ impl<'a> Evidence<'a> {
             };
             evidence.seen.insert(number);
             evidence.sightings[number] += 1;
+            let received = evidence.received[number].get_or_insert(seen.received);
+            *received = seen.received.min(*received);
             // A clock that tells of a sighting before the planting is wrong: the sighting counts, its time does not.
             let planted = evidence.canaries[number].stays.iter().map(|stay| stay.from).min();
             let at = if planted.is_some_and(|planted| seen.at < planted) {
@@ -100,6 +105,13 @@ impl<'a> Evidence<'a> {
         group
     }
 
+    /// The same evidence, as it would be had this canary not been seen: it could have been.
+    pub fn without(&self, number: usize) -> Vec<ClassEvidence> {
+        let mut classes = self.classes.clone();
+        classes.iter_mut().for_each(|group| group.seen.remove(number));
+        classes
+    }
+
     /// Canaries that could be seen in any of the classes that showed something.
     pub fn showable(&self) -> Bits {
         self.classes.iter().fold(Bits::empty(self.canaries.len()), |all, group| all.union(&group.showable))
@@ -123,6 +135,7 @@ mod tests {
             generation: 1,
             stays: Vec::new(),
             showable: showable.to_vec(),
+            ..CanaryFacts::default()
         }
     }
 

@@ -1,43 +1,74 @@
 //! The control group: were the canaries seen drawn blindly from planted and ghosts, how likely were so many of one
 //! store's own? It covers guessing, noise and a stolen register; that no other store leaked, it cannot say.
 
-use crate::attribution::{copies::Candidate, evidence::Evidence, hypergeometric::upper_tail, problem::Problem};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::attribution::{
+    bits::Bits,
+    copies::{Candidate, reached},
+    evidence::Evidence,
+    hypergeometric::ln_upper_tail,
+    problem::Problem,
+};
+use std::collections::BTreeSet;
 
 /// The canaries that were only ever in one store: they alone go into the ghost test, for a fed one proves nothing
-/// between its stores.
+/// between its stores. Those whose stores were drawn by lot have a bound of their own.
 pub struct OwnCanaries {
-    /// Of each store: how many, and how many of them were seen.
-    of: BTreeMap<String, (u64, u64)>,
+    /// Of each candidate.
+    of: Vec<Bits>,
     ghosts: u64,
     ghosts_seen: u64,
 }
 
 impl OwnCanaries {
-    /// Counts them.
+    /// Finds them. A store that feeds others must have been looked at after the planting, and each store that it feeds:
+    /// what nobody looked for may have been copied.
     pub fn of(problem: &Problem, candidates: &[Candidate], evidence: &Evidence<'_>) -> Self {
-        let mut of: BTreeMap<String, (u64, u64)> =
-            candidates.iter().map(|candidate| (candidate.store.clone(), (0, 0))).collect();
-        for (number, facts) in evidence.canaries.iter().enumerate() {
+        let reached = reached(problem);
+        let none = BTreeSet::new();
+        let mut of: Vec<Bits> = candidates.iter().map(|_| Bits::empty(evidence.canaries.len())).collect();
+        for (number, facts) in evidence.canaries.iter().enumerate().filter(|(_, facts)| facts.draw.is_none()) {
             let stores: BTreeSet<&String> = facts.stays.iter().map(|stay| &stay.store).collect();
-            if let [store] = stores.into_iter().collect::<Vec<_>>()[..] {
-                let (planted, seen) = of.entry(store.clone()).or_default();
-                *planted += 1;
-                *seen += u64::from(evidence.seen.contains(number));
+            let [store] = stores.into_iter().collect::<Vec<_>>()[..] else { continue };
+            let planted = facts.stays.iter().map(|stay| stay.from).min();
+            let fed = reached
+                .get(store.as_str())
+                .unwrap_or(&none)
+                .iter()
+                .filter(|fed| problem.stores.iter().any(|store| store == *fed));
+            let looked = |fed: &&str| {
+                let audits = problem.audits.get(*fed).into_iter().flatten();
+                audits.filter(|audit| **audit <= problem.now).any(|audit| Some(*audit) >= planted)
+            };
+            if let Some(own) = candidates.iter().position(|candidate| candidate.store == *store)
+                && fed.into_iter().all(looked)
+            {
+                of[own].insert(number);
             }
         }
         OwnCanaries { of, ghosts: problem.ghosts, ghosts_seen: problem.ghosts_seen.min(problem.ghosts) }
     }
 
-    /// How likely so many of the store's own would be, were the seen drawn blindly; none for a store without canaries of
-    /// its own, or where there are no ghosts to draw from.
-    pub fn ghost_p(&self, store: &str) -> Option<f64> {
-        let (planted, seen) = *self.of.get(store)?;
+    /// The canaries of a candidate's own.
+    pub fn own(&self, store: usize) -> &Bits {
+        &self.of[store]
+    }
+
+    /// Whether there are ghosts to draw from.
+    pub fn controls(&self) -> bool {
+        self.ghosts > 0
+    }
+
+    /// ln of how likely so many of the store's own would be, were those seen drawn blindly; what is the accused stores' own
+    /// is explained, and left out. None for a store without canaries of its own, or where there are no ghosts.
+    pub fn ln_p(&self, store: usize, seen: &Bits, accused: &[usize]) -> Option<f64> {
+        let planted = self.of[store].count();
         if planted == 0 || self.ghosts == 0 {
             return None;
         }
-        let all = self.ghosts + self.of.values().map(|(planted, _)| planted).sum::<u64>();
-        let drawn = self.ghosts_seen + self.of.values().map(|(_, seen)| seen).sum::<u64>();
-        Some(upper_tail(all, planted, drawn, seen))
+        let unexplained =
+            || self.of.iter().enumerate().filter(|(other, _)| !accused.contains(other)).map(|(_, own)| own);
+        let all = self.ghosts + unexplained().map(Bits::count).sum::<u64>();
+        let drawn = self.ghosts_seen + unexplained().map(|own| own.count_shared(seen)).sum::<u64>();
+        Some(ln_upper_tail(all, planted, drawn, self.of[store].count_shared(seen)))
     }
 }

@@ -1,9 +1,12 @@
 //! The question as it is put: what was planted, where it was found to be, and what was seen.
 
-use crate::domain::{sighting::Class, verdict::Material};
+use crate::{
+    attribution::looks::Looks,
+    domain::{sighting::Class, verdict::Material},
+};
 use canaries::CanaryId;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A canary was in a store from one audit to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +18,16 @@ pub struct Stay {
     pub until: Option<Timestamp>,
 }
 
+/// A canary whose stores were drawn by lot: it is in each with the same chance, and whatever came of it later, the draw stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draw {
+    pub chance: f64,
+    /// The stores that drew it.
+    pub stores: BTreeSet<String>,
+}
+
 /// What attribution needs to know of a canary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CanaryFacts {
     pub id: CanaryId,
     /// The store it was planted in.
@@ -27,6 +38,21 @@ pub struct CanaryFacts {
     pub stays: Vec<Stay>,
     /// The classes in which it can be seen at all: one without a mail alias is never missing from the mail.
     pub showable: Vec<Class>,
+    /// How its stores were drawn, if they were.
+    pub draw: Option<Draw>,
+}
+
+impl Default for CanaryFacts {
+    fn default() -> Self {
+        CanaryFacts {
+            id: CanaryId([0; 10]),
+            home: String::new(),
+            generation: 1,
+            stays: Vec::new(),
+            showable: vec![Class::Dump],
+            draw: None,
+        }
+    }
 }
 
 /// One sighting. Repeated sightings of a canary count once, however many there are.
@@ -63,6 +89,8 @@ pub struct Problem {
     pub canaries: Vec<CanaryFacts>,
     /// Sightings, each from one canary; rehearsals only among themselves.
     pub seen: Vec<Seen>,
+    /// Whether they came all at once, or one after the other.
+    pub looks: Looks,
     /// How many ghosts were minted.
     pub ghosts: u64,
     /// How many distinct ghosts were seen.

@@ -14,6 +14,18 @@ pub fn ln_sum_exp(terms: &[f64]) -> f64 {
     greatest + told.map(f64::exp).sum::<f64>().ln()
 }
 
+/// The same for terms in no canonical order: sorted, and added in pairs, so that the order in which they come never counts.
+pub fn ln_sum_exp_sorted(mut terms: Vec<f64>) -> f64 {
+    terms.retain(|term| *term > f64::NEG_INFINITY);
+    terms.sort_by(f64::total_cmp);
+    let Some(greatest) = terms.last().copied() else { return f64::NEG_INFINITY };
+    let mut sums: Vec<f64> = terms.into_iter().map(|term| (term - greatest).exp()).collect();
+    while sums.len() > 1 {
+        sums = sums.chunks(2).map(|pair| pair.iter().sum()).collect();
+    }
+    greatest + sums[0].ln()
+}
+
 /// ln(exp(a) + exp(b)).
 pub fn ln_add_exp(a: f64, b: f64) -> f64 {
     ln_sum_exp(&[a, b])
@@ -34,7 +46,17 @@ pub fn ln_binomial(n: u64, k: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ln_add_exp, ln_binomial, ln_sum_exp};
+    use super::{ln_add_exp, ln_binomial, ln_sum_exp, ln_sum_exp_sorted};
+
+    #[test]
+    fn the_order_of_terms_never_counts() {
+        let terms = vec![-3.0, -700.0, 2.5, 2.5, -0.1, f64::NEG_INFINITY, -44.0];
+        let mut turned = terms.clone();
+        turned.reverse();
+        assert_eq!(ln_sum_exp_sorted(terms.clone()).to_bits(), ln_sum_exp_sorted(turned).to_bits());
+        assert!((ln_sum_exp_sorted(terms.clone()) - ln_sum_exp(&terms)).abs() < 1e-12);
+        assert_eq!(ln_sum_exp_sorted(Vec::new()), f64::NEG_INFINITY);
+    }
 
     #[test]
     fn sums_far_below_what_exp_can_hold() {

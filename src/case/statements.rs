@@ -3,7 +3,7 @@
 
 use crate::{
     case::words::{ENGLISH, bracket, count, listed, number},
-    domain::verdict::{Outcome, Verdict},
+    domain::verdict::{Outcome, Route, Verdict},
     flow::voices::{Voice, Without},
 };
 
@@ -82,10 +82,27 @@ pub fn statements(verdict: &Verdict) -> Vec<String> {
             number(e)
         )),
         _ => told.push(
-            "A bound on false accusation that holds whatever the leaker did was not computed: this version plants no \
-             presence-coded canaries."
+            "A bound on false accusation that holds whatever the leaker did was not computed: it needs canaries whose stores \
+             are drawn by lot, and none were seen or planted."
                 .to_owned(),
         ),
+    }
+    match first.route.filter(|_| first.accused) {
+        Some(Route::EValue) => told.push("The accusation rests on that bound, and on every other condition of the method.".to_owned()),
+        Some(Route::Ghosts) => told.push(format!(
+            "The accusation rests on the control group, and on every other condition of the method: guesses, chance and a stolen \
+             register are excluded by the figure that follows; that no other listed store leaked is a matter of the likelihoods \
+             and of the audits, not of that figure. It is for {}; for a store picked out by searching {} the chance is so many \
+             times that, and five times more for the rounds of the search.",
+            first.store,
+            count(verdict.stores.len() as u64, "store", "stores")
+        )),
+        None if first.accused => told.push(
+            "This verdict is of an earlier version of the program, whose rule asked for a likelihood ratio of 10,000 and two \
+             canaries, and for no bound."
+                .to_owned(),
+        ),
+        None => {}
     }
     if let Some(p) = first.ghost_p.filter(|p| *p > 0.0 && *p < 1.0) {
         told.push(format!(
@@ -174,7 +191,7 @@ pub fn falsifiers(verdict: &Verdict, looks: usize, erased: u64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{headline, statements, support};
-    use crate::domain::verdict::{Outcome, RunnerUp, StoreScore, Verdict, Window};
+    use crate::domain::verdict::{Outcome, Route, RunnerUp, StoreScore, Verdict, Window};
 
     fn attributed() -> Verdict {
         let score = StoreScore {
@@ -184,6 +201,7 @@ mod tests {
             posterior: Some(0.999_999_8),
             e_value_log10: None,
             ghost_p: Some(8.7e-10),
+            route: Some(Route::Ghosts),
             sightings: 41,
             distinct_canaries: 17,
         };
@@ -216,9 +234,19 @@ mod tests {
             "once in 10^9.1",
             "neither a person",
             "was not computed",
+            "rests on the control group",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
+    }
+
+    #[test]
+    fn a_verdict_without_a_bound_says_that_an_earlier_rule_gave_it() {
+        let mut verdict = attributed();
+        verdict.stores[0].route = None;
+        assert!(statements(&verdict).join(" ").contains("of an earlier version"));
+        verdict.stores[0].accused = false;
+        assert!(!statements(&verdict).join(" ").contains("of an earlier version"));
     }
 
     #[test]

@@ -179,6 +179,15 @@ pub enum Command {
         /// The share of its rows that leaks
         #[arg(long, value_name = "FRACTION")]
         leak: Option<f64>,
+        /// Touch nothing: judge many leaks that have not happened, and print what could be proven
+        #[arg(long, conflicts_with_all = ["store", "leak"])]
+        simulate: bool,
+        /// Leaks of each kind that are simulated
+        #[arg(long, value_name = "N", default_value_t = 200, requires = "simulate")]
+        trials: u64,
+        /// The same seed gives the same table
+        #[arg(long, value_name = "N", default_value_t = 0, requires = "simulate")]
+        seed: u64,
     },
 }
 

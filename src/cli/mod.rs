@@ -20,6 +20,7 @@ pub mod parts;
 pub mod run;
 pub mod serve;
 pub mod shared;
+pub mod simulate;
 pub mod sinks;
 pub mod stores;
 pub mod terminal;

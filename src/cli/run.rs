@@ -9,12 +9,13 @@ use crate::{
         outcome::{FAILED, Outcome},
         parts, serve,
         shared::Shared,
-        sinks, stores,
+        simulate, sinks, stores,
         terminal::{Terminal, plain},
         tokens,
     },
     config::{Config, load::load},
     dumps::apart::{self, child},
+    flow::simulate::Asked,
 };
 use clap::Parser;
 use std::{
@@ -67,7 +68,10 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Scan { index: Some(file), paths, shared } => {
             tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, &shared, terminal))
         }
-        Command::Drill { store, leak } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
+        Command::Drill { simulate: true, trials, seed, .. } => {
+            simulate::simulate(&read()?, Asked { trials, seed }, terminal).await
+        }
+        Command::Drill { store, leak, .. } => drill::drill(&args.config, store.as_deref(), leak, terminal).await,
         command => {
             let config = read()?;
             let client = Client::connect(&config, terminal).await?;

@@ -135,6 +135,14 @@ pub async fn plan(
             lines.push("Every pair of stores can be told apart.".to_owned());
         }
         lines.extend(alike);
+        lines.extend(plan.design.not_attributable.iter().map(|limit| format!("! {limit}")));
+        lines.push(match plan.design.put_together {
+            0 => "No leak would give every source away.".to_owned(),
+            1 => "A whole copy of any one store would give it away.".to_owned(),
+            copies => {
+                format!("Whole copies of up to {copies} stores, put together, would give every one of them away.")
+            }
+        });
         lines.push(format!("{} ghosts are the control group.", plan.ghosts));
         lines.join("\n")
     });

@@ -239,6 +239,7 @@ mod tests {
             posterior: Some(posterior),
             e_value_log10: None,
             ghost_p: accused.then_some(8.7e-10),
+            route: None,
             sightings: seen.1,
             distinct_canaries: seen.0,
         }

@@ -17,6 +17,16 @@ pub enum Outcome {
     NothingFound,
 }
 
+/// By which of two routes the bound on a false accusation is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// Coded canaries: whatever the thief did.
+    EValue,
+    /// Canaries of the store's own, against the control group: for guesses, chance, and a stolen register.
+    Ghosts,
+}
+
 /// One candidate store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoreScore {
@@ -26,10 +36,13 @@ pub struct StoreScore {
     pub log10_lr: Option<f64>,
     /// With equal priors.
     pub posterior: Option<f64>,
-    /// Of the presence-coded canaries; `null` until such canaries exist.
+    /// log10 of the e-value of the canaries whose stores were drawn by lot; `null` where there are none.
     pub e_value_log10: Option<f64>,
     /// Chance that so many of the seen canaries are this store's, were the seen drawn blindly from planted and ghosts.
     pub ghost_p: Option<f64>,
+    /// Which of the two kept the bound, where the store is accused.
+    #[serde(default)]
+    pub route: Option<Route>,
     /// Sightings of canaries that this store held.
     pub sightings: u64,
     /// Distinct canaries among them.
@@ -39,7 +52,7 @@ pub struct StoreScore {
 /// The best hypothesis that competes with the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunnerUp {
-    /// A store's name, `nothing_leaked`, or `registry_leaked`.
+    /// A store's name, `nothing_leaked`, `registry_leaked`, or how copies of several stores were combined.
     pub hypothesis: String,
     pub log10_lr: f64,
 }

@@ -40,6 +40,8 @@ pub struct StoreSlot {
     pub store: Box<dyn Store>,
     /// Names of the stores that this one is copied into.
     pub feeds: Vec<String>,
+    /// Columns and values of rows that its feeds leave out: every other canary bears them, and stands in this store alone.
+    pub kept_home: BTreeMap<String, String>,
     /// Where links in its documents lead: a beacon's public address.
     pub links: Option<String>,
 }

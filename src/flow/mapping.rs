@@ -32,10 +32,11 @@ impl Mapping {
         };
         let known: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
         let used = mapping.fields.values().chain(mapping.password.iter().map(|(column, _)| column));
-        for column in used.chain(slot.store.constants().keys()) {
+        for column in used.chain(slot.store.constants().keys()).chain(slot.kept_home.keys()) {
             if !known.iter().any(|name| name.eq_ignore_ascii_case(column)) {
                 return Err(FlowError::Refused(format!(
-                    "store {name}: there is no column {column:?}; it has: {}. Correct [stores.columns] or [stores.constants]: \
+                    "store {name}: there is no column {column:?}; it has: {}. Correct [stores.columns], [stores.constants] or \
+                     [stores.kept_home]: \
                      `telltale profile {name}` proposes columns",
                     listed(&known),
                     name = slot.name

@@ -1,11 +1,13 @@
 //! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace, sweep.
 
 pub mod blind;
+pub mod borne;
 pub mod check;
 pub mod claim;
 pub mod compared;
 pub mod context;
 pub mod deliveries;
+pub mod design;
 pub mod details;
 pub mod drill;
 pub mod each;
@@ -31,6 +33,7 @@ pub mod recover;
 pub mod rotate;
 pub mod route;
 pub mod sheet;
+pub mod simulate;
 pub mod supply;
 pub mod sweep;
 pub mod takeover;

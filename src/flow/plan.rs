@@ -2,12 +2,15 @@
 
 use crate::{
     attribution::{
-        coverage,
-        design_audit::{self, PlannedStore},
+        coverage, design_audit,
+        scenario::{self, PlannedStore},
     },
     flow::{
-        context::{Context, StoreSlot},
+        borne,
+        context::{Context, StoreSlot, blocking},
+        design::{self, Design},
         error::FlowError,
+        plant,
         progress::Progress,
     },
     stores::store::Takes,
@@ -64,6 +67,10 @@ pub struct PairPlan {
     pub log10_lr: f64,
     /// Whether that passes the decision rule's 4.
     pub told_apart: bool,
+    /// Canaries that only the first holds, and only the second.
+    pub separating: [u64; 2],
+    /// The expected log10 likelihood ratio where all, three tenths, or a tenth of the first leaks.
+    pub log10_lr_at: [f64; 3],
 }
 
 /// The whole plan.
@@ -73,6 +80,8 @@ pub struct Plan {
     pub stores: Vec<StorePlan>,
     pub pairs: Vec<PairPlan>,
     pub ghosts: u32,
+    /// What these numbers could and could not prove, stores together.
+    pub design: Design,
 }
 
 /// Plans for the chosen stores, looking at each and changing nothing.
@@ -90,18 +99,40 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         progress.at(format!("looking at {}", slot.name), place as u64, Some(chosen.len() as u64));
         let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
         let live = live(context, slot)?;
-        stores.push(of_store(slot, profile.rows, live, aim));
+        let mut plan = of_store(slot, profile.rows, live, aim);
+        if live.current + live.earlier > 0 && slot.store.takes() == Takes::Rows {
+            plan.notes.extend(borne::told(&borne::borne(context, slot, &plant::mapping_of(slot, &profile)?).await?));
+        }
+        if !slot.feeds.is_empty() && slot.kept_home.is_empty() {
+            plan.notes.push(format!(
+                "its feeds may take every canary of it along, and then it is not told from what {} share: name under \
+                 [stores.kept_home] what they leave out",
+                slot.feeds.join(" and ")
+            ));
+        }
+        stores.push(plan);
     }
-    let audited: Vec<PlannedStore> = stores
-        .iter()
-        .zip(&chosen)
-        .map(|(plan, slot)| PlannedStore { store: plan.store.clone(), canaries: plan.count, feeds: slot.feeds.clone() })
-        .collect();
+    let audited: Vec<PlannedStore> =
+        stores.iter().zip(&chosen).map(|(plan, slot)| planned_store(slot, plan.count)).collect();
     let pairs = design_audit::compare(&audited, aim.leak_fraction)
         .into_iter()
-        .map(|pair| PairPlan { told_apart: pair.is_told(), log10_lr: pair.log10_lr, stores: [pair.leaked, pair.rival] })
+        .map(|pair| PairPlan {
+            told_apart: pair.is_told(),
+            log10_lr: pair.log10_lr,
+            separating: [pair.only_leaked, pair.only_rival],
+            log10_lr_at: pair.at_shares,
+            stores: [pair.leaked, pair.rival],
+        })
         .collect();
-    Ok(Plan { aim, stores, pairs, ghosts: context.ghosts })
+    progress.at("putting leaks before the rule", chosen.len() as u64, Some(chosen.len() as u64));
+    let design = blocking(|| design::of(&scenario::planned(&audited, u64::from(context.ghosts))));
+    Ok(Plan { aim, stores, pairs, ghosts: context.ghosts, design })
+}
+
+/// A store with so many canaries of its own; every other one stays at home, where its columns allow that.
+pub fn planned_store(slot: &StoreSlot, count: u64) -> PlannedStore {
+    let kept_home = if slot.kept_home.is_empty() { 0 } else { count / 2 };
+    PlannedStore { store: slot.name.clone(), canaries: count - kept_home, kept_home, feeds: slot.feeds.clone() }
 }
 
 /// A store's live canaries.

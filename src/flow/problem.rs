@@ -1,7 +1,10 @@
 //! Gathers from the ledger what attribution needs to know.
 
 use crate::{
-    attribution::problem::{CanaryFacts, Problem, Seen, Stay},
+    attribution::{
+        looks::Looks,
+        problem::{CanaryFacts, Problem, Seen, Stay},
+    },
     domain::{placement::State, sighting::Class, verdict::Material},
     flow::{context::Context, error::FlowError},
     ledger::placements::PlacementRow,
@@ -19,9 +22,9 @@ pub struct Evidence {
     pub material: Option<Material>,
 }
 
-/// The problem that this evidence poses to attribution, with presence as audited.
+/// The problem that this evidence, looked at once and as a whole, poses to attribution, with presence as audited.
 pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowError> {
-    Ok(Facts::gather(context)?.problem(context, evidence))
+    Ok(Problem { looks: Looks::Once, ..Facts::gather(context)?.problem(context, evidence) })
 }
 
 /// What is known of the canaries at one moment: gathered once for all the incidents of a batch.
@@ -54,6 +57,7 @@ impl Facts {
                 home: placement.store,
                 generation: placement.generation,
                 stays: stays.remove(&placement.canary).unwrap_or_default(),
+                draw: None,
             });
         }
         Ok(Facts { canaries: facts, audits: context.ledger.audits()? })
@@ -71,7 +75,7 @@ impl Facts {
         self
     }
 
-    /// The problem that this evidence poses.
+    /// The problem that this evidence poses, which came bit by bit.
     pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
         Problem {
             stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
@@ -80,6 +84,7 @@ impl Facts {
             audits: self.audits.clone(),
             canaries: self.canaries.clone(),
             seen: evidence.seen,
+            looks: Looks::Doubling,
             ghosts: u64::from(context.ghosts),
             ghosts_seen: evidence.ghosts.len() as u64,
             material: evidence.material,

@@ -5,10 +5,13 @@ pub mod records;
 
 use crate::{
     flow::{
-        context::{Context, SensorSlot, StoreSlot},
+        borne,
+        context::{Context, SensorSlot, StoreSlot, blocking},
+        design,
         error::FlowError,
         plan::{self, Aim},
         plant,
+        problem::{Evidence, Facts},
         progress::Progress,
         route,
         supply::Supply,
@@ -17,6 +20,7 @@ use crate::{
         Listener,
         config::{Limits, ListenerConfig},
     },
+    stores::store::Takes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +72,7 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
         progress.at(what.clone(), items.len() as u64, Some(total));
         items.push(Checked::new(what, store(context, slot).await));
     }
+    items.extend(design(context).await?);
     for slot in &context.sensors {
         let what = format!("sensor {}", slot.name);
         progress.at(what.clone(), items.len() as u64, Some(total));
@@ -107,6 +112,30 @@ async fn store(context: &Context, slot: &StoreSlot) -> Result<String, String> {
     let (mapped, columns) = (mapping.fields.len(), profile.columns.len());
     let found = format!("{} rows; {mapped} of its {columns} columns are mapped", profile.rows);
     Ok(slot.store.unasked().map_or(found.clone(), |unasked| format!("{found}; {unasked}")))
+}
+
+/// What the canaries that stand could prove, as audited; and whether a real row bears what one of them does.
+async fn design(context: &Context) -> Result<Vec<Checked>, FlowError> {
+    let base = Facts::gather(context)?.problem(context, Evidence::default());
+    if base.canaries.iter().all(|facts| facts.stays.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let design = blocking(|| design::of(&base));
+    let state = if design.is_sound() { State::Ok } else { State::Warn };
+    let detail = match design.not_attributable.as_slice() {
+        [] => "a leak of a tenth of any store would be attributed".to_owned(),
+        limits => limits.join("; "),
+    };
+    let mut items = vec![Checked { what: "design".to_owned(), state, detail }];
+    for slot in context.stores.iter().filter(|slot| slot.store.takes() == Takes::Rows) {
+        // A store that cannot be reached or mapped has said so.
+        let Ok(profile) = slot.store.profile().await else { continue };
+        let Ok(mapping) = plant::mapping_of(slot, &profile) else { continue };
+        if let Some(detail) = borne::told(&borne::borne(context, slot, &mapping).await?) {
+            items.push(Checked { what: format!("markers in {}", slot.name), state: State::Warn, detail });
+        }
+    }
+    Ok(items)
 }
 
 async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {

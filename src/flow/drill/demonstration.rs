@@ -1,5 +1,5 @@
 //! The demonstration's house: an HRIS in SQLite, a payroll and a directory as CSV, a folder of documents, with a few
-//! thousand ordinary-looking people in them, and feeds from the HRIS to the other two.
+//! thousand ordinary-looking people in them, and feeds from the HRIS to the other two, which leave out whoever has left.
 
 use crate::{
     domain::section::Section,
@@ -27,6 +27,10 @@ use std::{
 const PEOPLE: usize = 2400;
 /// People who are hired in a month.
 const HIRED: usize = 15;
+/// One person in so many has left: the HRIS keeps them, and its feeds leave them out.
+const LEFT: usize = 12;
+/// When they did.
+const LEFT_ON: &str = "2025-12-31";
 /// The names of its stores.
 pub const STORES: [&str; 4] = ["hris", "payroll", "directory", "documents"];
 
@@ -34,7 +38,7 @@ const SCHEMA: &str = "create table agents (
     id integer primary key, matricule text not null unique, nom text not null, prenom text not null, sexe text not null,
     date_naissance text not null, commune_naissance text, nir text, email text unique, telephone text, adresse text,
     code_postal text, ville text, date_embauche text not null, poste text, service text, identifiant text not null unique,
-    mot_de_passe text not null, statut text not null default 'actif' check (statut in ('actif', 'suspendu')))";
+    mot_de_passe text not null, date_sortie text, statut text not null default 'actif' check (statut in ('actif', 'suspendu')))";
 
 /// The demonstration's house.
 pub struct Demonstration {
@@ -98,6 +102,8 @@ username = "identifiant"
 password_hash = {{ column = "mot_de_passe", scheme = "sha1" }}
 [stores.constants]
 statut = "suspendu"
+[stores.kept_home]
+date_sortie = "{LEFT_ON}"
 
 [[stores]]
 name = "payroll"
@@ -154,7 +160,7 @@ allow_private = ["127.0.0.0/8"]
         self.hire(HIRED)
     }
 
-    /// Runs the feeds: whoever is new in the HRIS appears in payroll and directory, canaries like everybody.
+    /// Runs the feeds: whoever is new in the HRIS and has not left appears in payroll and directory, canaries like everybody.
     pub fn feed(&self) -> anyhow::Result<()> {
         feeds::run(&self.hris()?, &self.payroll(), &self.directory(), &self.people[..self.employed])
     }
@@ -178,7 +184,8 @@ allow_private = ["127.0.0.0/8"]
     /// One store as it stood in that month.
     pub fn copy(&self, store: &str, keys: &toml::Table, kind: &str, month: usize) -> anyhow::Result<Box<dyn Store>> {
         let entry = stores::ALL.iter().find(|entry| entry.kind == kind).context("a shipped kind of store")?;
-        let section = Section { name: store.to_owned(), keys: keys.clone(), folder: self.copies(month) };
+        let mut section = Section { name: store.to_owned(), keys: keys.clone(), folder: self.copies(month) };
+        section.keys.remove("kept_home");
         Ok((entry.build)(&section)?)
     }
 
@@ -188,10 +195,10 @@ allow_private = ["127.0.0.0/8"]
         {
             let mut insert = transaction.prepare(
                 "insert into agents (matricule, nom, prenom, sexe, date_naissance, commune_naissance, nir, email, telephone,
-                 adresse, code_postal, ville, date_embauche, poste, service, identifiant, mot_de_passe)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 adresse, code_postal, ville, date_embauche, poste, service, identifiant, mot_de_passe, date_sortie)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             )?;
-            for person in &self.people[self.employed..self.employed + count] {
+            for (place, person) in self.people[self.employed..self.employed + count].iter().enumerate() {
                 let of = |field| person.get(field);
                 insert.execute(params![
                     of(Field::EmployeeNumber),
@@ -211,6 +218,7 @@ allow_private = ["127.0.0.0/8"]
                     of(Field::Department),
                     of(Field::Username),
                     password::hash(Scheme::Sha1, of(Field::Password), &[0; 16]),
+                    (place % LEFT == LEFT - 1).then_some(LEFT_ON),
                 ])?;
             }
         }

@@ -92,7 +92,8 @@ fn quoted(cell: &str, delimiter: char) -> String {
 fn agents(hris: &Connection) -> anyhow::Result<Vec<Agent>> {
     let mut query = hris.prepare(
         "select matricule, nom, prenom, coalesce(nir, ''), coalesce(email, ''), coalesce(telephone, ''),
-         coalesce(poste, ''), coalesce(service, ''), identifiant, statut from agents order by id",
+         coalesce(poste, ''), coalesce(service, ''), identifiant, statut from agents where date_sortie is null
+         order by id",
     )?;
     let agents = query.query_map([], |row| {
         Ok(Agent {

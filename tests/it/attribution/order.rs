@@ -78,6 +78,7 @@ fn large() -> Problem {
             generation: u32::from(generation),
             stays: vec![Stay { store: home, from: month(generation as i8), until: None }],
             showable: EVERYWHERE.to_vec(),
+            ..CanaryFacts::default()
         });
     }
     problem

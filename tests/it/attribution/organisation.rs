@@ -16,16 +16,21 @@ pub fn month(number: i8) -> Timestamp {
     jiff::civil::date(2026, number, 1).in_tz("UTC").unwrap().timestamp()
 }
 
-/// hris feeds payroll and directory; `each` canaries a store and month, for six months, which stay for good. A copy
-/// through a feed comes a day later.
+/// hris feeds payroll and directory; `each` canaries a store and month, for six months, which stay for good. Its feeds leave
+/// out every other one; of the rest a copy comes a day later, when each store is audited. Once more they are when the first
+/// sightings have come.
 pub fn organisation(each: u16) -> Problem {
     let mut problem = Problem {
         stores: ["hris", "payroll", "directory"].map(String::from).to_vec(),
-        now: month(7),
+        now: month(7) + 2.hours(),
         ghosts: 100_000,
         feeds: [("hris".to_owned(), ["payroll", "directory"].map(String::from).to_vec())].into(),
         ..Problem::default()
     };
+    for store in &problem.stores {
+        let monthly = (1..=6).map(|number| month(number) + 24.hours());
+        problem.audits.insert(store.clone(), monthly.chain([month(7) + 1.hours()]).collect());
+    }
     for (number, store) in ["hris", "payroll", "directory"].into_iter().enumerate() {
         for generation in 1..=6i8 {
             for i in 0..each {
@@ -36,7 +41,7 @@ pub fn organisation(each: u16) -> Problem {
                 let planted = month(generation);
                 let stay = |store: &str, from| Stay { store: store.into(), from, until: None };
                 let mut stays = vec![stay(store, planted)];
-                if store == "hris" {
+                if store == "hris" && i % 2 == 0 {
                     stays.push(stay("payroll", planted + 24.hours()));
                     stays.push(stay("directory", planted + 24.hours()));
                 }
@@ -46,6 +51,7 @@ pub fn organisation(each: u16) -> Problem {
                     generation: generation as u32,
                     stays,
                     showable: EVERYWHERE.to_vec(),
+                    ..CanaryFacts::default()
                 });
             }
         }

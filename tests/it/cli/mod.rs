@@ -3,6 +3,7 @@
 mod check;
 mod columns;
 mod deliveries;
+mod design;
 mod drill;
 mod errors;
 mod example;

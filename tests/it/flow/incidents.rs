@@ -116,7 +116,7 @@ async fn each_change_of_verdict_or_severity_is_told_and_growth_without_one_is_li
     let login = marker(&canaries[1], "username");
     assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
     told("incident.updated", "high", &["inconclusive", "attributed"]).await;
-    for canary in &canaries[2..6] {
+    for canary in &canaries[2..8] {
         let login = marker(canary, "username");
         assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
     }
@@ -126,20 +126,20 @@ async fn each_change_of_verdict_or_severity_is_told_and_growth_without_one_is_li
     std::fs::write(site.path("leak.csv"), rows).unwrap();
     site.run("trace leak.csv --record --json").await.ends(0);
     told("incident.updated", "critical", &["attributed"]).await;
-    let before = grown(&site, 36).await;
+    let before = grown(&site, 38).await;
     let alerts = inbox.at("/hook").len();
     // Ten times as much of the same: nobody is rung up for it, and the list shows it.
     for _ in 0..320 {
         assert_eq!(log_in(&client(), serving.address("portal"), THIEF, &login, "x").await.unwrap(), 401);
     }
-    let after = grown(&site, 356).await;
+    let after = grown(&site, 358).await;
     assert_eq!((&before["severity"], &before["id"]), (&after["severity"], &after["id"]));
     let moment = |incident: &Value| incident["updated_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert!(moment(&after) > moment(&before));
     assert_eq!(inbox.at("/hook").len(), alerts);
     let list = site.run("incidents list").await.ends(0).stdout;
     assert!(
-        list.contains("last seen") && list.contains("356") && list.contains(after["updated_at"].as_str().unwrap()),
+        list.contains("last seen") && list.contains("358") && list.contains(after["updated_at"].as_str().unwrap()),
         "{list}"
     );
 }

@@ -140,6 +140,7 @@ pub fn alert(text: &str) -> Alert {
         posterior: Some(0.9999998),
         e_value_log10: None,
         ghost_p: Some(1e-9),
+        route: None,
         sightings: 41,
         distinct_canaries: 17,
     };
