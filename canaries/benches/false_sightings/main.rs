@@ -17,9 +17,10 @@ fn main() {
     let answers = strangers::answers(&path, mib << 20, ghosts as u32);
     std::fs::remove_file(&path).unwrap();
     println!(
-        "{mib} MiB without a canary, {ghosts} ghosts: {} strong sightings, {} weak",
+        "{mib} MiB without a canary, {ghosts} ghosts: {} strong sightings, {} weak; {} strangers bear a ghost's very value",
         answers.strong.len(),
-        answers.weak
+        answers.weak,
+        answers.namesakes
     );
     for (kind, offset) in answers.strong.iter().take(20) {
         println!("  {kind} at {offset}");

@@ -12,8 +12,10 @@ use std::{fs::File, io::Read, path::Path};
 
 /// What was said.
 pub struct Answers {
-    /// Kind and place of each sighting that counts by itself.
+    /// Kind and place of each sighting that counts by itself, and where the ghost's value does not stand.
     pub strong: Vec<(MarkerKind, u64)>,
+    /// Strangers who bear a ghost's very value, letter for letter: the text does hold it.
+    pub namesakes: u64,
     pub weak: u64,
 }
 
@@ -35,15 +37,22 @@ pub fn answers(path: &Path, length: u64, ghosts: u32) -> Answers {
 
     dump::write(path, length, &[]);
     let mut file = File::open(path).expect("it was just written");
-    let (mut answers, mut text, mut at) = (Answers { strong: Vec::new(), weak: 0 }, Vec::new(), 0);
+    let (mut answers, mut text, mut at) = (Answers { strong: Vec::new(), namesakes: 0, weak: 0 }, Vec::new(), 0);
     loop {
         text.clear();
         if (&mut file).take(4 << 20).read_to_end(&mut text).expect("a file of ours") == 0 {
             return answers;
         }
-        scan_fast(&text, &image, &mut |found| match found.strong {
-            true => answers.strong.push((found.kind, at + found.offset)),
-            false => answers.weak += 1,
+        scan_fast(&text, &image, &mut |found| {
+            let stands = |value: &str| {
+                let there = text.get(found.offset as usize..found.offset as usize + value.len());
+                there.is_some_and(|there| there.eq_ignore_ascii_case(value.as_bytes()))
+            };
+            match found.owner {
+                _ if !found.strong => answers.weak += 1,
+                Owner::Ghost(number) if stands(&minter.ghost(number).value) => answers.namesakes += 1,
+                _ => answers.strong.push((found.kind, at + found.offset)),
+            }
         });
         at += text.len() as u64;
     }
