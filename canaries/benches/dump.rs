@@ -1,5 +1,6 @@
 //! A mixed dump as thieves pass them on: SQL inserts 29 %, CSV 21 %, JSON lines 18 %, combo lists 28 %, text of payslips
-//! 4 %. Everybody in it is invented; two hundred given markers are planted in it plain, in capitals, spaced and hashed.
+//! 4 %. Everybody in it is invented; two hundred of given markers, if any are given, are planted in it plain, in capitals,
+//! spaced and hashed.
 
 use canaries::{
     index::Digest,
@@ -153,7 +154,8 @@ fn person(dice: &mut Dice) -> Person {
             1 + dice.below(12),
             1 + dice.below(95),
             dice.below(990),
-            dice.below(999)
+            // Births are numbered commune by commune and month by month: higher numbers are nobody's.
+            1 + dice.below(179)
         ),
         iban: format!(
             "FR76{:05}{:05}{:011}{:02}",
@@ -251,7 +253,7 @@ pub fn write(path: &Path, length: u64, markers: &[Marker]) -> u64 {
         let place = written * 100 / length;
         let shape = shares.iter().find(|(up_to, _)| place < *up_to).map_or(shares[4].1, |(_, shape)| *shape);
         let mut person = person(&mut dice);
-        if planted < PLANTED && written >= length / (PLANTED + 1) * (planted + 1) {
+        if !markers.is_empty() && planted < PLANTED && written >= length / (PLANTED + 1) * (planted + 1) {
             // Only what the shape shows counts as planted.
             let mut with = person_of(&person);
             plant(&mut with, &markers[planted as usize * 37 % markers.len().min(10_000)], planted % 4);

@@ -11,7 +11,8 @@ has, readable by the user the job runs as.
     spark-submit scan_folder.py FOLDER --telltale /usr/local/bin/telltale --config /etc/telltale/telltale.toml
     spark-submit scan_folder.py FOLDER --telltale /usr/local/bin/telltale --index canaries.idx --key-file /etc/telltale/index.key
 
-With --config, `telltale serve` runs on each worker's machine. Exit: 0 something was found, 1 nothing, 2 an error.
+With --config, `telltale serve` runs on each worker's machine. Exit: 0 something was found, 1 nothing, 2 an error, 3 nothing
+in what was read, and not all was read.
 """
 
 import argparse
@@ -64,6 +65,9 @@ def gathered(lines):
     findings, ends, not_scanned, waiting = [], collections.defaultdict(list), [], []
     for line in lines:
         told = json.loads(line)
+        if "not_scanned" in told and "part" not in told:
+            not_scanned.append(told["not_scanned"])
+            continue
         if "part" not in told:
             waiting.append(told)
             continue
@@ -84,7 +88,10 @@ def main():
     split = subprocess.run(command(options, "--split", options.part, options.folder), stdout=subprocess.PIPE, text=True)
     if split.returncode != 0:
         return 2
-    parts = split.stdout.splitlines()
+    lines = split.stdout.splitlines()
+    # Links, pipes and unreadable files have no parts.
+    parts = [line for line in lines if "not_scanned" not in json.loads(line)]
+    left = [json.loads(line)["not_scanned"] for line in lines if "not_scanned" in json.loads(line)]
     # Neighbours go to different workers: a folder's large files are rarely spread evenly.
     dealt = [part for turn in range(options.partitions) for part in parts[turn :: options.partitions]]
     environment = {"TELLTALE_INDEX_KEY_FILE": options.key_file} if options.key_file else {}
@@ -97,11 +104,11 @@ def main():
         lines = piped.glom().collect()
     finally:
         spark.stop()
-    findings, ends, not_scanned = [], collections.defaultdict(list), []
+    findings, ends, not_scanned = [], collections.defaultdict(list), left
     for partition in lines:
-        found, seen, left = gathered(partition)
+        found, seen, unread = gathered(partition)
         findings += found
-        not_scanned += left
+        not_scanned += unread
         for path, starts in seen.items():
             ends[path] += starts
     told = sum(len(starts) for starts in ends.values())
@@ -109,11 +116,11 @@ def main():
         print(f"{len(parts) - told} of {len(parts)} parts were not scanned", file=sys.stderr)
         return 2
     for left in not_scanned:
-        print(f"not scanned: {json.dumps(left)}", file=sys.stderr)
+        print(json.dumps({"not_scanned": left}, separators=(",", ":")))
     order = lambda finding: (finding["path"], finding["member"] or "", finding["offset"], finding["marker_kind"])
     for finding in sorted(numbered(findings, ends), key=order):
         print(json.dumps(finding, separators=(",", ":")))
-    return 0 if findings else 1
+    return 0 if findings else 3 if not_scanned else 1
 
 
 if __name__ == "__main__":

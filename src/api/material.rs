@@ -194,6 +194,7 @@ pub async fn scan(
             None => trace.add(&context, &path, &mut source, &mut tell).map(|()| None),
             Some((base, part)) => trace.add_part(&context, &path, &mut source, base, &part, &mut tell).map(Some),
         };
+        drain(&mut source);
         let last = match outcome {
             Ok(lines) => json!({ "summary": trace.material(), "lines": lines }),
             Err(error) => json!({ "problem": Problem::from(error) }),
@@ -201,6 +202,11 @@ pub async fn scan(
         let _ = lines.blocking_send(last);
     });
     Ok(long::stream(answer))
+}
+
+/// Reads what a bomb left over: whoever still sends it would take an answer before its end for a failure.
+fn drain(source: &mut dyn io::Read) {
+    let _ = io::copy(source, &mut io::sink());
 }
 
 /// The body as something that blocks.
@@ -220,7 +226,9 @@ async fn read<T: Send + 'static>(
     let mut source = source(body);
     let work = move || {
         let mut last = None;
-        trace.add(&context, &path, &mut source, &mut |finding| last = Some(visit(finding)))?;
+        let added = trace.add(&context, &path, &mut source, &mut |finding| last = Some(visit(finding)));
+        drain(&mut source);
+        added?;
         Ok::<_, FlowError>(last)
     };
     Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)??)

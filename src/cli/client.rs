@@ -27,7 +27,8 @@ impl Client {
         let (path, held) = socket::path(&config.data.dir).with_context(|| {
             format!("cannot open the data folder {}: `telltale init` makes it", config.data.dir.display())
         })?;
-        let http = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().build()?;
+        // A connection of its own for each request: a streamed body cannot be sent again where an old one was closed.
+        let http = reqwest::Client::builder().unix_socket(path.clone()).no_proxy().pool_max_idle_per_host(0).build()?;
         let mut session = None;
         // Another command may hold the folder for a moment without serving yet, or be about to let it go.
         for attempt in 0_u32.. {

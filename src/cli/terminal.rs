@@ -7,8 +7,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::{
     io::{IsTerminal, Write},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
+
+/// The bar that is shown, so that lines are written above it and not into it.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes while no bar stands in the way.
+fn above_bar(write: impl FnOnce()) {
+    match &*SHOWN.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
 
 /// Where answers go.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +41,9 @@ impl Terminal {
 
     /// One line on standard output. A reader that went away (`| head`) is no error.
     pub fn line(self, text: &str) {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        above_bar(|| {
+            let _ = writeln!(std::io::stdout(), "{text}");
+        });
     }
 
     /// A document on standard output, byte for byte.
@@ -39,7 +53,7 @@ impl Terminal {
 
     /// One line on standard error.
     pub fn note(self, text: &str) {
-        eprintln!("{text}");
+        above_bar(|| eprintln!("{text}"));
     }
 
     /// Width of standard output: 100 where it is no terminal.
@@ -62,6 +76,7 @@ impl Terminal {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         bar.enable_steady_tick(Duration::from_millis(100));
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Bar(bar)
     }
 }
@@ -90,6 +105,7 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -101,6 +101,6 @@ fn containers_are_handed_on_whole_or_asked_more_of() {
 fn stretches_are_the_text_in_bytes() {
     let of = |bytes: &[u8]| stretches(bytes).collect::<Vec<_>>();
     assert_eq!(of(b"\0\x01some text\x02short\xffanother"), [2..11, 18..25]);
-    assert_eq!(of("a\u{85}eight eight".as_bytes()), [3..14]);
+    assert_eq!(of("a\u{85}eight eight\0six six".as_bytes()), [3..14, 15..22]);
     assert!(of(b"").is_empty());
 }

@@ -149,3 +149,26 @@ async fn a_file_that_cannot_be_read_costs_none_of_the_others() {
     assert_ne!(verdict["verdict"], "nothing_found");
     site.run("scan nowhere").await.ends(2);
 }
+
+#[tokio::test]
+async fn a_bomb_costs_none_of_the_files_behind_it() {
+    let site = Site::stocked(20, "127.0.0.1:9");
+    site.init().await;
+    site.run("plant export --count 4 --json").await.ends(0);
+    std::fs::create_dir(site.path("loot")).unwrap();
+    // Far longer packed than what is read of it.
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![b'0'; 1 << 20];
+    for _ in 0..512 {
+        std::io::Write::write_all(&mut bomb, &zeros).unwrap();
+    }
+    std::fs::write(site.path("loot/a.gz"), bomb.finish().unwrap()).unwrap();
+    for name in ["b.csv", "c.csv"] {
+        std::fs::copy(site.path("export.csv"), site.path("loot").join(name)).unwrap();
+    }
+    let lines = site.run("scan loot --json").await.ends(0).lines();
+    for name in ["loot/b.csv", "loot/c.csv"] {
+        assert!(lines.iter().any(|found| found["path"] == name), "{name}: {lines:?}");
+    }
+    assert!(lines.iter().any(|line| line["not_scanned"]["path"] == "loot/a.gz"), "{lines:?}");
+}

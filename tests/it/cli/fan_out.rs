@@ -44,6 +44,14 @@ async fn leaked() -> Site {
     std::fs::write(folder.join("minutes.txt.gz"), archive.finish().unwrap()).unwrap();
     let wide: Vec<u8> = String::from_utf8_lossy(&text[..PART * 2]).encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(folder.join("wide.txt"), wide).unwrap();
+    std::os::unix::fs::symlink("minutes.txt", folder.join("z-link")).unwrap();
+    // A container in base64 on the border of two parts, and values in base64 beside it.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&text[..PART * 2]).unwrap();
+    let coded = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let filler = "a line of words, and no more\n".repeat(PART / 29);
+    let table = format!("{filler}{}\n{filler}{}\n", coded(&packed.finish().unwrap()), coded(&text[..PART * 2]));
+    std::fs::write(folder.join("coded.txt"), table).unwrap();
     site
 }
 
@@ -82,6 +90,10 @@ pub fn numbered(answers: &[Answer]) -> Vec<Value> {
     for answer in answers {
         let mut waiting = Vec::new();
         for line in answer.lines() {
+            if line.get("part").is_none() && line["not_scanned"].is_object() {
+                findings.push((0, line));
+                continue;
+            }
             let Some(part) = line.get("part") else {
                 waiting.push(line);
                 continue;
@@ -115,7 +127,7 @@ async fn parts_find_what_one_scan_finds() {
 
     let split = site.run("scan --split 64K leak --json").await.ends(0).stdout;
     let parts: Vec<&str> = split.lines().collect();
-    assert!(parts.len() >= 23 && split.contains("\"from\":65536,\"to\":131072"), "{split}");
+    assert!(parts.len() >= 26 && split.contains("\"from\":65536,\"to\":131072"), "{split}");
     assert_eq!(parts.iter().filter(|part| part.contains("\"from\":null")).count(), 3, "archive, UTF-16, short table");
     let shares: Vec<String> = (0..PROCESSES)
         .map(|process| parts.iter().skip(process).step_by(PROCESSES).fold(String::new(), |all, part| all + part + "\n"))
@@ -140,7 +152,9 @@ async fn parts_find_what_one_scan_finds() {
     }));
     let within = |place: &&String| {
         let finding: Value = serde_json::from_str(place).unwrap();
-        finding["path"] == "leak/minutes.txt" && (from as u64..to as u64).contains(&finding["offset"].as_u64().unwrap())
+        finding["path"] == "leak/minutes.txt"
+            && finding["member"].is_null()
+            && (from as u64..to as u64).contains(&finding["offset"].as_u64().unwrap())
     };
     assert_eq!(stretch, one.iter().filter(within).cloned().collect::<Vec<_>>());
 
@@ -151,19 +165,26 @@ async fn parts_find_what_one_scan_finds() {
     site.run("scan leak - --only 9-3").await.ends(2);
 
     if std::env::var_os("TELLTALE_LONG").is_some() {
-        assert_eq!(places(by_spark(&site).await), one, "Spark on 8 partitions");
+        let config = by_spark(&site, &["--config", "telltale.toml"]).await;
+        assert_eq!(places(config), one, "Spark on 8 partitions, by the service");
+        // The key reaches workers as a file: the job knows its path alone.
+        site.run("index build -o canaries.index --key-out canaries.key").await.ends(0);
+        let key = site.path("canaries.key");
+        let (index, key) = (site.path("canaries.index"), key.to_str().unwrap());
+        let index = by_spark(&site, &["--index", index.to_str().unwrap(), "--key-file", key]).await;
+        assert_eq!(places(index), one, "Spark on 8 partitions, by the index");
     }
 }
 
 /// What the Spark job finds. It takes minutes, and half a gigabyte of Spark: long runs only.
-async fn by_spark(site: &Site) -> Vec<Value> {
+async fn by_spark(site: &Site, by: &[&str]) -> Vec<Value> {
     let python = std::env::var("TELLTALE_TEST_SPARK_PYTHON")
         .expect("Spark is missing: run the tests by `tests/run --long`, which installs it");
     let job: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/spark/scan_folder.py");
     let output = Command::new(&python)
         .arg(job)
         .args(["leak", "--telltale", env!("CARGO_BIN_EXE_telltale"), "--part", "64K", "--partitions", "8"])
-        .args(["--config", "telltale.toml"])
+        .args(by)
         .current_dir(site.folder.path())
         .env("PYSPARK_PYTHON", &python)
         .env(
@@ -175,6 +196,9 @@ async fn by_spark(site: &Site) -> Vec<Value> {
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = String::from_utf8(output.stdout).unwrap();
+    if let Ok(key) = std::fs::read_to_string(site.path("canaries.key")) {
+        assert!(!stdout.contains(key.trim()) && !stderr.contains(key.trim()), "the key is told to nobody");
+    }
     let answer = Answer { stdout, stderr: stderr.into_owned(), code: output.status.code() };
     answer.ends(0).lines()
 }

@@ -46,7 +46,7 @@ fn material(canaries: &[Value]) -> BTreeMap<String, Vec<u8>> {
         .map(|canary| format!("{};{};x\n", marker(canary, "work_email"), marker(canary, "employee_number")))
         .collect();
     let words = "Minutes of the works council, read and agreed; next: the canteen, and its prices\nso much for that.\n";
-    let filler: String = words.repeat(PART * 3 / words.len());
+    let filler: String = words.repeat(PART * 5 / 4 / words.len());
     let long = filler.clone() + &table;
     // Longer than what a part sees of its neighbours, and than a part.
     files.insert(
@@ -107,7 +107,7 @@ async fn every_way_to_scan_finds_the_same() {
     same("by the index", site.run("scan --index canaries.index loot --json").await.ends(0).lines());
 
     let split = site.run("scan --split 64K loot").await.ends(0).stdout;
-    assert!(split.lines().count() > files.len() + 20);
+    assert!(split.lines().count() > files.len() + 10);
     for arguments in [&["--json", "scan", "--parts"][..], &["--json", "scan", "--index", "canaries.index", "--parts"]] {
         let parts: Vec<Answer> = vec![piped(&site, arguments, split.as_bytes()).await.ends(0)];
         same("in parts", numbered(&parts));

@@ -1,29 +1,17 @@
 //! Hostile files: bombs, damage, random bytes. Always an answer, never a clean one for what was not read.
 
+use self::bodies::tight;
 use super::{
     MARKER, find, find_within, gzip,
     table::containers::{containers, zip},
 };
 use proptest::prelude::*;
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 use telltale::dumps::{Limits, read};
 
-/// Small limits, as a bomb would meet them.
-fn tight() -> Limits {
-    Limits {
-        depth: 2,
-        entries: 5,
-        ratio: 10,
-        member_bytes: 2 << 20,
-        total_bytes: 4 << 20,
-        held_bytes: 4 << 20,
-        memory_bytes: 224 << 20,
-        silence: Duration::from_secs(30),
-        program: None,
-        time: Duration::from_secs(20),
-        time_per_mib: Duration::ZERO,
-    }
-}
+// One place for what is fuzzed here and by the fuzz targets.
+#[path = "../../../fuzz/bodies/dumps.rs"]
+mod bodies;
 
 /// Reads any bytes and holds the limits against what was shown.
 fn reads_within_limits(bytes: &[u8], limits: &Limits) -> u64 {
@@ -99,10 +87,26 @@ fn what_other_programs_made_is_opened() {
     }
 }
 
+/// Texts that look like what is read out of texts.
+const ROWS: &str = "([a-z]{0,3}|[,;\t\n\"'{}\\[\\]:()]|INSERT INTO t VALUES |\\\\|dn: |\r\n){0,120}";
+const WRITTEN: &str = "(bm8gbW9yZSA|H4sIAAAA|no more |%6e%6f%20more|=\r\n|=6E|&#110;|\\\\u006e|[A-Za-z0-9+/]{0,80}|\n|\n |==|[ -~]{0,9}){0,60}";
+
 proptest! {
     #[test]
-    fn random_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
-        reads_within_limits(&bytes, &tight());
+    fn any_bytes_are_a_file(bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
+        bodies::containers(&bytes);
+        bodies::tables(&bytes);
+        bodies::escapes(&bytes);
+    }
+
+    #[test]
+    fn any_rows_are_cut_alike(cut in any::<u8>(), text in ROWS) {
+        bodies::tables(&[&[cut], text.as_bytes()].concat());
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_read_alike(cut in any::<u8>(), text in WRITTEN) {
+        bodies::escapes(&[&[cut], text.as_bytes()].concat());
     }
 
     #[test]
@@ -120,6 +124,6 @@ proptest! {
         if is_cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        reads_within_limits(&bytes, &tight());
+        bodies::containers(&bytes);
     }
 }
