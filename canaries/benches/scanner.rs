@@ -138,18 +138,25 @@ fn main() {
     if std::env::var("SCAN_BENCH_ISA").is_ok_and(|text| text == "best") {
         isas = vec![Isa::best()];
     }
+    let (mut rates, mut memory, mut all) = (Vec::new(), 0, None);
     for count in [10_000, many] {
         let built = build(&ghosts[..count.min(many)]);
         let image = Image::open(&built.image, &built.key).unwrap();
         for isa in isas.iter().copied() {
             for reach in [Reach::Addresses, Reach::Identifiers, Reach::Everything] {
                 let mut found = Vec::new();
+                reset_peak();
+                let before = peak();
                 let seconds = best(|| {
                     found.clear();
                     over(&path, 256 << 10, |text| {
                         scan_fast_by(isa, reach, text, &image, &mut |finding: Found| found.push(finding));
                     })
                 });
+                if count == many && isa == Isa::best() {
+                    rates.push(rate(seconds));
+                    memory = memory.max(peak() - before);
+                }
                 let strong = found.iter().filter(|finding| finding.strong).count();
                 println!(
                     "{:>9} fingerprints {isa:?} {reach:?}: {:.2} GB/s, {:.1} times the floor's time; {strong} strong of {planted} planted",
@@ -159,12 +166,53 @@ fn main() {
                 );
             }
         }
+        all = Some(built);
     }
+    let built = all.expect("an index was built");
+    let image = Image::open(&built.image, &built.key).unwrap();
+    println!(
+        "memory while scanning: {memory} MiB and the sieves, {} MiB, beyond the mapped index",
+        image.resident() as u64 / MIB
+    );
+    together(&path, &image, length);
     if std::env::var("SCAN_BENCH_PEERS").is_ok_and(|text| text == "no") {
         return;
     }
     reference(&path, &ghosts);
-    peers(&path, &ghosts, length);
+    peers(&path, &ghosts, length, rates[rates.len() - 1] * 1e3);
+}
+
+/// Two threads, each over every other piece of the file, beside one over all of them, by the clock.
+fn together(path: &Path, image: &Image<&Vec<u8>>, length: f64) {
+    const PIECE: u64 = 1 << 20;
+    let file = File::open(path).unwrap();
+    let scan = |first: u64, step: u64| {
+        let mut buffer = vec![0; PIECE as usize];
+        let mut at = first * PIECE;
+        while at < length as u64 {
+            let read = file.read_at(&mut buffer, at).unwrap();
+            scan_fast_by(Isa::best(), Reach::Everything, &buffer[..read], image, &mut |_| ());
+            at += step * PIECE;
+        }
+    };
+    let clock = |threads: u64| {
+        best(|| {
+            let began = Instant::now();
+            std::thread::scope(|scope| {
+                (0..threads).for_each(|first| {
+                    scope.spawn(move || scan(first, threads));
+                });
+            });
+            began.elapsed().as_secs_f64()
+        })
+    };
+    let (one, two) = (clock(1), clock(2));
+    println!(
+        "by the clock: one thread {:.2} GB/s, two {:.2} GB/s, {:.2} times one",
+        length / one / 1e9,
+        length / two / 1e9,
+        one / two
+    );
 }
 
 /// The reference scanner, on the beginning of the dump.
@@ -182,7 +230,7 @@ fn reference(path: &Path, ghosts: &[Marker]) {
     println!("reference scanner, 100,000 ghosts: {:.1} MB/s", text.len() as f64 / (cpu() - began) / 1e6);
 }
 
-fn peers(path: &Path, ghosts: &[Marker], length: f64) {
+fn peers(path: &Path, ghosts: &[Marker], length: f64, ours: f64) {
     let patterns = folder().join("patterns");
     let mut file = std::io::BufWriter::new(File::create(&patterns).unwrap());
     let mut values: Vec<&str> = ghosts.iter().map(|ghost| ghost.value.as_str()).collect();
@@ -203,10 +251,11 @@ fn peers(path: &Path, ghosts: &[Marker], length: f64) {
         fs::write(&empty, "").unwrap();
         let built = run(&empty);
         let all = run(path);
+        let theirs = length / (all - built).max(0.01) / 1e6;
         println!(
-            "rg -F -f, {} patterns: {:.1} MB/s, built in {built:.1} s",
+            "rg -F -f, {} patterns: {theirs:.1} MB/s, built in {built:.1} s; ours is {:.0} times as fast",
             values.len(),
-            length / (all - built).max(0.01) / 1e6
+            ours / theirs
         );
     } else {
         println!("rg is not installed: the Debian package ripgrep has it");
@@ -216,10 +265,11 @@ fn peers(path: &Path, ghosts: &[Marker], length: f64) {
     let built = cpu() - began.0;
     let mut found = 0_u64;
     let seconds = over(path, 256 << 10, |text| found += automaton.find_overlapping_iter(text).count() as u64);
+    let theirs = length / seconds / 1e6;
     println!(
-        "daachorse, {} patterns: {:.1} MB/s, built in {built:.1} s, {found} found",
+        "daachorse, {} patterns: {theirs:.1} MB/s, built in {built:.1} s, {found} found; ours is {:.0} times as fast",
         values.len(),
-        length / seconds / 1e6
+        ours / theirs
     );
 }
 

@@ -6,7 +6,7 @@ use crate::{
         long,
         problem::Problem,
     },
-    domain::verdict::Verdict,
+    domain::verdict::{NotScanned, Verdict},
     flow::{
         context::Context,
         error::FlowError,
@@ -103,19 +103,33 @@ pub async fn add(
     .map(|findings| Json(json!({ "findings": findings.unwrap_or(0) })))
 }
 
+/// What else there was of the material, and could not be added.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Lacking {
+    #[serde(default)]
+    not_scanned: Vec<NotScanned>,
+}
+
 /// The verdict on all that was added.
 #[utoipa::path(post, path = "/api/v1/traces/{id}/conclude", tag = "material", params(("id" = String, Path)),
+    request_body(content = String, content_type = "application/json", description = "{not_scanned?: [{path, member, reason}]}: what could not be added"),
     responses((status = 200, description = "The verdict"), (status = 404, body = Problem)))]
 pub async fn conclude(
     State(context): State<Arc<Context>>,
     _: May<Investigate>,
     Path(id): Path<String>,
+    body: axum::body::Bytes,
 ) -> Result<Json<Verdict>, Problem> {
+    let lacking: Lacking = match body.as_ref() {
+        b"" => Lacking::default(),
+        body => serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the body: {error}")))?,
+    };
     let trace = opened(&id)?;
     OPEN.lock().expect("no thread panics while it holds the traces").remove(&id);
-    let trace = Arc::into_inner(trace)
+    let mut trace = Arc::into_inner(trace)
         .ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a file is still being added to this trace"))?
         .into_inner();
+    trace.lacks(lacking.not_scanned);
     Ok(Json(trace.conclude(&context).await?))
 }
 

@@ -171,11 +171,16 @@ fn nothing_found(problem: &Problem, candidates: &[Candidate], evidence: &Evidenc
         sightings: 0,
         distinct_canaries: 0,
     };
+    let mut why_not = oddities(problem, evidence);
+    let left = problem.material.as_ref().map_or(0, |material| material.not_scanned.len());
+    if left > 0 {
+        why_not.push(format!("not fully scanned: {left} parts of the material were not read, or not in full"));
+    }
     Verdict {
         verdict: Outcome::NothingFound,
         stores: candidates.iter().map(unscored).collect(),
         material: problem.material.clone(),
-        why_not: oddities(problem, evidence),
+        why_not,
         ..Verdict::default()
     }
 }

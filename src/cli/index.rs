@@ -2,14 +2,24 @@
 
 use crate::{
     app::master,
-    cli::{client::Client, material, outcome::Outcome, parts, shared::Shared, terminal::Terminal},
+    cli::{
+        client::Client,
+        loot::{Loot, left},
+        material::{self, Ended, Last},
+        outcome::Outcome,
+        parts::{self, Line, Part},
+        shared::Shared,
+        terminal::Terminal,
+    },
     config::{Config, load::load},
+    domain::{reason::reason, verdict::NotScanned},
     dumps::part::around,
     flow::{
         gathered, index,
         mapped::Mapped,
         progress::Step,
         sweep::{self, Shown},
+        trace,
     },
     journal::keyring::Keyring,
 };
@@ -106,38 +116,42 @@ pub fn scan(
         image.sound().with_context(damaged)?;
         return Ok(outcome);
     }
-    let mut files = material::files(paths, terminal)?;
-    let mut any = false;
+    let mut loot = Loot::of(paths)?;
+    let mut ended = Ended::new(terminal);
+    loot.left.iter().for_each(|left| ended.leave(left));
     if let Some(base) = shared.offset_base.or(shared.only.map(|_| 0)) {
-        let before = files.len();
-        files.retain(|file| file != Path::new("-"));
-        if files.len() < before {
+        let before = loot.files.len();
+        loot.files.retain(|file| file != Path::new("-"));
+        if loot.files.len() < before {
             let (from, to) = shared.only.unwrap_or((base, u64::MAX));
             let name = shared.name.as_deref().unwrap_or("-");
-            let found = scan_stretch(&image, name, &mut std::io::stdin().lock(), base, &(from..to), terminal)?;
-            any |= found.any;
+            let found = scan_stretch(&image, name, &mut std::io::stdin().lock(), base, &(from..to), terminal);
+            let found = found.with_context(|| format!("{name}: reading stopped"))?;
+            ended.any |= found.any;
+            found.left.iter().for_each(|left| ended.leave(left));
         }
     }
-    let total = Some(files.len() as u64);
+    let total = Some(loot.files.len() as u64);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = terminal.bar();
+    let named = |file: PathBuf| {
+        let own = shared.name.clone().filter(|_| file == Path::new("-"));
+        let name = own.unwrap_or_else(|| file.display().to_string());
+        (file, name)
+    };
+    let files = loot.files.into_iter().map(named).collect();
     sweep::sweep(files, &image, threads, &mut |shown| match shown {
-        Shown::Finding(mut finding) => {
-            any = true;
-            if let Some(name) = shared.name.as_ref().filter(|_| finding.path == "-") {
-                finding.path.clone_from(name);
-            }
+        Shown::Finding(finding) => {
+            ended.any = true;
             material::tell(json!(finding), false, terminal);
         }
-        Shown::NotScanned(left) => terminal.note(&material::not_scanned(&json!(left))),
+        Shown::NotScanned(left) => ended.leave(&left),
         Shown::Done(done) => bar.at(&Step { what: "files".to_owned(), done, total }),
     })
     .with_context(damaged)?;
     image.sound().with_context(damaged)?;
-    if !any && !terminal.json {
-        terminal.note("No canary marker was found.");
-    }
-    Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+    drop(bar);
+    Ok(ended.outcome())
 }
 
 /// The index in this file, with its key.
@@ -161,41 +175,44 @@ fn scan_parts(image: &Image<Mapped>, terminal: Terminal) -> anyhow::Result<Outco
         if line.trim().is_empty() {
             continue;
         }
-        let part = parts::parsed(&line)?;
-        let told = match (part.from, part.to) {
-            (Some(from), Some(to)) => {
-                let cannot = || format!("cannot read {}", part.path);
-                let mut file = fs::File::open(&part.path).with_context(cannot)?;
-                let read = around(&(from..to));
-                file.seek(SeekFrom::Start(read.start)).with_context(cannot)?;
-                let mut source = file.take(read.end - read.start);
-                let found = scan_stretch(image, &part.path, &mut source, read.start, &(from..to), terminal)?;
-                json!({ "part": part, "lines": found.lines, "not_scanned": [] })
+        match parts::parsed(&line)? {
+            Line::Left { not_scanned } => Ended::new(terminal).leave(&not_scanned),
+            Line::Part(part) => {
+                let last = scan_one(image, &part, terminal)?;
+                parts::ended(&part, last, terminal);
             }
-            _ => {
-                let mut not_scanned = Vec::new();
-                sweep::sweep(vec![PathBuf::from(&part.path)], image, 1, &mut |shown| match shown {
-                    Shown::Finding(finding) => material::tell(json!(finding), false, terminal),
-                    Shown::NotScanned(left) => {
-                        terminal.note(&material::not_scanned(&json!(left)));
-                        not_scanned.push(left);
-                    }
-                    Shown::Done(_) => {}
-                })?;
-                json!({ "part": part, "lines": null, "not_scanned": not_scanned })
-            }
-        };
-        if terminal.json {
-            terminal.line(&told.to_string());
         }
     }
     Ok(Outcome::Done)
+}
+
+fn scan_one(image: &Image<Mapped>, part: &Part, terminal: Terminal) -> anyhow::Result<Last> {
+    let mut last = Last::default();
+    if let (Some(from), Some(to)) = (part.from, part.to) {
+        let read = around(&(from..to));
+        let found = fs::File::open(&part.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(read.start))?;
+            scan_stretch(image, &part.path, &mut file, read.start, &(from..to), terminal)
+        });
+        match found {
+            Ok(found) => (last.lines, last.left) = (json!(found.lines), found.left),
+            Err(error) => last.left.push(left(Path::new(&part.path), reason(&error))),
+        }
+        return Ok(last);
+    }
+    sweep::sweep(vec![(PathBuf::from(&part.path), part.path.clone())], image, 1, &mut |shown| match shown {
+        Shown::Finding(finding) => material::tell(json!(finding), false, terminal),
+        Shown::NotScanned(left) => last.left.push(left),
+        Shown::Done(_) => {}
+    })?;
+    Ok(last)
 }
 
 /// What came of a stretch.
 struct Stretched {
     any: bool,
     lines: u64,
+    left: Vec<NotScanned>,
 }
 
 fn scan_stretch(
@@ -205,15 +222,14 @@ fn scan_stretch(
     base: u64,
     part: &Range<u64>,
     terminal: Terminal,
-) -> anyhow::Result<Stretched> {
+) -> std::io::Result<Stretched> {
     let mut any = false;
-    let scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
-    let read = gathered::scan_part(name, source, base, part, scan, &mut |finding| {
+    let mut scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
+    let read = gathered::scan_part(name, source, base, part, &mut scan, &mut |finding| {
         any = true;
         material::tell(json!(finding), part.start > 0, terminal);
-    })
-    .with_context(|| format!("{name}: reading stopped"))?;
-    Ok(Stretched { any, lines: read.lines })
+    })?;
+    Ok(Stretched { any, lines: read.lines, left: read.not_scanned.into_iter().map(trace::not_scanned).collect() })
 }
 
 /// The key of an index that was built on this data folder, and its text.

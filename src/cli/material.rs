@@ -3,24 +3,21 @@
 use crate::{
     cli::{
         client::{Client, escaped},
+        loot::{Loot, Sent, left},
         outcome::Outcome,
         terminal::{Terminal, plain},
         verdict,
     },
     domain::{
         reason::reason,
-        verdict::{Outcome as Answer, Verdict},
+        verdict::{NotScanned, Outcome as Answer, Verdict},
     },
     flow::progress::Step,
 };
-use anyhow::{Context, anyhow, bail};
-use reqwest::{Body, Method};
+use anyhow::{Context, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
-use tokio_util::io::ReaderStream;
+use std::path::{Path, PathBuf};
 
 /// What standard input is a stretch of.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +37,13 @@ pub async fn scan(
     client: &Client,
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
-    let files = files(paths, terminal)?;
+    let loot = Loot::of(paths)?;
     let bar = terminal.bar();
-    let mut any = false;
-    for (place, file) in files.iter().enumerate() {
+    let mut ended = Ended::new(terminal);
+    loot.left.iter().for_each(|left| ended.leave(left));
+    for (place, file) in loot.files.iter().enumerate() {
         let shown = file.display().to_string();
-        bar.at(&Step { what: shown.clone(), done: place as u64, total: Some(files.len() as u64) });
+        bar.at(&Step { what: shown.clone(), done: place as u64, total: Some(loot.files.len() as u64) });
         let piped = file == Path::new("-");
         let name = stretch.name.as_deref().filter(|_| piped).unwrap_or(&shown);
         let mut query = format!("path={}", escaped(name));
@@ -56,13 +54,59 @@ pub async fn scan(
         }
         let part = base.map(|base| stretch.only.map_or(base, |only| only.0));
         let mut scanned = Scanned { shown: name, part, terminal, any: false };
-        scanned.run(client, &query, body(file).await?).await?;
-        any |= scanned.any;
+        let last = scanned.run(client, &query, Sent::of_file(file).await).await?;
+        ended.any |= scanned.any;
+        last.left.iter().for_each(|left| ended.leave(left));
     }
-    if !any && !terminal.json {
-        terminal.note("No canary marker was found.");
+    drop(bar);
+    Ok(ended.outcome())
+}
+
+/// How a scan ended: what was found, and what was not scanned, which is told as it comes.
+pub struct Ended {
+    terminal: Terminal,
+    pub any: bool,
+    left: u64,
+}
+
+impl Ended {
+    /// Nothing was found yet, and nothing left out.
+    pub fn new(terminal: Terminal) -> Ended {
+        Ended { terminal, any: false, left: 0 }
     }
-    Ok(if any { Outcome::Done } else { Outcome::NothingFound })
+
+    /// Tells what was not scanned: to people, and to programs as a line among the findings.
+    pub fn leave(&mut self, left: &NotScanned) {
+        self.left += 1;
+        self.terminal.note(&not_scanned(left));
+        if self.terminal.json {
+            self.terminal.line(&json!({ "not_scanned": left }).to_string());
+        }
+    }
+
+    /// What the command answers. What was not scanned in full is never clean.
+    pub fn outcome(self) -> Outcome {
+        let told = match (self.any, self.left) {
+            (true, 0) => None,
+            (false, 0) => Some("No canary marker was found.".to_owned()),
+            (true, left) => Some(format!("Not fully scanned: {}.", parts(left))),
+            (false, left) => {
+                Some(format!("No canary marker was found in what was read. Not fully scanned: {}.", parts(left)))
+            }
+        };
+        if let Some(told) = told.filter(|_| !self.terminal.json) {
+            self.terminal.note(&told);
+        }
+        match (self.any, self.left) {
+            (true, _) => Outcome::Done,
+            (false, 0) => Outcome::NothingFound,
+            (false, _) => Outcome::Inconclusive,
+        }
+    }
+}
+
+fn parts(count: u64) -> String {
+    if count == 1 { "1 part, named above".to_owned() } else { format!("{count} parts, named above") }
 }
 
 /// One body that is being scanned.
@@ -75,10 +119,23 @@ pub struct Scanned<'a> {
     pub any: bool,
 }
 
+/// What the service said at the end of a body.
+#[derive(Default)]
+pub struct Last {
+    /// Line ends, of a part.
+    pub lines: Value,
+    pub left: Vec<NotScanned>,
+}
+
 impl Scanned<'_> {
-    /// Prints what is found, and answers the service's last line.
-    pub async fn run(&mut self, client: &Client, query: &str, body: Body) -> anyhow::Result<Value> {
-        let mut last = Value::Null;
+    /// Prints what is found. A file that cannot be read is answered as not scanned.
+    pub async fn run(&mut self, client: &Client, query: &str, sent: std::io::Result<Sent>) -> anyhow::Result<Last> {
+        let path = Path::new(self.shown);
+        let (body, failed) = match sent {
+            Ok(sent) => sent.parts(),
+            Err(error) => return Ok(Last { left: vec![left(path, reason(&error))], ..Last::default() }),
+        };
+        let mut last = None;
         client
             .lines(Method::POST, &format!("/api/v1/scan?{query}"), body, |line| {
                 let value: Value = serde_json::from_slice(line)?;
@@ -86,10 +143,8 @@ impl Scanned<'_> {
                     bail!("{}: {detail}", self.shown);
                 }
                 if let Some(summary) = value.get("summary") {
-                    for left in summary["not_scanned"].as_array().into_iter().flatten() {
-                        self.terminal.note(&not_scanned(left));
-                    }
-                    last = value;
+                    let left = serde_json::from_value(summary["not_scanned"].clone())?;
+                    last = Some(Last { lines: value["lines"].clone(), left });
                     return Ok(());
                 }
                 self.any = true;
@@ -97,16 +152,17 @@ impl Scanned<'_> {
                 Ok(())
             })
             .await?;
-        if last.is_null() {
+        let Some(mut last) = last else {
             bail!("{}: the service hung up before its end: its log says why", self.shown);
-        }
+        };
+        last.left.extend(failed().map(|why| left(path, why)));
         Ok(last)
     }
 }
 
 /// Prints a finding. Within a part, unless it is the first, nobody knows how many lines came before it.
 pub fn tell(mut finding: Value, in_part: bool, terminal: Terminal) {
-    if in_part {
+    if in_part && finding["member"].is_null() {
         finding["line_in_part"] = finding["line"].take();
     }
     terminal.line(&if terminal.json { finding.to_string() } else { found(&finding) });
@@ -133,10 +189,9 @@ fn found(finding: &Value) -> String {
 }
 
 /// What was not scanned, and why.
-pub fn not_scanned(left: &Value) -> String {
-    let text = |key: &str| plain(left[key].as_str().unwrap_or_default());
-    let member = left["member"].as_str().map(|member| format!(", {}", plain(member))).unwrap_or_default();
-    format!("not scanned: {}{member}: {}", text("path"), text("reason"))
+fn not_scanned(left: &NotScanned) -> String {
+    let member = left.member.as_ref().map(|member| format!(", {}", plain(member))).unwrap_or_default();
+    format!("not scanned: {}{member}: {}", plain(&left.path), plain(&left.reason))
 }
 
 /// Prints the verdict on this material.
@@ -147,7 +202,7 @@ pub async fn trace(
     client: &Client,
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
-    let files = files(paths, terminal)?;
+    let Loot { files, left: mut lacking } = Loot::of(paths)?;
     let begun: Value =
         client.call(Method::POST, "/api/v1/traces", &json!({ "seen_at": seen_at, "record": record })).await?;
     let id = begun["trace"].as_str().context("the service answered without a trace")?.to_owned();
@@ -156,65 +211,23 @@ pub async fn trace(
         let shown = file.display().to_string();
         bar.at(&Step { what: shown.clone(), done: place as u64, total: Some(files.len() as u64) });
         let path = format!("/api/v1/traces/{id}/files?path={}", escaped(&shown));
-        let _: Value = client.upload(Method::PUT, &path, body(file).await?).await?;
+        match Sent::of_file(file).await {
+            Ok(sent) => {
+                let (body, failed) = sent.parts();
+                let _: Value = client.upload(Method::PUT, &path, body).await?;
+                lacking.extend(failed().map(|why| left(file, why)));
+            }
+            Err(error) => lacking.push(left(file, reason(&error))),
+        }
     }
-    let verdict: Verdict = client.call(Method::POST, &format!("/api/v1/traces/{id}/conclude"), &json!({})).await?;
+    let end = json!({ "not_scanned": lacking });
+    let verdict: Verdict = client.call(Method::POST, &format!("/api/v1/traces/{id}/conclude"), &end).await?;
     drop(bar);
     terminal.answer(&verdict, || verdict::render(&verdict, terminal.width(), terminal.colours()));
+    let whole = verdict.material.as_ref().is_none_or(|material| material.not_scanned.is_empty());
     Ok(match verdict.verdict {
         Answer::Attributed => Outcome::Done,
-        Answer::Inconclusive => Outcome::Inconclusive,
-        Answer::NothingFound => Outcome::NothingFound,
+        Answer::NothingFound if whole => Outcome::NothingFound,
+        Answer::NothingFound | Answer::Inconclusive => Outcome::Inconclusive,
     })
-}
-
-async fn body(file: &Path) -> anyhow::Result<Body> {
-    if file == Path::new("-") {
-        return Ok(Body::wrap_stream(ReaderStream::with_capacity(tokio::io::stdin(), 256 * 1024)));
-    }
-    let open = tokio::fs::File::open(file).await.map_err(|error| unreadable(file, &error))?;
-    Ok(Body::wrap_stream(ReaderStream::with_capacity(open, 256 * 1024)))
-}
-
-/// The regular files that these paths name, folders walked in order; links are not followed out of them.
-pub fn files(paths: &[PathBuf], terminal: Terminal) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path == Path::new("-") {
-            files.push(path.clone());
-            continue;
-        }
-        let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        if metadata.is_dir() { walk(path, &mut files, terminal)? } else { files.push(path.clone()) }
-    }
-    if files.is_empty() {
-        bail!("there is no file in {}: name files, or folders that hold some", listed(paths));
-    }
-    Ok(files)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> anyhow::Error {
-    anyhow!("cannot read {}: {}", path.display(), reason(error))
-}
-
-fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>, terminal: Terminal) -> anyhow::Result<()> {
-    let mut inner: Vec<_> =
-        std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?.collect::<Result<_, _>>()?;
-    inner.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in inner {
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), files, terminal)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
-        } else {
-            let what = if kind.is_symlink() { "a link, which is not followed" } else { "no file" };
-            terminal.note(&format!("not scanned: {}: {what}", plain(&entry.path().display().to_string())));
-        }
-    }
-    Ok(())
 }

@@ -12,6 +12,7 @@ pub mod index;
 pub mod init;
 pub mod journal;
 pub mod keys;
+mod loot;
 pub mod material;
 mod material_words;
 pub mod outcome;

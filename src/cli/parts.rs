@@ -4,38 +4,53 @@
 use crate::{
     cli::{
         client::{Client, escaped},
-        material::{Scanned, files},
+        loot::{Loot, Sent, left},
+        material::{Ended, Last, Scanned},
         outcome::Outcome,
         terminal::Terminal,
     },
-    dumps::part::{around, is_plain, split},
+    domain::{reason::reason, verdict::NotScanned},
+    dumps::part::{around, is_plain, needed, split},
 };
 use anyhow::{Context, bail};
-use reqwest::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
     io::{Read, SeekFrom},
     path::{Path, PathBuf},
 };
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
-use tokio_util::io::ReaderStream;
+use tokio::io::{AsyncBufReadExt, AsyncSeekExt, BufReader};
 
 /// How much of a file is looked at to tell whether it may be cut.
 const HEAD: u64 = 64 << 10;
 
-/// The part that a line of `--split` names.
+/// What a line of `--split` names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Line {
+    Part(Part),
+    /// What has no parts: it is handed on, so that who gathers the parts knows of it.
+    Left {
+        not_scanned: NotScanned,
+    },
+}
+
+/// What this line of `--split` names.
 ///
 /// # Errors
-/// The line names none.
-pub fn parsed(line: &str) -> anyhow::Result<Part> {
-    let part: Part = serde_json::from_str(line)
+/// The line names nothing.
+pub fn parsed(line: &str) -> anyhow::Result<Line> {
+    let line: Line = serde_json::from_str(line)
+        .ok()
         .context("standard input: a line {\"path\",\"from\",\"to\"} of `telltale scan --split` is expected")?;
-    match (part.from, part.to) {
-        (Some(from), Some(to)) if from > to => bail!("{}: a part ends behind its beginning", part.path),
-        (Some(_), None) | (None, Some(_)) => bail!("{}: a part has both `from` and `to`", part.path),
-        _ => Ok(part),
+    if let Line::Part(part) = &line {
+        match (part.from, part.to) {
+            (Some(from), Some(to)) if from > to => bail!("{}: a part ends behind its beginning", part.path),
+            (Some(_), None) | (None, Some(_)) => bail!("{}: a part has both `from` and `to`", part.path),
+            _ => {}
+        }
     }
+    Ok(line)
 }
 
 /// A part of a file; without bounds the whole of one that cannot be cut: an archive, a document, UTF-16.
@@ -49,29 +64,36 @@ pub struct Part {
 
 /// Prints the parts of these files, a line each, and scans nothing.
 pub fn print(paths: &[PathBuf], bytes: u64, terminal: Terminal) -> anyhow::Result<Outcome> {
-    for file in files(paths, terminal)? {
+    let mut loot = Loot::of(paths)?;
+    for file in std::mem::take(&mut loot.files) {
         let path = file
             .to_str()
             .with_context(|| format!("{}: a name that is not UTF-8 cannot be handed on: rename it", file.display()))?
             .to_owned();
-        let cannot = || format!("cannot read {path}");
-        let open = std::fs::File::open(&file).with_context(cannot)?;
-        let length = open.metadata().with_context(cannot)?.len();
-        let mut head = Vec::new();
-        open.take(HEAD).read_to_end(&mut head).with_context(cannot)?;
-        if length > bytes && is_plain(&head) {
-            for part in split(length, bytes) {
-                terminal.line(&serde_json::to_string(&Part {
-                    path: path.clone(),
-                    from: Some(part.start),
-                    to: Some(part.end),
-                })?);
+        match cut(&file, bytes) {
+            Ok(None) => terminal.line(&serde_json::to_string(&Part { path, from: None, to: None })?),
+            Ok(Some(length)) => {
+                for part in split(length, bytes) {
+                    let part = Part { path: path.clone(), from: Some(part.start), to: Some(part.end) };
+                    terminal.line(&serde_json::to_string(&part)?);
+                }
             }
-        } else {
-            terminal.line(&serde_json::to_string(&Part { path, from: None, to: None })?);
+            Err(error) => loot.left.push(left(&file, reason(&error))),
         }
     }
+    for left in loot.left {
+        terminal.line(&serde_json::to_string(&Line::Left { not_scanned: left })?);
+    }
     Ok(Outcome::Done)
+}
+
+/// The length of a file that can be cut, and is longer than a part.
+fn cut(file: &Path, bytes: u64) -> std::io::Result<Option<u64>> {
+    let open = std::fs::File::open(file)?;
+    let length = open.metadata()?.len();
+    let mut head = Vec::new();
+    open.take(HEAD).read_to_end(&mut head)?;
+    Ok((length > bytes && is_plain(&head)).then_some(length))
 }
 
 /// Scans the parts that standard input names. With `--json`, behind the findings of each stands a line `{"part":…}` with
@@ -82,28 +104,42 @@ pub async fn scan(client: &Client, terminal: Terminal) -> anyhow::Result<Outcome
         if line.trim().is_empty() {
             continue;
         }
-        let part = parsed(&line)?;
-        let (query, body) = open(&part).await?;
-        let mut scanned = Scanned { shown: &part.path, part: part.from, terminal, any: false };
-        let ended = scanned.run(client, &query, body).await?;
-        let told = json!({ "part": part, "lines": ended["lines"], "not_scanned": ended["summary"]["not_scanned"] });
-        if terminal.json {
-            terminal.line(&told.to_string());
+        match parsed(&line)? {
+            Line::Left { not_scanned } => Ended::new(terminal).leave(&not_scanned),
+            Line::Part(part) => {
+                let (query, sent) = open(&part).await;
+                let mut scanned = Scanned { shown: &part.path, part: part.from, terminal, any: false };
+                let last = scanned.run(client, &query, sent).await?;
+                ended(&part, last, terminal);
+            }
         }
     }
     Ok(Outcome::Done)
 }
 
-async fn open(part: &Part) -> anyhow::Result<(String, Body)> {
-    let cannot = || format!("cannot read {}", part.path);
-    let mut file = tokio::fs::File::open(Path::new(&part.path)).await.with_context(cannot)?;
+/// Tells that a part was scanned, and what of it was not.
+pub fn ended(part: &Part, last: Last, terminal: Terminal) {
+    if terminal.json {
+        let told = json!({ "part": part, "lines": last.lines, "not_scanned": last.left });
+        terminal.line(&told.to_string());
+        return;
+    }
+    let mut ended = Ended::new(terminal);
+    last.left.iter().for_each(|left| ended.leave(left));
+}
+
+async fn open(part: &Part) -> (String, std::io::Result<Sent>) {
+    let path = escaped(&part.path);
     let (Some(from), Some(to)) = (part.from, part.to) else {
-        let body = Body::wrap_stream(ReaderStream::with_capacity(file, 256 << 10));
-        return Ok((format!("path={}", escaped(&part.path)), body));
+        return (format!("path={path}"), Sent::of_file(Path::new(&part.path)).await);
     };
-    let read = around(&(from..to));
-    file.seek(SeekFrom::Start(read.start)).await.with_context(cannot)?;
-    let stream = ReaderStream::with_capacity(file.take(read.end - read.start), 256 << 10);
-    let query = format!("path={}&offset={}&from={from}&to={to}", escaped(&part.path), read.start);
-    Ok((query, Body::wrap_stream(stream)))
+    let begins = around(&(from..to)).start;
+    let sent = async {
+        let file = std::fs::File::open(Path::new(&part.path))?;
+        let read = tokio::task::block_in_place(|| needed(&file, &(from..to)))?;
+        let mut file = tokio::fs::File::from_std(file);
+        file.seek(SeekFrom::Start(read.start)).await?;
+        Ok(Sent::of_part(file, read.end - read.start))
+    };
+    (format!("path={path}&offset={begins}&from={from}&to={to}"), sent.await)
 }

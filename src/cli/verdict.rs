@@ -22,6 +22,7 @@ pub fn render(verdict: &Verdict, width: usize, colour: bool) -> String {
     let headline_style = match verdict.verdict {
         Outcome::Attributed => Style::new().red().bold(),
         Outcome::Inconclusive => Style::new().yellow().bold(),
+        Outcome::NothingFound if !whole(verdict) => Style::new().yellow().bold(),
         Outcome::NothingFound => Style::new().green().bold(),
     };
     page.paragraph(&headline(verdict), "", headline_style);
@@ -47,6 +48,9 @@ fn headline(verdict: &Verdict) -> String {
     let accused: Vec<String> =
         verdict.stores.iter().filter(|score| score.accused).map(|score| harmless(&score.store)).collect();
     match (verdict.verdict, verdict.stores.first()) {
+        (Outcome::NothingFound, _) if !whole(verdict) => {
+            "No canary was found in what was read: the material was not fully scanned.".to_owned()
+        }
         (Outcome::NothingFound, _) => "No canary was found.".to_owned(),
         (Outcome::Attributed, _) if !accused.is_empty() => {
             let when = verdict.window.as_ref().map(|window| format!(" — copy taken {}", taken(window)));
@@ -203,6 +207,11 @@ impl Page {
             self.item(&format!("{}{}: {}", part.path, member.unwrap_or_default(), part.reason));
         }
     }
+}
+
+/// Whether all of the material was read.
+fn whole(verdict: &Verdict) -> bool {
+    verdict.material.as_ref().is_none_or(|material| material.not_scanned.is_empty())
 }
 
 fn counts(score: &StoreScore) -> String {

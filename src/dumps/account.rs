@@ -19,11 +19,20 @@ pub(super) struct Account<'a> {
     packed: Cell<u64>,
     unpacked: Cell<u64>,
     begun: Duration,
+    /// How long other processes took that read what is coded in a text.
+    apart: Cell<Duration>,
 }
 
 impl<'a> Account<'a> {
     pub fn open(limits: &'a Limits) -> Account<'a> {
-        Account { limits, entries: Cell::new(0), packed: Cell::new(0), unpacked: Cell::new(0), begun: spent() }
+        Account {
+            limits,
+            entries: Cell::new(0),
+            packed: Cell::new(0),
+            unpacked: Cell::new(0),
+            begun: spent(),
+            apart: Cell::new(Duration::ZERO),
+        }
     }
 
     /// Counts one more member; false if there were too many.
@@ -40,6 +49,17 @@ impl<'a> Account<'a> {
     /// Whether the time is over that a file of this length may take. It is time of computing, not of waiting.
     pub fn late(&self) -> bool {
         spent().saturating_sub(self.begun) > self.limits.time_for(self.packed.get())
+    }
+
+    /// What another process may still take that reads so many bytes which are coded in a text.
+    pub fn limits_for(&self, bytes: u64) -> Limits {
+        let allowed = self.limits.time_for(self.packed.get().max(bytes)).saturating_sub(self.apart.get());
+        Limits { time: allowed, time_per_mib: Duration::ZERO, ..self.limits.clone() }
+    }
+
+    /// Another process took so long.
+    pub fn add_apart(&self, took: Duration) {
+        self.apart.set(self.apart.get() + took);
     }
 
     /// Unpacked bytes that all members together may still have.

@@ -9,12 +9,13 @@ mod encoding;
 mod formats;
 pub mod part;
 mod pieces;
-mod rows;
+pub mod places;
 mod stream;
 pub mod tables;
 mod walk;
+mod written;
 
-use crate::dumps::{account::Account, stream::Stream, walk::Walk};
+use crate::dumps::{account::Account, places::Places, stream::Stream, walk::Walk};
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io::Read, ops::Range, path::PathBuf, time::Duration};
 
@@ -87,9 +88,24 @@ pub struct Piece<'a> {
     pub first_line: u64,
     /// Report what begins in this range of `text`; the rest is context, reported with a neighbouring piece.
     pub report: Range<usize>,
-    /// It was decoded out of the text around it (base64): `base_offset` is where its coded form stands, and it is no
-    /// line of that text.
-    pub decoded: bool,
+    /// It was decoded out of the text around it (base64, escapes, broken lines): `base_offset` and `first_line` are those of that text, and this
+    /// says where in it each byte stands.
+    pub coded: Option<Places<'a>>,
+}
+
+impl Piece<'_> {
+    /// Where in the member's (or file's) text, and on which of its lines, what stands at this place and line of the piece
+    /// begins.
+    pub fn place(&self, offset: u64, line: u64) -> (u64, u64) {
+        let (offset, lines) = match &self.coded {
+            Some(places) => {
+                let (at, lines) = places.of(usize::try_from(offset).unwrap_or(usize::MAX));
+                (at as u64, lines)
+            }
+            None => (offset, line.wrapping_sub(1)),
+        };
+        (self.base_offset.wrapping_add(offset), self.first_line.wrapping_add(lines))
+    }
 }
 
 /// A part that was not read, or not in full.
@@ -108,8 +124,6 @@ pub struct NotScanned {
 pub struct Summary {
     /// Bytes of the file itself.
     pub bytes: u64,
-    /// Data rows, where the material is a table in text.
-    pub rows: Option<u64>,
     /// What was not read.
     pub not_scanned: Vec<NotScanned>,
 }
@@ -160,18 +174,18 @@ fn read_from(
         return Err(error);
     }
     match &limits.program {
-        Some(program) if formats::opens(&stream.head) => apart::read(program, &mut walk, stream)?,
+        Some(program) if formats::opens(&stream.head) => {
+            if let Err(stream) = apart::read(program, limits, &mut walk, stream)? {
+                walk.note(None, format!("{}: only its packed bytes were searched", apart::UNSTARTED));
+                walk.text(None, &[], &mut stream.whole())?;
+            }
+        }
         _ => walk.open(stream)?,
     }
     let mut summary = walk.finish();
     // What a damaged container left over is counted, and not read.
     summary.bytes = length.unwrap_or(counted.bytes);
     Ok(summary)
-}
-
-/// Whether a file that begins so is a text to be scanned as it stands: no container, and no encoding to be undone.
-pub fn is_plain(head: &[u8]) -> bool {
-    formats::of(head).is_none() && encoding::stands(head)
 }
 
 /// Counts what is read of the file itself.

@@ -1,124 +1,139 @@
-//! Cuts a stream of text into pieces, so that a marker on a border is reported once.
+//! Cuts a stream of text into pieces, each shown with what stands around it, so that a marker on a border is seen whole and
+//! reported once. What is coded in it is shown as well.
 
-use crate::dumps::{Piece, coded::Coded, encoding::Transcoder, rows::RowCounter, stream::HEAD};
-use std::io::{self, Read};
+use crate::dumps::{
+    Piece,
+    coded::{self, Container},
+    encoding::Transcoder,
+    part::AROUND,
+    stream::HEAD,
+    written,
+};
+use std::{
+    io::{self, Read},
+    ops::Range,
+};
 
-/// The length that pieces aim at.
+/// The length of what pieces report.
 const TARGET: usize = 1 << 20;
-/// How much of a piece without line ends the next one repeats.
-const OVERLAP: usize = 64 << 10;
 /// Bytes asked of a source at once.
 const CHUNK: usize = 256 << 10;
+const MARGIN: usize = AROUND as usize;
 
-/// What a text amounted to.
-#[derive(Default)]
-pub(super) struct Amount {
-    pub bytes: u64,
-    pub rows: Option<u64>,
-    /// Coded values that are containers, and were not opened.
-    pub containers: u64,
-    /// The error at which the source ended.
-    pub error: Option<io::Error>,
+/// Something that gives text.
+pub(super) trait Source {
+    /// Appends more text; false at the end.
+    fn more(&mut self, text: &mut Vec<u8>) -> io::Result<bool>;
 }
 
-/// Shows a text in pieces. An error of the source ends it; what came before it is shown.
+/// What is shown of a text.
+pub(super) enum Shown<'a> {
+    Piece(&'a Piece<'a>),
+    /// Containers that are coded in it.
+    Containers(Vec<Container>),
+}
+
+/// Shows the part of a text whose source begins at `base`, and what stands around it; nothing coded that begins without.
+/// Lines are counted from the one in which the part begins; those before it wrap around. Answers the line ends in it.
+/// An error of the source ends the text; what came before it is shown.
 pub(super) fn cut(
-    path: &str,
-    member: Option<&str>,
-    head: &[u8],
-    source: &mut dyn Read,
-    visit: &mut dyn FnMut(&Piece<'_>),
-) -> Amount {
-    let mut amount = Amount::default();
-    // A short head tells little of an encoding.
-    let mut begin = head.to_vec();
-    if begin.len() < HEAD {
-        let left = (HEAD - begin.len()) as u64;
-        amount.error = (&mut *source).take(left).read_to_end(&mut begin).err();
-    }
-    amount.bytes = begin.len() as u64;
-    let mut transcoder = Transcoder::of(&begin);
-    let mut rows = RowCounter::default();
-    let mut cutter = Cutter { path, member, text: Vec::new(), offset: 0, line: 1, from: 0, coded: Coded::default() };
-    // What ended before it is whole: archives hold many such, and each would pay for the chunk.
-    let mut ended = begin.len() < HEAD;
-    transcoder.push(&begin, ended, &mut cutter.text);
-    drop(begin);
-    let mut chunk = vec![0; if ended { 0 } else { CHUNK }];
-    while !ended {
-        let read = match source.read(&mut chunk) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                amount.error = Some(error);
-                0
-            }
-        };
-        amount.bytes += read as u64;
-        ended = read == 0;
-        transcoder.push(&chunk[..read], ended, &mut cutter.text);
-        while cutter.text.len() >= TARGET {
-            cutter.give(false, &mut rows, visit);
+    (path, member): (&str, Option<&str>),
+    source: &mut dyn Source,
+    base: u64,
+    part: &Range<u64>,
+    visit: &mut dyn FnMut(Shown<'_>),
+) -> (u64, io::Result<()>) {
+    let (mut text, mut ended, mut failed) = (Vec::new(), false, Ok(()));
+    // Of the text's first byte; up to where was reported; the line of the text's first byte, once it is known.
+    let (mut offset, mut from, mut line, mut lines) = (base, 0, None, 0);
+    let limit = part.end.saturating_add(AROUND);
+    let mut fill = |text: &mut Vec<u8>, ended: &mut bool| match source.more(text) {
+        Ok(more) => *ended = !more,
+        Err(error) => (*ended, failed) = (true, Err(error)),
+    };
+    loop {
+        let reached = |text: &[u8]| text.len() >= usize::try_from(limit.saturating_sub(offset)).unwrap_or(usize::MAX);
+        while !ended && text.len() < from + TARGET + MARGIN && !reached(&text) {
+            fill(&mut text, &mut ended);
         }
-    }
-    if !cutter.text.is_empty() {
-        cutter.give(true, &mut rows, visit);
-    }
-    amount.containers = cutter.coded.containers;
-    amount.rows = rows.finish();
-    amount
-}
-
-struct Cutter<'a> {
-    path: &'a str,
-    member: Option<&'a str>,
-    text: Vec<u8>,
-    /// Of the text's first byte.
-    offset: u64,
-    line: u64,
-    /// Where in the text reporting begins: before it, the piece before has reported.
-    from: usize,
-    coded: Coded,
-}
-
-impl Cutter<'_> {
-    /// Shows the next piece and drops what the one after it does not need.
-    fn give(&mut self, last: bool, rows: &mut RowCounter, visit: &mut dyn FnMut(&Piece<'_>)) {
-        let (end, until, next) = if last {
-            (self.text.len(), self.text.len(), self.text.len())
-        } else {
-            match line_end(&self.text[..TARGET]).filter(|end| *end > self.from) {
-                Some(end) => (end, end, end),
-                None => (TARGET, TARGET - OVERLAP / 2, TARGET - OVERLAP),
-            }
-        };
+        let end = text.len().min(usize::try_from(limit.saturating_sub(offset)).unwrap_or(usize::MAX));
+        let last = end <= from + TARGET && (ended || reached(&text));
+        let until = if last { end } else { (from + TARGET).min(end - MARGIN) };
+        let within = |place: u64, text: &[u8]| (place.clamp(offset, offset + text.len() as u64) - offset) as usize;
+        let own = within(part.start, &text).max(from)..within(part.end, &text).min(until).max(from);
+        while !ended && coded::goes_on(&text, own.clone()) {
+            fill(&mut text, &mut ended);
+        }
+        let first_line = *line.get_or_insert_with(|| 1_u64.wrapping_sub(line_ends(&text[..within(part.start, &text)])));
         let piece = Piece {
-            path: self.path,
-            member: self.member,
-            text: &self.text[..end],
-            base_offset: self.offset,
-            first_line: self.line,
-            report: self.from..until,
-            decoded: false,
+            path,
+            member,
+            text: &text[..(until + MARGIN).min(end)],
+            base_offset: offset,
+            first_line,
+            report: from..until,
+            coded: None,
         };
-        visit(&piece);
-        self.coded.see(&piece, last, visit);
-        rows.see(&self.text[self.from..until]);
-        self.line += self.text[..next].iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.offset += next as u64;
-        self.from = until - next;
-        self.text.drain(..next);
+        // Before what it is coded in, so that places come in order.
+        coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
+        written::show(&piece, &mut |read| visit(Shown::Piece(read)));
+        visit(Shown::Piece(&piece));
+        let containers = coded::containers(&text, own.clone(), offset, ended);
+        if !containers.is_empty() {
+            visit(Shown::Containers(containers));
+        }
+        lines += text.get(own).map_or(0, line_ends);
+        if last {
+            return (lines, failed);
+        }
+        let dropped = until.saturating_sub(MARGIN);
+        line = Some(first_line.wrapping_add(line_ends(&text[..dropped])));
+        offset += dropped as u64;
+        from = until - dropped;
+        text.drain(..dropped);
     }
 }
 
-/// The end of the last line that quoted-printable does not continue.
-fn line_end(text: &[u8]) -> Option<usize> {
-    let mut end = text.len();
-    while let Some(at) = text[..end].iter().rposition(|byte| *byte == b'\n') {
-        if !text[..at].ends_with(b"=") && !text[..at].ends_with(b"=\r") {
-            return Some(at + 1);
-        }
-        end = at;
+fn line_ends(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+/// Bytes that are shown as they stand.
+pub(super) struct Plain<'a>(pub &'a mut dyn Read);
+
+impl Source for Plain<'_> {
+    fn more(&mut self, text: &mut Vec<u8>) -> io::Result<bool> {
+        Ok((&mut *self.0).take(CHUNK as u64).read_to_end(text)? > 0)
     }
-    None
+}
+
+/// A stream in any encoding, whose head may have been read.
+pub(super) struct Encoded<'a> {
+    head: Vec<u8>,
+    rest: &'a mut dyn Read,
+    transcoder: Option<Transcoder>,
+    ended: bool,
+}
+
+impl<'a> Encoded<'a> {
+    pub fn new(head: Vec<u8>, rest: &'a mut dyn Read) -> Encoded<'a> {
+        Encoded { head, rest, transcoder: None, ended: false }
+    }
+}
+
+impl Source for Encoded<'_> {
+    fn more(&mut self, text: &mut Vec<u8>) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        let mut bytes = std::mem::take(&mut self.head);
+        let begins = self.transcoder.is_none();
+        // A short head tells little of an encoding.
+        let wanted = if begins { HEAD } else { CHUNK };
+        let read = (&mut *self.rest).take(wanted.saturating_sub(bytes.len()) as u64).read_to_end(&mut bytes);
+        self.ended = read.is_err() || bytes.len() < wanted;
+        self.transcoder.get_or_insert_with(|| Transcoder::of(&bytes)).push(&bytes, self.ended, text);
+        // What came before an error is text; whoever asks again gets no more.
+        read.map(|_| !self.ended)
+    }
 }

@@ -3,15 +3,18 @@
 use crate::dumps::{
     Limits, NotScanned, Piece, Summary,
     account::{Account, Guarded, Packed},
+    apart,
+    coded::Container,
     drawn::Drawn,
     formats::{self, office},
-    pieces,
+    pieces::{self, Encoded, Shown, Source},
     stream::{Held, Stream},
 };
 use std::{
     cell::Cell,
     fs::File,
-    io::{self, Read, Seek},
+    io::{self, Cursor, Read, Seek},
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -26,13 +29,15 @@ pub(super) struct Walk<'a> {
     pub account: &'a Account<'a>,
     pub summary: Summary,
     pub visit: &'a mut dyn FnMut(&Piece<'_>),
+    /// In how many containers lies what is being read.
+    depth: u32,
     /// Notes beyond those that are kept.
     unnoted: u64,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(path: &'a str, account: &'a Account<'a>, visit: &'a mut dyn FnMut(&Piece<'_>)) -> Walk<'a> {
-        Walk { path, account, summary: Summary::default(), visit, unnoted: 0 }
+        Walk { path, account, summary: Summary::default(), visit, depth: 0, unnoted: 0 }
     }
 
     /// What was read, and what was not.
@@ -70,6 +75,13 @@ impl<'a> Walk<'a> {
 
     /// Reads one stream whose head is known.
     pub fn open(&mut self, stream: Stream<'_>) -> io::Result<()> {
+        let outer = std::mem::replace(&mut self.depth, stream.depth);
+        let result = self.open_here(stream);
+        self.depth = outer;
+        result
+    }
+
+    fn open_here(&mut self, stream: Stream<'_>) -> io::Result<()> {
         let member = stream.member;
         let Some(format) = formats::of(&stream.head) else {
             let (head, rest) = stream.parts();
@@ -98,17 +110,68 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Shows a plain text.
+    /// Shows a plain text, and opens the containers that are coded in it.
     pub fn text(&mut self, member: Option<&str>, head: &[u8], source: &mut dyn Read) -> io::Result<()> {
-        let amount = pieces::cut(self.path, member, head, source, self.visit);
-        if amount.containers > 0 {
-            let count = amount.containers;
-            self.note(member, format!("{count} values in base64 that are containers themselves: not opened"));
+        self.cut(member, &mut Encoded::new(head.to_vec(), source), 0, &(0..u64::MAX), true).map(drop)
+    }
+
+    /// Shows a text whose coded containers are opened by other ways.
+    pub fn text_only(&mut self, member: Option<&str>, text: &[u8]) -> io::Result<()> {
+        self.cut(member, &mut Encoded::new(text.to_vec(), &mut io::empty()), 0, &(0..u64::MAX), false).map(drop)
+    }
+
+    /// Shows a part of a text, and answers the line ends in it.
+    pub fn cut(
+        &mut self,
+        member: Option<&str>,
+        source: &mut dyn Source,
+        base: u64,
+        part: &Range<u64>,
+        opening: bool,
+    ) -> io::Result<u64> {
+        let path = self.path;
+        let (lines, result) = pieces::cut((path, member), source, base, part, &mut |shown| match shown {
+            Shown::Piece(piece) => (self.visit)(piece),
+            Shown::Containers(containers) if opening => self.coded(member, containers),
+            Shown::Containers(_) => {}
+        });
+        result.map(|()| lines)
+    }
+
+    /// Opens containers that are coded in a text: here, if this is the process that opens, else in one, all together.
+    fn coded(&mut self, member: Option<&str>, containers: Vec<Container>) {
+        let depth = self.depth + 1;
+        let name = |container: &Container| within(member, &format!("base64 at byte {}", container.offset));
+        for container in containers.iter().filter(|container| !container.whole) {
+            self.note(
+                Some(&name(container)),
+                "a value in base64 that is longer than allowed, or cut off: read in part",
+            );
         }
-        if let Some(rows) = amount.rows {
-            self.summary.rows = Some(self.summary.rows.unwrap_or(0) + rows);
+        if depth >= self.limits().depth {
+            self.note(member, "containers in base64, deeper than allowed: not opened");
+            return;
         }
-        amount.error.map_or(Ok(()), Err)
+        let Some(program) = &self.limits().program else {
+            for container in containers {
+                let name = name(&container);
+                if self.enter(&name) {
+                    let packed = Packed::Known(container.bytes.len() as u64);
+                    self.unpacked(&name, container.bytes.as_slice(), packed, depth);
+                }
+            }
+            return;
+        };
+        let bundle = bundle(containers.iter().map(|container| (name(container), container.bytes.as_slice())));
+        let limits = self.account.limits_for(bundle.len() as u64);
+        let mut source = Cursor::new(bundle);
+        let (stream, _) = Stream::begin(None, 0, &mut source, None);
+        let begun = std::time::Instant::now();
+        let read = apart::read(program, &limits, self, stream);
+        self.account.add_apart(begun.elapsed());
+        if !matches!(read, Ok(Ok(()))) {
+            self.note(member, format!("{}: {} values in base64 were not opened", apart::UNSTARTED, containers.len()));
+        }
     }
 
     /// Shows the bytes of what could not be opened.
@@ -117,12 +180,10 @@ impl<'a> Walk<'a> {
         self.text(member, &[], held)
     }
 
-    /// Shows a text that was drawn out of a container, and keeps no count of its rows.
+    /// Shows a text that was drawn out of a container.
     pub fn extracted(&mut self, member: &str, text: &[u8]) {
-        let rows = self.summary.rows;
         // It is read from memory, which does not fail.
         let _ = self.text(Some(member), text, &mut io::empty());
-        self.summary.rows = rows;
     }
 
     /// Notes what was not read.
@@ -190,6 +251,18 @@ impl<'a> Walk<'a> {
         }
         stopped.get().is_none()
     }
+}
+
+/// Containers as one that holds them, so that one process reads them all.
+fn bundle<'a>(containers: impl Iterator<Item = (String, &'a [u8])>) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in containers {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        // A name is short, and a vector takes all.
+        let _ = archive.append_data(&mut header, name, bytes);
+    }
+    archive.into_inner().unwrap_or_default()
 }
 
 /// The name of a member within another.

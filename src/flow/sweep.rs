@@ -3,13 +3,20 @@
 //! containers. Memory grows with what is found, not with what is read.
 
 use crate::{
-    domain::verdict::{Material, NotScanned},
-    dumps,
+    domain::{
+        reason::reason,
+        verdict::{Material, NotScanned},
+    },
+    dumps::{
+        self, Limits,
+        part::{is_plain, read_part},
+    },
     flow::{
         findings::Finding,
-        gathered::Gathered,
+        gathered::{Gathered, found, place},
         mapped::Mapped,
         parts::{Part, Parts},
+        trace::not_scanned,
     },
 };
 use canaries::index::{Found, Image, judge_weak, scan_fast};
@@ -62,17 +69,18 @@ struct Waiting {
     cutting: Option<(usize, Parts)>,
 }
 
-/// Scans these files, `-` for standard input, and shows what is found, file by file in their order.
+/// Scans these files, each with the name that findings bear, `-` for standard input, and shows what is found, file by
+/// file in their order.
 ///
 /// # Errors
 /// Where the index is damaged. A file that cannot be read is shown as not scanned.
 pub fn sweep(
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, String)>,
     image: &Image<Mapped>,
     threads: usize,
     visit: &mut dyn FnMut(Shown),
 ) -> anyhow::Result<Material> {
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let (files, names): (Vec<PathBuf>, Vec<String>) = files.into_iter().unzip();
     let waiting = Mutex::new(Waiting { files: files.into_iter().enumerate(), cutting: None });
     let (outcomes, done) = mpsc::sync_channel(threads * 4);
     let mut material = Material::default();
@@ -80,11 +88,10 @@ pub fn sweep(
         for _ in 0..threads {
             let (outcomes, waiting, names) = (outcomes.clone(), &waiting, &names);
             scope.spawn(move || {
-                let mut text = Vec::new();
                 loop {
                     let task = waiting.lock().unwrap_or_else(PoisonError::into_inner).next(names);
                     let outcome = match task {
-                        Some(Ok(Task::Part(file, part))) => scan_part(file, part, image, &mut text, &names[file]),
+                        Some(Ok(Task::Part(file, part))) => scan_part(file, part, image, &names[file]),
                         Some(Ok(Task::Whole(file, source))) => scan_whole(file, source, image, &names[file]),
                         Some(Err(outcome)) => *outcome,
                         None => return,
@@ -148,7 +155,7 @@ fn open(path: &Path) -> io::Result<Opened> {
     let mut source: Box<dyn Read + Send> = if standard { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
     let mut head = Vec::with_capacity(HEAD);
     source.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-    let plain = dumps::is_plain(&head);
+    let plain = is_plain(&head);
     if !standard && path.metadata()?.is_file() {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -159,65 +166,57 @@ fn open(path: &Path) -> io::Result<Opened> {
 }
 
 fn unread(file: usize, number: u64, name: &str, error: &io::Error) -> Outcome {
-    let reason = format!("reading stopped: {error}");
+    let reason = format!("reading stopped half way: {}", reason(error));
     let not_scanned = vec![NotScanned { path: name.to_owned(), member: None, reason }];
     Outcome { file, number, last: true, end: 0, lines: 0, found: Vec::new(), findings: Vec::new(), not_scanned }
 }
 
-fn scan_part(file: usize, part: Part, image: &Image<Mapped>, text: &mut Vec<u8>, name: &str) -> Outcome {
-    let (number, last) = (part.number, part.last);
-    let base = part.base;
-    let report = match part.read(text) {
-        Ok(report) => report,
-        Err(error) => return unread(file, number, name, &error),
-    };
-    let before = count_lines(&text[..report.start]);
-    let mut found = Vec::new();
-    scan_fast(text, image, &mut |mut one| {
-        if report.contains(&(one.offset as usize)) {
-            one.offset += base;
-            one.line -= before;
-            found.push(one);
+fn scan_part(file: usize, part: Part, image: &Image<Mapped>, name: &str) -> Outcome {
+    let (number, last, own, base) = (part.number, part.last, part.own.clone(), part.base);
+    let (mut of_text, mut of_members, mut members) = (Vec::new(), Vec::new(), Gathered::default());
+    let mut keep = |finding: &Finding| of_members.push(finding.clone());
+    let mut scan = |text: &[u8], found: &mut dyn FnMut(Found)| scan_fast(text, image, found);
+    let read = read_part(name, &mut part.into_source(), base, &own, &Limits::default(), &mut |piece| {
+        if piece.member.is_some() {
+            members.see(name, piece, &mut scan, &mut keep, &mut |_| ());
+        } else {
+            of_text.extend(found(piece, &mut scan).into_iter().filter(|found| own.contains(&found.offset)));
         }
     });
-    Outcome {
-        file,
-        number,
-        last,
-        end: base + report.end as u64,
-        lines: count_lines(&text[report]),
-        found,
-        findings: Vec::new(),
-        not_scanned: Vec::new(),
+    members.finish(name, &mut keep, &mut |_| ());
+    of_text.sort_by_key(place);
+    of_text.dedup_by_key(|found| place(found));
+    match read {
+        Ok(read) => Outcome {
+            file,
+            number,
+            last,
+            end: own.end,
+            lines: read.lines,
+            found: of_text,
+            findings: of_members,
+            not_scanned: read.not_scanned.into_iter().map(not_scanned).collect(),
+        },
+        Err(error) => Outcome { found: of_text, findings: of_members, ..unread(file, number, name, &error) },
     }
-}
-
-fn count_lines(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 fn scan_whole(file: usize, source: Other, image: &Image<Mapped>, name: &str) -> Outcome {
     let mut findings = Vec::new();
     let mut keep = |finding: &Finding| findings.push(finding.clone());
     let mut gathered = Gathered::default();
-    let limits = dumps::Limits::default();
+    let limits = Limits::default();
     let mut visit = |piece: &dumps::Piece<'_>| {
-        if !gathered.is_in(piece.member) {
-            gathered.finish(name, &mut keep);
-            gathered.enter(piece.member);
-        }
-        gathered.see(name, piece, |text, found| scan_fast(text, image, found), &mut keep);
+        gathered.see(name, piece, &mut |text, found| scan_fast(text, image, found), &mut keep, &mut |_| ());
     };
     let read = match source {
         Other::File(file) => dumps::read_file(name, &file, &limits, &mut visit),
         Other::Stream(mut stream) => dumps::read(name, &mut stream, &limits, &mut visit),
     };
-    gathered.finish(name, &mut keep);
+    gathered.finish(name, &mut keep, &mut |_| ());
     let mut outcome = match read {
         Ok(summary) => {
-            let left = summary.not_scanned.into_iter();
-            let not_scanned =
-                left.map(|left| NotScanned { path: left.path, member: left.member, reason: left.reason }).collect();
+            let not_scanned = summary.not_scanned.into_iter().map(not_scanned).collect();
             Outcome { end: summary.bytes, not_scanned, ..unread(file, 0, name, &io::ErrorKind::Other.into()) }
         }
         Err(error) => unread(file, 0, name, &error),

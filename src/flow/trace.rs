@@ -18,6 +18,7 @@ use crate::{
         judge,
         observe::CLOCK_ERROR,
         problem,
+        sheet::Sheet,
         understood::Understood,
     },
     journal::evidence::Evidence,
@@ -56,8 +57,6 @@ pub struct Trace {
     request: Request,
     seen: BTreeMap<CanaryId, (MarkerKind, String)>,
     material: Material,
-    rows: u64,
-    tables: bool,
     gathered: Gathered,
     /// What the rows around the markers tell; none where only markers are asked for.
     understood: Option<Understood>,
@@ -82,8 +81,6 @@ impl Trace {
             request,
             seen: BTreeMap::new(),
             material: Material::default(),
-            rows: 0,
-            tables: false,
             gathered: Gathered::with_rows(),
             understood: Some(Understood::default()),
         }
@@ -151,36 +148,24 @@ impl Trace {
             }
             visit(finding);
         };
-        let mut finish = |gathered: &mut Gathered, tell: &mut dyn FnMut(&Finding)| {
-            let sheet = gathered.finish(path, tell);
-            understood.as_mut().map_or(Ok(()), |understood| understood.take(context, sheet))
-        };
         let mut failed = None;
+        let mut ended = |sheet: Sheet| {
+            if let Some(understood) = understood.as_mut() {
+                failed = failed.take().or(understood.take(context, sheet).err());
+            }
+        };
         let mut scanner = Scanner::new(context);
         let summary = dumps::read(path, source, &dumps::Limits::default(), &mut |piece| {
-            if !gathered.is_in(piece.member) {
-                failed = failed.take().or(finish(gathered, &mut tell).err());
-                gathered.enter(piece.member);
-            }
-            gathered.see(path, piece, |text, found| scanner.scan(text, found), &mut tell);
+            gathered.see(path, piece, &mut |text, found| scanner.scan(text, found), &mut tell, &mut ended);
         });
-        failed = failed.or(finish(gathered, &mut tell).err());
-        gathered.enter(None);
+        gathered.finish(path, &mut tell, &mut ended);
         let summary = summary?;
         scanner.sound()?;
         if let Some(error) = failed {
             return Err(io::Error::other(error));
         }
         self.material.bytes += summary.bytes;
-        self.material.not_scanned.extend(summary.not_scanned.into_iter().map(|left| NotScanned {
-            path: left.path,
-            member: left.member,
-            reason: left.reason,
-        }));
-        if let Some(rows) = summary.rows {
-            self.rows += rows;
-            self.tables = true;
-        }
+        self.lacks(summary.not_scanned.into_iter().map(not_scanned).collect());
         Ok(())
     }
 
@@ -197,20 +182,22 @@ impl Trace {
         visit: &mut dyn FnMut(&Finding),
     ) -> Result<u64, FlowError> {
         let mut scanner = Scanner::new(context);
-        let read = gathered::scan_part(path, source, base, part, |text, found| scanner.scan(text, found), visit)
+        let read = gathered::scan_part(path, source, base, part, &mut |text, found| scanner.scan(text, found), visit)
             .and_then(|read| scanner.sound().map(|()| read))
             .map_err(|error| unreadable(path, &error))?;
         self.material.bytes += read.bytes;
+        self.lacks(read.not_scanned.into_iter().map(not_scanned).collect());
         Ok(read.lines)
     }
 
     /// The verdict on all that was added; with `record`, the sightings are journaled and an incident follows.
     pub async fn conclude(mut self, context: &Context) -> Result<Verdict, FlowError> {
         context.settle()?;
-        self.material.rows = self.tables.then_some(self.rows);
+        let tables = self.gathered.rows.is_some();
+        self.material.rows = self.gathered.rows;
         let mut rows = self.understood.take().unwrap_or_default().conclude();
-        self.material.canary_rows = self.tables.then_some(self.gathered.canary_rows);
-        self.material.columns = self.tables.then(|| columns(&self.gathered));
+        self.material.canary_rows = tables.then_some(self.gathered.canary_rows);
+        self.material.columns = tables.then(|| columns(&self.gathered));
         self.material.altered = rows.altered.take();
         self.material.passwords = rows.passwords;
         let now = context.now();
@@ -325,11 +312,21 @@ fn columns(gathered: &Gathered) -> Vec<MarkedColumn> {
     columns
 }
 
+/// What was not scanned, as verdicts say it.
+pub fn not_scanned(left: dumps::NotScanned) -> NotScanned {
+    NotScanned { path: left.path, member: left.member, reason: left.reason }
+}
+
 fn unreadable(path: &str, error: &io::Error) -> FlowError {
     FlowError::Refused(format!("{path}: reading stopped: {error}"))
 }
 
 impl Trace {
+    /// Notes what else there was, and could not be added.
+    pub fn lacks(&mut self, not_scanned: Vec<NotScanned>) {
+        self.material.not_scanned.extend(not_scanned);
+    }
+
     /// What was looked at so far.
     pub fn material(&self) -> &Material {
         &self.material

@@ -3,10 +3,14 @@
 
 /// One way to write characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flavour {
+pub enum Flavour {
+    /// `%40`
     Percent,
+    /// `=40`, and a line that goes on behind `=`
     QuotedPrintable,
+    /// `\u0040`
     Backslash,
+    /// `&#64;`
     Entity,
 }
 
@@ -18,6 +22,7 @@ pub(super) struct Decoded {
 }
 
 impl Flavour {
+    /// Every flavour.
     pub const ALL: [Flavour; 4] = [Flavour::Percent, Flavour::QuotedPrintable, Flavour::Backslash, Flavour::Entity];
 
     /// The byte with which each of its escapes begins.
@@ -31,7 +36,7 @@ impl Flavour {
     }
 
     /// The flavours that may be at work in this text.
-    pub fn within(text: &[u8]) -> impl Iterator<Item = Flavour> {
+    pub(super) fn within(text: &[u8]) -> impl Iterator<Item = Flavour> {
         Flavour::ALL.into_iter().filter(|flavour| text.contains(&flavour.introducer()))
     }
 
@@ -50,7 +55,7 @@ impl Flavour {
     }
 
     /// Reads a range of the text in this flavour.
-    pub fn decode(self, text: &[u8], from: usize, to: usize) -> Decoded {
+    pub(super) fn decode(self, text: &[u8], from: usize, to: usize) -> Decoded {
         let mut decoded = Decoded { bytes: Vec::with_capacity(to - from), starts: Vec::with_capacity(to - from + 1) };
         let mut at = from;
         while at < to {
@@ -122,6 +127,22 @@ fn read_entity(text: &[u8]) -> Option<(Vec<u8>, usize)> {
             "percnt" => '%',
             "ast" => '*',
             "quest" => '?',
+            "eacute" => 'é',
+            "Eacute" => 'É',
+            "egrave" => 'è',
+            "Egrave" => 'È',
+            "ecirc" => 'ê',
+            "euml" => 'ë',
+            "agrave" => 'à',
+            "acirc" => 'â',
+            "ccedil" => 'ç',
+            "icirc" => 'î',
+            "iuml" => 'ï',
+            "ocirc" => 'ô',
+            "ouml" => 'ö',
+            "ugrave" => 'ù',
+            "ucirc" => 'û',
+            "uuml" => 'ü',
             _ => return None,
         },
     };

@@ -68,7 +68,7 @@ fn tell(limits: &Limits) -> io::Result<()> {
     for left in &summary.not_scanned {
         frames::write_left(&mut out, left.member.as_deref(), &left.reason)?;
     }
-    frames::write_done(&mut out, summary.rows)?;
+    frames::write_done(&mut out)?;
     out.flush()
 }
 

@@ -6,7 +6,7 @@ mod bounds;
 pub mod child;
 mod frames;
 
-use crate::dumps::{Piece, apart::frames::Frame, stream::Stream, walk::Walk};
+use crate::dumps::{Limits, Piece, apart::frames::Frame, stream::Stream, walk::Walk};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, fcntl_setfl},
@@ -38,11 +38,20 @@ pub(super) fn program() -> Option<PathBuf> {
     PROGRAM.get().cloned()
 }
 
-/// Reads a container by this program. Only errors that keep even its plain bytes from being read are answered.
-pub(super) fn read(program: &Path, walk: &mut Walk<'_>, stream: Stream<'_>) -> io::Result<()> {
+/// Why nothing was opened.
+pub(super) const UNSTARTED: &str = "the process that opens it could not be started";
+
+/// Reads a container by this program, within these limits. The stream is answered if the program could not be started;
+/// only errors that keep even plain bytes from being read are.
+pub(super) fn read<'s>(
+    program: &Path,
+    limits: &Limits,
+    walk: &mut Walk<'_>,
+    stream: Stream<'s>,
+) -> io::Result<Result<(), Stream<'s>>> {
     let file = stream.file();
     let input = file.map_or_else(|| Ok(Stdio::piped()), |file| file.try_clone().map(Stdio::from))?;
-    let limits = serde_json::to_string(walk.limits())?;
+    let limits = serde_json::to_string(limits)?;
     let leaf = walk.path.rsplit(['/', '\\']).next().unwrap_or_default();
     let started = Command::new(program)
         .args([COMMAND, &limits])
@@ -55,11 +64,7 @@ pub(super) fn read(program: &Path, walk: &mut Walk<'_>, stream: Stream<'_>) -> i
         .spawn();
     let mut reader = match started {
         Ok(child) => Reader(child),
-        Err(_) => {
-            let member = stream.member;
-            walk.note(member, "the process that opens it could not be started: only its packed bytes were searched");
-            return walk.text(member, &[], &mut stream.whole());
-        }
+        Err(_) => return Ok(Err(stream)),
     };
     let (head, rest) = stream.parts();
     let pipe = reader.0.stdin.take();
@@ -74,7 +79,7 @@ pub(super) fn read(program: &Path, walk: &mut Walk<'_>, stream: Stream<'_>) -> i
     if let Some(why) = ended {
         walk.note(None, why);
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Feeds and takes until the reader has told everything, or why it has not.
@@ -157,20 +162,17 @@ impl Told {
             }
             match frame {
                 Frame::Member(member) => self.member = member,
-                Frame::Piece { base_offset, first_line, from, until, decoded, text } => (walk.visit)(&Piece {
+                Frame::Piece { base_offset, first_line, from, until, coded, text } => (walk.visit)(&Piece {
                     path: walk.path,
                     member: self.member.as_deref(),
                     text,
                     base_offset,
                     first_line,
                     report: from..until,
-                    decoded,
+                    coded: coded.as_ref().map(frames::Coded::places),
                 }),
                 Frame::Left { member, reason } => walk.note(member.as_deref(), reason),
-                Frame::Done { rows } => {
-                    walk.summary.rows = rows;
-                    self.done = true;
-                }
+                Frame::Done => self.done = true,
             }
             at += length;
         }

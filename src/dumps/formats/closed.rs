@@ -12,7 +12,6 @@ pub(super) const ALL: &[&Format] = &[
     &closed("RAR archive", |head| head.starts_with(b"Rar!\x1a\x07")),
     &closed("encrypted Parquet file", |head| head.starts_with(b"PARE")),
     &closed("Outlook data file", |head| head.starts_with(b"!BDN")),
-    &closed("LZ4 stream", |head| head.starts_with(b"\x04\x22\x4d\x18")),
     &closed("old or encrypted Office file", |head| head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")),
     &closed("compress stream", |head| head.starts_with(b"\x1f\x9d")),
     &closed("Avro file", |head| head.starts_with(b"Obj\x01")),

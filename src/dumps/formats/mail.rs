@@ -109,7 +109,7 @@ fn open_mailbox(walk: &mut Walk<'_>, stream: Stream<'_>) -> io::Result<()> {
 
 /// Shows a message, and what is coded in it.
 fn message(walk: &mut Walk<'_>, member: Option<&str>, depth: u32, bytes: &[u8]) -> io::Result<()> {
-    walk.text(member, bytes, &mut io::empty())?;
+    walk.text_only(member, bytes)?;
     match MessageParser::default().parse(bytes) {
         Some(message) => parts(walk, member, depth, &message, 0),
         None => walk.note(member, "it cannot be read as a message: what is coded in it was not read"),

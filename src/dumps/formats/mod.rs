@@ -4,6 +4,7 @@ mod bzip2;
 mod closed;
 pub(super) mod format;
 mod gzip;
+mod lz4;
 mod mail;
 pub(super) mod office;
 mod packed;
@@ -26,6 +27,8 @@ pub(super) const ALL: &[&Format] = &[
     &xz::FORMAT,
     &xz::LZMA,
     &bzip2::FORMAT,
+    &lz4::FORMAT,
+    &lz4::LEGACY,
     &zip::FORMAT,
     &sevenz::FORMAT,
     &tar::FORMAT,

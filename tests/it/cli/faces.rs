@@ -97,14 +97,55 @@ async fn a_body_without_a_login_is_a_problem_that_names_each_line() {
 }
 
 #[tokio::test]
-async fn a_link_in_a_folder_is_not_followed_and_that_is_said() {
+async fn what_in_a_folder_is_not_read_is_named_and_the_answer_is_not_clean() {
     let site = Site::stocked(20, "127.0.0.1:9");
     site.init().await;
+    site.run("plant export --count 4 --json").await.ends(0);
+    site.run("index build -o canaries.index").await.ends(0);
     std::fs::create_dir(site.path("loot")).unwrap();
     std::fs::write(site.path("loot/menu.txt"), "Lundi: poireaux.\n").unwrap();
     std::os::unix::fs::symlink("/etc/hostname", site.path("loot/elsewhere")).unwrap();
-    let answer = site.run("scan loot").await.ends(1);
-    assert!(answer.stderr.contains("not scanned: loot/elsewhere: a link, which is not followed"), "{}", answer.stderr);
+    let _socket = std::os::unix::net::UnixListener::bind(site.path("loot/socket")).unwrap();
+    let link = json!({"path": "loot/elsewhere", "member": null,
+        "reason": "a link, which is not followed: name it by itself to have it read"});
+    let socket = json!({"path": "loot/socket", "member": null, "reason": "a socket, which is no file"});
+    for scan in ["scan loot", "scan --index canaries.index loot"] {
+        let answer = site.run(scan).await.ends(3);
+        assert!(answer.stderr.contains("not scanned: loot/elsewhere: a link, which is not followed"), "{answer:?}");
+        let last = answer.stderr.lines().last().unwrap();
+        assert_eq!(last, "No canary marker was found in what was read. Not fully scanned: 2 parts, named above.");
+        let lines = site.run(&format!("{scan} --json")).await.ends(3).lines();
+        assert_eq!(lines, [json!({"not_scanned": link}), json!({"not_scanned": socket})]);
+    }
+    let split = site.run("scan --split 1M loot").await.ends(0).lines();
+    assert_eq!(split[1..], [json!({"not_scanned": link}), json!({"not_scanned": socket})]);
+    let verdict = site.run("trace loot --json").await.ends(3).json();
+    assert_eq!(verdict["material"]["not_scanned"], json!([link, socket]));
+    assert!(verdict["why_not"][0].as_str().unwrap().starts_with("not fully scanned: 2 parts"), "{verdict}");
+    let page = site.run("trace loot").await.ends(3).stdout;
+    assert!(page.starts_with("No canary was found in what was read: the material was not fully scanned."), "{page}");
+    assert!(page.contains("loot/socket: a socket, which is no file"), "{page}");
     let only = site.run("trace loot/elsewhere --json").await.ends(1).json();
     assert_eq!(only["verdict"], "nothing_found", "a link that is named is read");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_costs_none_of_the_others() {
+    let site = Site::stocked(20, "127.0.0.1:9");
+    site.init().await;
+    site.run("plant export --count 4 --json").await.ends(0);
+    site.run("index build -o canaries.index").await.ends(0);
+    // It can be opened and not read, by root as well: the beginning of a process's memory is never mapped.
+    let unread = "/proc/self/mem";
+    for scan in ["scan", "scan --index canaries.index"] {
+        let lines = site.run(&format!("{scan} --json {unread} export.csv")).await.ends(0).lines();
+        let (left, found): (Vec<&Value>, Vec<&Value>) = lines.iter().partition(|line| line["not_scanned"].is_object());
+        assert!(found.len() >= 4, "{lines:?}");
+        assert_eq!((left.len(), &left[0]["not_scanned"]["path"]), (1, &json!(unread)), "{left:?}");
+        assert!(left[0]["not_scanned"]["reason"].as_str().unwrap().starts_with("reading stopped"), "{left:?}");
+    }
+    let verdict = site.run(&format!("trace --json {unread} export.csv")).await.json();
+    assert_eq!(verdict["material"]["not_scanned"][0]["path"], unread);
+    assert_ne!(verdict["verdict"], "nothing_found");
+    site.run("scan nowhere").await.ends(2);
 }

@@ -18,3 +18,4 @@ mod rows;
 mod several;
 mod story;
 mod supply;
+mod ways;

@@ -1,6 +1,7 @@
 //! A marker is found within every container that is opened, and those that are not are named.
 
-use super::{MARKER, find, gzip, members, zip, zlib};
+use super::{MARKER, find, gzip, members, rows, zip, zlib};
+use telltale::dumps::Limits;
 
 #[test]
 fn gzip_and_zip_are_opened_at_any_nesting() {
@@ -9,7 +10,8 @@ fn gzip_and_zip_are_opened_at_any_nesting() {
     let zipped = zip(&[("notes.txt", b"nothing"), ("hr/leak.csv", csv.as_bytes())]);
     let (places, summary) = find("leak.zip", &zipped);
     assert_eq!(places, [(Some("hr/leak.csv".to_owned()), 6, 2)]);
-    assert_eq!((summary.rows, summary.bytes), (Some(2), zipped.len() as u64));
+    assert_eq!(summary.bytes, zipped.len() as u64);
+    assert_eq!(rows("leak.zip", &zipped, &Limits::default()), Some(2));
     let nested = gzip(&zip(&[("inner.zip", &zipped)]));
     assert_eq!(members(&find("outer.zip.gz", &nested).0), ["outer.zip/inner.zip/hr/leak.csv"]);
 }
@@ -69,9 +71,7 @@ fn pdf_streams_are_inflated_and_their_strings_joined() {
 
 #[test]
 fn closed_formats_are_named_and_their_bytes_searched() {
-    for magic in
-        [&b"Rar!\x1a\x07\0"[..], b"\x04\x22\x4d\x18", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"Obj\x01", b"Salted__"]
-    {
+    for magic in [&b"Rar!\x1a\x07\0"[..], b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"Obj\x01", b"Salted__"] {
         let (places, summary) = find("leak", &[magic, b" ", MARKER.as_bytes(), b" "].concat());
         assert_eq!(places.len(), 1, "{magic:?}");
         assert_eq!(summary.not_scanned.len(), 1, "{magic:?}");

@@ -1,6 +1,9 @@
 //! Hostile files: bombs, damage, random bytes. Always an answer, never a clean one for what was not read.
 
-use super::{MARKER, find, find_within, gzip, recall::containers, zip};
+use super::{
+    MARKER, find, find_within, gzip,
+    table::containers::{containers, zip},
+};
 use proptest::prelude::*;
 use std::{sync::LazyLock, time::Duration};
 use telltale::dumps::{Limits, read};

@@ -8,10 +8,18 @@ mod packers;
 mod recall;
 mod texts;
 
+// The table of recall and what it is made of: one place for the bench and the tests.
+#[path = "../../../benches/recall/table/mod.rs"]
+pub mod table;
+
+use self::table::containers::{gzip, zip, zlib};
 use canaries::index::{FingerprintKey, Found, Index, Owner, scan};
 use canaries::{Marker, MarkerKind};
-use std::{fs::File, io::Write};
-use telltale::dumps::{Limits, Piece, Summary, read, read_file};
+use std::fs::File;
+use telltale::{
+    dumps::{Limits, Piece, Summary, read, read_file},
+    flow::{findings::Finding, gathered::Gathered},
+};
 
 /// The marker that these tests hide.
 const MARKER: &str = "alice.martin@example.org";
@@ -30,19 +38,13 @@ type Places = Vec<(Option<String>, u64, u64)>;
 /// Reads by any of the ways in.
 fn found_by(read: impl FnOnce(&mut dyn FnMut(&Piece<'_>)) -> std::io::Result<Summary>) -> (Places, Summary) {
     let index = index();
-    let mut places = Places::new();
+    let (mut places, mut gathered) = (Places::new(), Gathered::default());
+    let mut tell = |finding: &Finding| places.push((finding.member.clone(), finding.offset, finding.line));
     let summary = read(&mut |piece| {
-        scan(piece.text, &index, &mut |found: Found| {
-            if piece.report.contains(&(found.offset as usize)) {
-                places.push((
-                    piece.member.map(str::to_owned),
-                    piece.base_offset + found.offset,
-                    piece.first_line + found.line - 1,
-                ));
-            }
-        });
+        gathered.see("", piece, &mut |text, found| scan(text, &index, found), &mut tell, &mut |_| ());
     })
     .expect("the source does not fail");
+    gathered.finish("", &mut tell, &mut |_| ());
     (places, summary)
 }
 
@@ -54,34 +56,23 @@ fn find_in_file(name: &str, file: &File, limits: &Limits) -> (Places, Summary) {
     found_by(|visit| read_file(name, file, limits, visit))
 }
 
+/// The rows of tables in a file.
+fn rows(name: &str, bytes: &[u8], limits: &Limits) -> Option<u64> {
+    let mut gathered = Gathered::default();
+    read(name, &mut &bytes[..], limits, &mut |piece| {
+        gathered.see(name, piece, &mut |_, _| (), &mut |_| (), &mut |_| ());
+    })
+    .expect("a slice does not fail");
+    gathered.finish(name, &mut |_| (), &mut |_| ());
+    gathered.rows
+}
+
 fn find(name: &str, bytes: &[u8]) -> (Places, Summary) {
     find_within(name, bytes, &Limits::default())
 }
 
 fn members(places: &Places) -> Vec<&str> {
     places.iter().map(|(member, _, _)| member.as_deref().unwrap_or("")).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all")
-}
-
-fn zlib(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all")
-}
-
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-        writer.start_file(*name, options).expect("the names are plain");
-        writer.write_all(bytes).expect("a vector takes all");
-    }
-    writer.finish().expect("a vector takes all").into_inner()
 }
 
 /// The kinds of these markers that are found.

@@ -3,8 +3,8 @@
 
 use super::{
     apart::apart,
-    find_kinds,
-    recall::{MARKERS, table},
+    find_kinds, rows,
+    table::containers::{MARKERS, table},
 };
 use crate::stores::rows::peer;
 use std::{fs, path::Path, process::Command, time::Duration};
@@ -83,8 +83,7 @@ fn what_pg_dump_writes_is_opened() {
         let dump = postgres("pg_dump", &words);
         let (found, summary) = find_kinds("staff.dump", &dump, &MARKERS, &apart());
         assert_eq!((found.len(), summary.not_scanned.as_slice()), (MARKERS.len(), &[][..]), "{more:?}");
-        let rows = summary.rows.expect("it is a table");
-        assert_eq!(rows, 40_001, "{more:?}");
+        assert_eq!(rows("staff.dump", &dump, &apart()), Some(40_001), "{more:?}");
         let (_, summary) = find_kinds("cut.dump", &dump[..dump.len() / 2], &MARKERS, &apart());
         assert!(!summary.not_scanned.is_empty(), "{more:?}");
     }

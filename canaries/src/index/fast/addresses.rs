@@ -1,8 +1,11 @@
 //! Addresses: the local part before an at-sign and the beginning of the domain are the clue, from each place where the
 //! local part may begin. Where an escape may be at work there, the domain alone.
 
-use super::{Bits, Fast, Place, Stretch};
-use crate::index::clue::{self, AFTER};
+use super::{Fast, Place, STRETCH, Stretch};
+use crate::index::{
+    clue::{self, AFTER},
+    simd::{self, BATCH},
+};
 
 /// The longest escape: one that begins so far before a local part may reach into it.
 const REACH: u32 = 10;
@@ -13,44 +16,77 @@ const LONGEST: u32 = 64 - REACH;
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
+    pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>) {
         if self.gates.signs == 0 {
             return;
         }
-        bits.clear();
-        stretch.views().enumerate().for_each(|(number, view)| bits.add(number, view.here.sign));
-        for place in bits.places() {
-            let view = stretch.view(usize::from(place / 64));
-            let pair = |of: fn(&super::Classes) -> u64| u128::from(of(view.here)) << 64 | u128::from(of(view.before));
-            let marks = pair(|c| c.dot | c.dash | c.plus | c.quote);
-            let local = pair(|c| c.digit | c.alpha) | marks;
-            let intro = pair(|c| c.intro);
-            let after = u128::from(view.after.intro) << 64 | u128::from(view.here.intro);
-            let bit = u32::from(place % 64);
-            let at = view.at + bit as usize;
-            // The byte before the at-sign becomes the highest.
-            let before = |mask: u128| mask << (64 - bit);
-            let run = before(local).leading_ones();
-            if run == 0 || after >> bit >> 1 & 0x3f != 0 || run > LONGEST {
-                self.odd_sign(at, run);
-                continue;
+        let c = stretch.classes;
+        let signs = stretch.masks(|n| c.sign[n + 1]);
+        let count = self.isa.list(&signs, &mut self.places[..]);
+        for from in (0..count).step_by(BATCH) {
+            let some = &self.places[from % STRETCH..][..BATCH.min(count - from)];
+            let mut places = [0; BATCH];
+            places[..some.len()].copy_from_slice(some);
+            let mut known = self.known_domains(stretch, &places[..some.len()]);
+            while known != 0 {
+                let place = places[known.trailing_zeros() as usize % BATCH];
+                self.see_sign(stretch, place);
+                known &= known - 1;
             }
-            // An escape may end where the local part seems to begin: then its true beginning is within it or before it.
-            if (before(intro) << run) >> (128 - REACH) != 0 {
-                self.domain(at + 1, Place::Sign { at });
-                continue;
-            }
-            self.sign(at, run as usize);
-            let mut inner = before(marks) >> (128 - run);
-            let mut taken = 0;
-            // From the lowest place on, as the reference takes them.
-            while inner != 0 && taken < MARKS {
-                let mark = inner.trailing_zeros();
-                inner &= inner - 1;
-                taken += 1;
-                if mark + 1 < run {
-                    self.sign(at, (run - mark - 1) as usize);
-                }
+        }
+    }
+
+    /// Behind which of these at-signs there may be a domain that some address has: a bit each.
+    #[inline(always)]
+    fn known_domains(&self, stretch: &Stretch<'_>, signs: &[u16]) -> u32 {
+        let all = u32::MAX >> (BATCH - signs.len());
+        // At the text's end, and where an escape follows, all may be.
+        let last = stretch.place(signs[signs.len() - 1]) + 1;
+        if self.text.len() < last + AFTER[0] {
+            return all;
+        }
+        let intro = &stretch.classes.intro;
+        let escaped = signs
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (number, place)| bits | u32::from(simd::from(intro, *place) >> 1 & 0x3f != 0) << number);
+        let mut starts = [0; BATCH];
+        starts.iter_mut().zip(signs).for_each(|(start, sign)| *start = sign + 1);
+        let begin = |number: usize| {
+            let lengths = [AFTER[number] as u8; BATCH];
+            let (starts, lengths) = (&starts[..signs.len()], &lengths[..signs.len()]);
+            self.isa.sift(self.clues, self.sieves.heads, &self.text[stretch.at..], starts, lengths)
+        };
+        (0..AFTER.len()).filter(|number| self.gates.behind(*number)).fold(escaped, |bits, number| bits | begin(number))
+    }
+
+    /// Looks at what stands before an at-sign.
+    #[inline(always)]
+    fn see_sign(&mut self, stretch: &Stretch<'_>, place: u16) {
+        let (c, at) = (stretch.classes, stretch.place(place));
+        let escaped = simd::from(&c.intro, place) >> 1 & 0x3f != 0;
+        let marks = simd::before(&c.dot, place)
+            | simd::before(&c.dash, place)
+            | simd::before(&c.plus, place)
+            | simd::before(&c.quote, place);
+        let run = (simd::before(&c.alnum, place) | marks).leading_ones();
+        if run == 0 || escaped || run > LONGEST {
+            return self.odd_sign(at, run);
+        }
+        // An escape may end where the local part seems to begin: then its true beginning is within it or before it.
+        if simd::before(&c.intro, place) << run >> (64 - REACH) != 0 {
+            return self.domain(at + 1, Place::Sign { at });
+        }
+        self.sign(at, run as usize);
+        let mut inner = marks >> (64 - run);
+        let mut taken = 0;
+        // From the lowest place on, as the reference takes them.
+        while inner != 0 && taken < MARKS {
+            let mark = inner.trailing_zeros();
+            inner &= inner - 1;
+            taken += 1;
+            if mark + 1 < run {
+                self.sign(at, (run - mark - 1) as usize);
             }
         }
     }
@@ -101,8 +137,8 @@ impl Fast<'_> {
             if behind.iter().any(|byte| matches!(byte, b'%' | b'=' | b'&' | b'\\')) {
                 return self.look(place);
             }
-            if behind.len() == length {
-                self.ask_address(clue::domain(behind), place);
+            if behind.len() == length && self.begins(clue::domain(behind)) {
+                return self.look(place);
             }
         }
     }
