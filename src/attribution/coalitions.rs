@@ -210,9 +210,9 @@ impl Held {
                 twos ^= carry;
             }
             let exact = [0, ones & !twos, twos & !ones, ones & twos, fours];
-            for holders in 1..=sets.len() {
-                held.canaries[holders] += u64::from((exact[holders] & showable).count_ones());
-                held.seen[holders] += u64::from((exact[holders] & seen).count_ones());
+            for (holders, exact) in exact.into_iter().enumerate().take(sets.len() + 1).skip(1) {
+                held.canaries[holders] += u64::from((exact & showable).count_ones());
+                held.seen[holders] += u64::from((exact & seen).count_ones());
             }
         }
         held

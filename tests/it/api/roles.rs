@@ -55,6 +55,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("post", "/api/v1/keys/rotate", "/api/v1/keys/rotate", "not a key", &[]),
     ("post", "/api/v1/check", "/api/v1/check", "", &["planter"]),
     ("post", "/api/v1/drill", "/api/v1/drill", r#"{"leak":2.0}"#, &[]),
+    ("post", "/api/v1/drill/simulation", "/api/v1/drill/simulation", r#"{"trials":0}"#, &[]),
     ("post", "/api/v1/sinks/test", "/api/v1/sinks/test", r#"{"name":"nowhere"}"#, &[]),
 ];
 
