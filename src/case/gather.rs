@@ -2,7 +2,10 @@
 //! nothing in it, so that the same case is the same bytes whenever it is exported.
 
 use crate::{
-    case::holdings::{Holdings, Learning},
+    case::{
+        holdings::{Holdings, Learning},
+        stamped::{self, Stamped},
+    },
     domain::{
         alert::AlertType,
         incident::{Incident, State},
@@ -32,6 +35,8 @@ pub struct Case {
     pub size: u64,
     /// When that entry was journaled.
     pub as_of: Timestamp,
+    /// The stamp over it, once there is one: then the tree of its proofs ends where that checkpoint does.
+    pub stamp: Option<Stamped>,
     pub moves: Vec<Move>,
     /// In the journal's order. Those whose key was erased are missing here, and counted below.
     pub sightings: Vec<Seen>,
@@ -181,6 +186,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         incident,
         size: found.size,
         as_of,
+        stamp: stamped::over(context, found.size)?,
         moves: Vec::new(),
         sightings: Vec::new(),
         erased: 0,

@@ -201,6 +201,24 @@ pub enum Record {
         sha256: String,
         bytes: u64,
     },
+    /// An authority stamped a signed checkpoint with the time (RFC 3161). Its answer was checked before this was written.
+    Stamped {
+        /// The checkpoint, word for word.
+        checkpoint: String,
+        /// Entries that the checkpoint vouches for.
+        size: u64,
+        /// The authority's answer, whole, as base64.
+        answer: String,
+        /// When, by the authority's clock.
+        stamped_at: Timestamp,
+        /// The certificates that were trusted for this, as PEM.
+        roots: String,
+    },
+    /// The time-stamp authority gives no stamps; told once while it lasts.
+    StampsFailing {
+        authority: String,
+        why: String,
+    },
     /// A trace came to its verdict.
     Traced {
         trace: String,

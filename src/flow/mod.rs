@@ -31,6 +31,7 @@ pub mod recover;
 pub mod rotate;
 pub mod route;
 pub mod sheet;
+pub mod stamp;
 pub mod supply;
 pub mod sweep;
 pub mod takeover;

@@ -13,6 +13,7 @@ pub mod receipts;
 pub mod row;
 pub mod sightings;
 pub mod sled;
+pub mod stamps;
 pub mod state;
 pub mod traces;
 pub mod view;

@@ -13,7 +13,7 @@ use crate::{
         engine::EngineError,
         health, held, incidents, outbox, placements,
         row::{Key, Table},
-        sightings, traces,
+        sightings, stamps, traces,
         view::View,
     },
 };
@@ -64,6 +64,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             for sink in sinks {
                 view.put(Key::of(Table::Told).id(&incident.id).text(sink), &())?;
             }
+            stamps::moved(view, seq, at)?;
             incidents::counted_from(view, incident, at, alert.is_some(), by)?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
@@ -92,6 +93,8 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Positioned { sensor, .. } => view.put(Key::of(Table::Position).text(sensor), &seq),
         Record::MaterialTaken { trace, .. } => traces::material(view, seq, trace),
         Record::Traced { trace, .. } => traces::traced(view, seq, trace),
+        Record::Stamped { size, .. } => stamps::stamped(view, seq, at, *size),
+        Record::StampsFailing { .. } => stamps::failing(view, seq),
     }
 }
 
