@@ -5,7 +5,7 @@ use crate::{
     case::{
         custody, drafts,
         gather::{self, Case},
-        html, ocsf, pdf,
+        html, ocsf, pdf, provenance,
         report::{Report, VERSION},
         stix,
         words::harmless,
@@ -114,6 +114,8 @@ fn payload(case: &Case, report: &Report, origin: &str, entries: &[Sealed]) -> Re
         }
     }
     put("openings.ndjson", openings.into_bytes());
+    let provenance = provenance::graph(case, origin, entries, &files);
+    files.insert("data/case.jsonld".to_owned(), provenance.into_bytes());
     Ok(files)
 }
 

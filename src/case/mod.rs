@@ -13,6 +13,7 @@ pub mod ocsf;
 pub mod path;
 pub mod pdf;
 pub mod pictures;
+pub mod provenance;
 pub mod report;
 pub mod stamped;
 pub mod statements;
