@@ -55,6 +55,12 @@ fn outline(record: &Record) -> Value {
     match record {
         Record::Planned { placement, .. } => json!({ "record": "planned", "placement": placement }),
         Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
+        Record::Revising { canary, version, .. } => {
+            json!({ "record": "revising", "canary": canary, "version": version })
+        }
+        Record::Revised { canary, version, .. } => {
+            json!({ "record": "revised", "canary": canary, "version": version })
+        }
         Record::Sighted { sighting, .. } => json!({ "record": "sighted", "sighting": sighting }),
         Record::Held { .. } => json!({ "record": "held" }),
         Record::TokenIssued { id, name, role, by, .. } => {

@@ -11,7 +11,9 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe, stamp, takeover,
+        judge, notify, observe,
+        rotate::{self, Schedule},
+        stamp, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -115,6 +117,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         journal,
         ledger,
         timestamps,
+        schedule: Schedule { generations: config.rotate.every, attributes: config.rotate.attributes },
         ready: AtomicBool::new(false),
         clock,
         began,
@@ -233,6 +236,12 @@ impl App {
         tasks.spawn(async move {
             stamp::watch(watched, told.clone()).await;
             // Without an authority there is nothing to do, and a part that ends stops the house.
+            told.cancelled().await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            rotate::watch(watched, told.clone()).await;
             told.cancelled().await;
             Ok(())
         });

@@ -59,7 +59,7 @@ pub fn attribute(problem: &Problem) -> Verdict {
             let generations = generations(&first.score.store, &evidence);
             verdict.verdict = Outcome::Attributed;
             verdict.window = window(&candidates[first.store], &scores.epochs[first.store], &evidence);
-            verdict.claim = Some(Claim { authentic: None, recycled: None, generations });
+            verdict.claim = Some(Claim { generations, ..Claim::default() });
         }
     }
     if verdict.verdict == Outcome::Inconclusive {

@@ -249,11 +249,12 @@ impl Case {
                 self.planted.entry(canary).and_modify(|planted| planted.planted = Some((seq, at)));
                 (true, reveal)
             }
+            Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),
             Record::GenerationOpened { store, generation } => {
                 self.generations.push(Opened { entry: seq, at, store, generation });
                 (true, true)
             }
-            Record::Verified { store, present, missing, altered, copied } => {
+            Record::Verified { store, present, missing, altered, copied, .. } => {
                 let concerned = present.iter().chain(&missing).chain(&copied).any(seen)
                     || altered.iter().any(|alteration| seen(&alteration.canary));
                 self.audits.push(Audited {

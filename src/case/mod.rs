@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod claims;
 pub mod custody;
 pub mod drafts;
 pub mod drawing;

@@ -3,6 +3,7 @@
 
 use crate::{
     case::{
+        claims,
         gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Stay, Traced},
         holdings::{Category, Holdings},
         path::{self, Feed},
@@ -200,7 +201,7 @@ impl Report {
             as_of: case.as_of,
             time_stamp: case.stamp.clone(),
             headline: statements::headline(&verdict),
-            statements: statements::statements(&verdict),
+            statements: statements::statements(&verdict).into_iter().chain(claims::of_traces(&case.traces)).collect(),
             falsifiers: statements::falsifiers(&verdict, looks_before_first_sighting, case.erased),
             rests_on: case.rests_on.clone(),
             figures,

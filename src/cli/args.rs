@@ -95,6 +95,9 @@ pub enum Command {
         /// Canaries of the new generation, instead of what `plan` says
         #[arg(long, value_name = "N")]
         count: Option<u64>,
+        /// Open none: change the salaries and titles of planted rows whose time has come
+        #[arg(long, conflicts_with = "count")]
+        attributes: bool,
     },
     /// The register of canaries
     #[command(subcommand)]

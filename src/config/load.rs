@@ -2,7 +2,8 @@
 
 use crate::{
     config::{
-        Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, Timestamps, lines::Lines, owned, secrets,
+        Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, Rotate, Timestamps, lines::Lines, owned,
+        secrets,
     },
     domain::{reason::reason, secret::Secret, section::Section},
 };
@@ -18,6 +19,7 @@ const TOP: &[&str] = &[
     "dns",
     "ledger",
     "timestamps",
+    "rotate",
     "stores",
     "sensors",
     "sinks",
@@ -118,6 +120,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         let message = "missing: a stamp is worth what its certificate is; name the authority's certificates (PEM)";
         return Err(reader.error(&["timestamps", "ca"], "", message));
     }
+    let rotate: Rotate = reader.part(&table, "rotate")?;
     let stores = reader.components(&table, "stores", &folder)?;
     let sensors = reader.components(&table, "sensors", &folder)?;
     let sinks = reader.components(&table, "sinks", &folder)?;
@@ -130,6 +133,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         dns,
         ledger,
         timestamps,
+        rotate,
         master_key,
         master_key_file,
         stores,

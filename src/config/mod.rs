@@ -26,6 +26,7 @@ pub struct Config {
     pub dns: Dns,
     pub ledger: Ledger,
     pub timestamps: Timestamps,
+    pub rotate: Rotate,
     /// The master key, as its source gave it; none before `init`.
     pub master_key: Option<Secret>,
     /// Where the master key is to be made by `init`, if it is a file.
@@ -157,6 +158,18 @@ pub struct Timestamps {
     /// Networks that are not the Internet and that it may be in.
     #[serde(default)]
     pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `[rotate]`: how often stores change by themselves, under `serve`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotate {
+    /// A new generation of canaries in every store.
+    #[serde(default, deserialize_with = "often::read_some")]
+    pub every: Option<std::time::Duration>,
+    /// Each canary's next salary or title.
+    #[serde(default, deserialize_with = "often::read_some")]
+    pub attributes: Option<std::time::Duration>,
 }
 
 /// What is wrong with the configuration: where, and how to mend it.

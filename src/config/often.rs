@@ -17,3 +17,8 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         .filter(|duration| (1..=366 * 24 * 3600).contains(&duration.as_secs()))
         .ok_or_else(|| D::Error::custom("expected a duration such as \"90s\", \"10m\" or \"720h\", at most a year"))
 }
+
+/// The same for a key that may be left out.
+pub fn read_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    read(deserializer).map(Some)
+}

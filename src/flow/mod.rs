@@ -3,8 +3,10 @@
 pub mod blind;
 pub mod check;
 pub mod claim;
+pub mod clock;
 pub mod compared;
 pub mod context;
+pub mod copies;
 pub mod deliveries;
 pub mod details;
 pub mod drill;
@@ -28,6 +30,7 @@ pub mod plant;
 pub mod problem;
 pub mod progress;
 pub mod recover;
+pub mod revise;
 pub mod rotate;
 pub mod route;
 pub mod sheet;

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        placement::Planting,
+        sighting::Span,
         verdict::{Altered, PasswordRows, PasswordStorage},
     },
     flow::{
@@ -11,11 +11,11 @@ use crate::{
         context::Context,
         error::FlowError,
         passwords::Passwords,
-        sheet::Sheet,
+        sheet::{CanaryRow, Sheet},
     },
 };
 use canaries::{CanaryId, MarkerKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many altered fields are told.
 const MOST_TOLD: usize = 1_000;
@@ -25,6 +25,7 @@ const MOST_TOLD: usize = 1_000;
 pub struct Understood {
     passwords: Passwords,
     compared: Compared,
+    rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
 }
 
 /// What the rows of all the material tell.
@@ -34,6 +35,10 @@ pub struct Told {
     /// None where no row could be compared.
     pub altered: Option<Vec<Altered>>,
     pub agreements: BTreeMap<CanaryId, Agreement>,
+    /// When each canary's rows were copied, as far as its versions tell.
+    pub dated: BTreeMap<CanaryId, Vec<Span>>,
+    /// A keyed fingerprint of each row of each canary.
+    pub rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
 }
 
 impl Understood {
@@ -48,6 +53,10 @@ impl Understood {
         }
         let known: BTreeMap<CanaryId, Planted> =
             known.into_iter().filter_map(|(canary, planted)| Some((canary, planted?))).collect();
+        let key = context.keyring.derive("leaked row");
+        for row in sheet.tables.values().flatten().filter(|row| row.alone && row.tabular) {
+            self.rows.entry(row.canary).or_default().insert(fingerprint(&key, row));
+        }
         for rows in sheet.tables.values() {
             for row in rows {
                 let markers = known.get(&row.canary).map(|planted| planted.markers.as_slice()).unwrap_or_default();
@@ -63,26 +72,36 @@ impl Understood {
     /// What all of it tells.
     pub fn conclude(self) -> Told {
         let (storage, passwords) = self.passwords.conclude();
-        let Compared { altered, agreements } = self.compared;
+        let Compared { altered, agreements, dated } = self.compared;
         let compared = agreements.values().any(|agreement| agreement.agree + agreement.differ > 0);
         Told {
             storage,
             passwords,
             altered: compared.then(|| altered.into_iter().take(MOST_TOLD).collect()),
             agreements,
+            dated,
+            rows: self.rows,
         }
     }
+}
+
+/// The same for the same values, whatever their order and letter case.
+fn fingerprint(key: &[u8; 32], row: &CanaryRow) -> [u8; 16] {
+    let mut values: Vec<String> = row.cells.iter().map(|cell| cell.value.trim().to_lowercase()).collect();
+    values.retain(|value| !value.is_empty());
+    values.sort_unstable();
+    let digest = blake3::keyed_hash(key, values.join("\u{1f}").as_bytes());
+    let (first, _) = digest.as_bytes().split_first_chunk::<16>().expect("32 bytes");
+    *first
 }
 
 /// What was planted as a row; none for documents, and where its key was erased.
 fn planted(context: &Context, canary: CanaryId) -> Result<Option<Planted>, FlowError> {
     let Some(row) = context.ledger.placement(canary)? else { return Ok(None) };
+    let versions = context.ledger.versions(&context.journal, canary)?;
     Ok(context.ledger.contents(&context.journal, canary)?.map(|contents| Planted {
         store: row.placement.store,
-        row: match contents.planting {
-            Planting::Row(row) => row,
-            Planting::Document { .. } => BTreeMap::new(),
-        },
+        versions,
         markers: contents.markers,
     }))
 }

@@ -10,6 +10,7 @@ pub mod outbox;
 pub mod placements;
 pub mod projection;
 pub mod receipts;
+pub mod revisions;
 pub mod row;
 pub mod sightings;
 pub mod sled;

@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        health, held, incidents, outbox, placements,
+        health, held, incidents, outbox, placements, revisions,
         row::{Key, Table},
         sightings, stamps, traces,
         view::View,
@@ -49,9 +49,13 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
     match record {
         Record::Planned { placement, index, .. } => placements::planned(view, seq, placement, index),
         Record::Planted { canary, .. } => placements::planted(view, seq, at, *canary),
+        Record::Revising { canary, version, .. } => revisions::revising(view, seq, at, *canary, *version),
+        Record::Revised { canary, version, locator } => {
+            revisions::revised(view, seq, at, *canary, *version, locator.is_some())
+        }
         Record::Abandoned { canaries } => placements::abandoned(view, canaries),
-        Record::Verified { store, present, missing, altered, copied } => {
-            placements::verified(view, seq, at, store, present, missing, altered, copied)
+        Record::Verified { store, present, missing, altered, copied, rows } => {
+            placements::verified(view, seq, at, store, present, missing, altered, copied, *rows)
         }
         Record::Withdrawn { store, canaries } => placements::withdrawn(view, at, store, canaries),
         Record::GenerationOpened { store, generation } => view.put(Key::of(Table::Generation).text(store), generation),
