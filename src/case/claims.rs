@@ -6,7 +6,7 @@ use crate::{
         gather::Traced,
         words::{ENGLISH, bracket, count, day, grouped, moment},
     },
-    domain::verdict::{Claim, ClaimedRows, Clocked, Part, Verdict, Window},
+    domain::verdict::{Claim, ClaimedRows, Clocked, Holds, Part, Verdict, Window},
 };
 
 /// Leaked files of which a report tells.
@@ -23,6 +23,17 @@ pub fn sentences(verdict: &Verdict) -> Vec<String> {
     }
     told.extend(verdict.clocked.as_ref().map(clocked));
     told
+}
+
+/// What stands in a cell, in words.
+pub fn held(holds: Holds) -> String {
+    match holds {
+        Holds::Marker(kind) => format!("its {kind}"),
+        Holds::AsPlanted => "as it stands".to_owned(),
+        Holds::Earlier => "as it stood earlier".to_owned(),
+        Holds::Other => "something that never stood there".to_owned(),
+        Holds::Nothing => "nothing".to_owned(),
+    }
 }
 
 /// What can be said of each leaked file that was taken in, of the first few.

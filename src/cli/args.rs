@@ -256,7 +256,8 @@ pub enum Incidents {
     Show { incident: String },
     /// What was received with each sighting, byte for byte; every look is a journal entry
     Evidence { incident: String },
-    /// Open to acknowledged
+    /// Open to acknowledged: a person confirms it, and from then the time to notify counts too
+    #[command(visible_alias = "confirm")]
     Ack { incident: String },
     /// To closed
     Close { incident: String },

@@ -86,9 +86,42 @@ pub struct Material {
     /// Fields of canaries that do not hold what was planted. `null` where no row could be compared.
     #[serde(default)]
     pub altered: Option<Vec<Altered>>,
+    /// Some rows of canaries, column by column, without any value; `null` where none could be compared.
+    #[serde(default)]
+    pub excerpts: Option<Vec<Excerpt>>,
     /// How many rows were computed on for `password_storage`; `null` where no row had a canary with a password.
     #[serde(default)]
     pub passwords: Option<PasswordRows>,
+}
+
+/// A row of a canary, redacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excerpt {
+    pub canary: CanaryId,
+    pub cells: Vec<ExcerptCell>,
+}
+
+/// One cell of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExcerptCell {
+    /// Its name, if that is a customary one and so nobody's data; else its place.
+    pub column: String,
+    pub holds: Holds,
+}
+
+/// What stands in a cell, beside what was planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// This marker of the canary.
+    Marker(MarkerKind),
+    /// Something else that the row holds now.
+    AsPlanted,
+    /// Something that it held before.
+    Earlier,
+    /// Something that it never held.
+    Other,
+    Nothing,
 }
 
 /// A column in which markers of canaries stand.

@@ -194,7 +194,7 @@ fn folded(name: &str) -> String {
 }
 
 /// Whether two texts are one value, however each was written: case, numbers, dates, the separators of a marker.
-fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
+pub fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
     let (planted, seen) = (planted.trim(), seen.trim());
     if planted == seen || planted.to_lowercase() == seen.to_lowercase() {
         return true;

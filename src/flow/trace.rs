@@ -212,6 +212,7 @@ impl Trace {
         self.material.canary_rows = self.tables.then_some(self.gathered.canary_rows);
         self.material.columns = self.tables.then(|| columns(&self.gathered));
         self.material.altered = rows.altered.take();
+        self.material.excerpts = rows.excerpts.take();
         self.material.passwords = rows.passwords.take();
         let now = context.now();
         let at = self.request.seen_at.unwrap_or(now);

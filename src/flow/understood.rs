@@ -4,12 +4,13 @@
 use crate::{
     domain::{
         sighting::Span,
-        verdict::{Altered, PasswordRows, PasswordStorage},
+        verdict::{Altered, Excerpt, PasswordRows, PasswordStorage},
     },
     flow::{
         compared::{Agreement, Compared, Planted},
         context::Context,
         error::FlowError,
+        excerpt,
         passwords::Passwords,
         sheet::{CanaryRow, Sheet},
     },
@@ -25,6 +26,7 @@ const MOST_TOLD: usize = 1_000;
 pub struct Understood {
     passwords: Passwords,
     compared: Compared,
+    excerpts: Vec<Excerpt>,
     rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
 }
 
@@ -35,6 +37,8 @@ pub struct Told {
     /// None where no row could be compared.
     pub altered: Option<Vec<Altered>>,
     pub agreements: BTreeMap<CanaryId, Agreement>,
+    /// None where no row could be compared.
+    pub excerpts: Option<Vec<Excerpt>>,
     /// When each canary's rows were copied, as far as its versions tell.
     pub dated: BTreeMap<CanaryId, Vec<Span>>,
     /// A keyed fingerprint of each row of each canary.
@@ -64,6 +68,13 @@ impl Understood {
                     self.passwords.look(row, &marker.value);
                 }
             }
+            for row in rows.iter().filter(|row| row.alone && row.tabular) {
+                if self.excerpts.len() >= excerpt::ROWS {
+                    break;
+                }
+                let planted = known.get(&row.canary).filter(|planted| !planted.versions.is_empty());
+                self.excerpts.extend(planted.map(|planted| excerpt::excerpt(row, planted)));
+            }
             self.compared.compare(rows, &known);
         }
         Ok(())
@@ -79,6 +90,7 @@ impl Understood {
             passwords,
             altered: compared.then(|| altered.into_iter().take(MOST_TOLD).collect()),
             agreements,
+            excerpts: compared.then_some(self.excerpts),
             dated,
             rows: self.rows,
         }
