@@ -1,12 +1,13 @@
 //! What every store promises, run against each of them. A store's own test supplies a house: the store, filled with
 //! ordinary rows, and somebody else who also writes in it.
 
+use crate::stores::revision;
 use async_trait::async_trait;
 use canaries::CanaryId;
 use std::collections::{BTreeMap, BTreeSet};
 use telltale::{
     domain::placement::Planting,
-    stores::store::{Doubt, NewPlanting, Placed, Revision, Store, StoreError, Takes},
+    stores::store::{Doubt, NewPlanting, Placed, Store, StoreError, Takes},
 };
 
 /// A store under test, with the system behind it.
@@ -112,7 +113,7 @@ pub fn holds(found: &Planting, planted: &Planting) -> bool {
     }
 }
 
-async fn plant(store: &dyn Store, plantings: &[NewPlanting]) -> Vec<Placed> {
+pub async fn plant(store: &dyn Store, plantings: &[NewPlanting]) -> Vec<Placed> {
     let locators = store.plant(plantings).await.unwrap_or_else(|error| panic!("plant: {error}"));
     placed(plantings, &locators)
 }
@@ -121,17 +122,17 @@ fn ids(canaries: &[CanaryId]) -> BTreeSet<CanaryId> {
     canaries.iter().copied().collect()
 }
 
-fn ids_of(placed: &[Placed]) -> BTreeSet<CanaryId> {
+pub fn ids_of(placed: &[Placed]) -> BTreeSet<CanaryId> {
     placed.iter().map(|one| one.canary).collect()
 }
 
-async fn withdraw(store: &dyn Store, placed: &[Placed]) -> BTreeSet<CanaryId> {
+pub async fn withdraw(store: &dyn Store, placed: &[Placed]) -> BTreeSet<CanaryId> {
     let withdrawal = store.withdraw(placed).await.unwrap_or_else(|error| panic!("withdraw: {error}"));
     assert!(withdrawal.left.is_empty(), "none is left: {:?}", withdrawal.left);
     ids(&withdrawal.removed)
 }
 
-fn same(before: &str, after: &str, what: &str) {
+pub fn same(before: &str, after: &str, what: &str) {
     if before != after {
         let lines = before.lines().zip(after.lines()).position(|(a, b)| a != b);
         panic!(
@@ -155,7 +156,7 @@ pub async fn run(house: &mut dyn StoreUnderTest) {
     leaves_what_may_be_a_persons(house).await;
     withdraws_what_is_left(house).await;
     keeps_hostile_values(house).await;
-    revises(house).await;
+    revision::revises(house).await;
     heeds_the_guard(house).await;
 }
 
@@ -381,51 +382,6 @@ async fn keeps_hostile_values(house: &mut dyn StoreUnderTest) {
     }
     assert_eq!(withdraw(&*store, &placed).await, ids_of(&placed));
     same(&before, &house.dump().await, "hostile values leave nothing behind");
-}
-
-async fn revises(house: &mut dyn StoreUnderTest) {
-    let Some(column) = house.free_column() else { return };
-    let store = house.fresh().await;
-    let before = house.dump().await;
-    let ordinary = read(&*store, &[]).await;
-    let plantings: Vec<NewPlanting> = (0..4)
-        .map(|number| {
-            let mut new = house.planting(number);
-            if let Planting::Row(row) = &mut new.planting {
-                row.insert(column.to_owned(), "first".to_owned());
-            }
-            new
-        })
-        .collect();
-    let placed = plant(&*store, &plantings).await;
-    let planted = house.dump().await;
-    house.remove_by_another(&placed[3]).await;
-    let to = |placed: &[Placed], value: &str| -> Vec<Revision> {
-        let changes = BTreeMap::from([(column.to_owned(), value.to_owned())]);
-        placed.iter().map(|one| Revision { placed: one.clone(), changes: changes.clone() }).collect()
-    };
-    let mut now = placed.clone();
-    for value in ["say \"cheese\"; a,b", "second", "first"] {
-        let chosen = [now[0].clone(), now[1].clone(), now[3].clone()];
-        let locators = store.revise(&to(&chosen, value)).await.unwrap_or_else(|error| panic!("revise: {error}"));
-        assert_eq!(locators.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false], "one is gone");
-        for (index, locator) in locators.into_iter().take(2).enumerate() {
-            now[index].locator = locator.unwrap();
-            if let Planting::Row(row) = &mut now[index].planting {
-                row.insert(column.to_owned(), value.to_owned());
-            }
-        }
-        let all = read(&*store, &[]).await;
-        assert_eq!(all.len(), ordinary.len() + 3);
-        for one in &now[..3] {
-            assert!(holds(&all[&one.locator], &one.planting), "read shows {value:?} where revise says");
-        }
-        assert!(ordinary.iter().all(|(locator, row)| all.get(locator) == Some(row)), "nothing else is touched");
-    }
-    assert!(store.revise(&[]).await.unwrap_or_else(|error| panic!("revise none: {error}")).is_empty());
-    assert_eq!(withdraw(&*store, &now[..3]).await, ids_of(&now[..3]));
-    same(&before, &house.dump().await, "revised, and revised back, and withdrawn");
-    assert_ne!(before, planted);
 }
 
 async fn heeds_the_guard(house: &mut dyn StoreUnderTest) {
