@@ -9,7 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub(super) type Block = [u8; 16];
 
 /// A word of up to fifteen bytes, in small letters; none of its bytes is zero, which makes the padding plain.
-const WORD: u8 = 0x80;
+pub(super) const WORD: u8 = 0x80;
 /// A longer word: eight bytes of its beginning, six of its end, its length.
 const LONG_WORD: u8 = 0x81;
 /// The longest word within a password that is none itself.
@@ -23,6 +23,10 @@ const PHONE: u8 = 0x86;
 const NIR: u8 = 0x87;
 const IBAN: u8 = 0x88;
 const DIGEST: u8 = 0x89;
+/// How numbers of a kind begin, or what in them tells most of them apart.
+const PHONE_HEAD: u8 = 0x8a;
+const NIR_HEAD: u8 = 0x8b;
+const IBAN_HEAD: u8 = 0x8c;
 
 /// How many bytes of a domain a clue may take. Each address gives the most that it has.
 pub(super) const AFTER: [usize; 2] = [6, 3];
@@ -30,36 +34,49 @@ pub(super) const AFTER: [usize; 2] = [6, 3];
 /// The key of the hashes that sieves are asked. They are fast, and no MAC: they never leave memory, and the sieves
 /// that are made of them stand in the file encrypted.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub(super) struct ClueKey([u64; 4]);
+pub(super) struct ClueKey {
+    /// The key of a clue's four parts.
+    pub parts: [u32; 4],
+    /// Odd.
+    pub end: u64,
+    wholes: [u64; 3],
+}
 
 impl ClueKey {
     pub fn new(key: &[u8; 32]) -> ClueKey {
-        let (words, _) = key.as_chunks();
-        ClueKey([0, 1, 2, 3].map(|number| u64::from_le_bytes(words[number])))
+        let mut derived = [0; 48];
+        blake3::Hasher::new_keyed(key).finalize_xof().fill(&mut derived);
+        let (parts, _) = derived[..16].as_chunks();
+        let (words, _) = derived[16..].as_chunks();
+        ClueKey {
+            parts: std::array::from_fn(|number| u32::from_le_bytes(parts[number])),
+            end: u64::from_le_bytes(words[0]) | 1,
+            wholes: std::array::from_fn(|number| u64::from_le_bytes(words[number + 1])),
+        }
     }
 
-    /// The hash of one clue.
+    /// The hash of one clue: NH of UMAC (RFC 4418), over four parts of four bytes, and mixed. Vectors of words are
+    /// hashed alike in `simd`.
     #[inline(always)]
     pub fn hash(&self, block: Block) -> u64 {
-        let [low, high] = halves(&block);
-        self.end(multiplied(low ^ self.0[0], high ^ self.0[1]))
+        let (words, _) = block.as_chunks();
+        let part = |number: usize| u64::from(u32::from_le_bytes(words[number]).wrapping_add(self.parts[number]));
+        let sum = (part(0) * part(1)).wrapping_add(part(2) * part(3));
+        let mixed = (sum ^ sum >> 32).wrapping_mul(self.end);
+        mixed ^ mixed >> 32
     }
 
     /// The hash of a whole value in a space.
     pub fn whole(&self, space: u8, value: &[u8]) -> u64 {
-        let mut hash = self.0[2] ^ (value.len() as u64) << 8 ^ u64::from(space);
+        let [first, second, third] = self.wholes;
+        let mut hash = third ^ (value.len() as u64) << 8 ^ u64::from(space);
         for part in value.chunks(16) {
             let mut block = [0; 16];
             block[..part.len()].copy_from_slice(part);
             let [low, high] = halves(&block);
-            hash = multiplied(low ^ self.0[0], high ^ self.0[1] ^ hash);
+            hash = multiplied(low ^ first, high ^ second ^ hash);
         }
-        self.end(hash)
-    }
-
-    #[inline(always)]
-    fn end(&self, hash: u64) -> u64 {
-        multiplied(hash ^ self.0[2], self.0[3] | 1)
+        multiplied(hash ^ third, self.end)
     }
 }
 
@@ -153,12 +170,38 @@ fn folded_128(bytes: u128) -> u128 {
 
 /// The clue to any address whose domain begins so.
 pub(super) fn domain(behind: &[u8]) -> Block {
-    let mut block = [0; 16];
-    block[..behind.len()].copy_from_slice(behind);
-    block.make_ascii_lowercase();
-    block[14] = behind.len() as u8;
-    block[15] = DOMAIN;
-    block
+    let mut head = [0; 8];
+    head[..behind.len()].copy_from_slice(behind);
+    domain_of(u64::from_le_bytes(head), behind.len())
+}
+
+/// The same where the first bytes, and zeros, were read already.
+#[inline(always)]
+pub(super) fn domain_of(head: u64, length: usize) -> Block {
+    (folded_128(u128::from(head)) | (length as u128) << 112 | u128::from(DOMAIN) << 120).to_le_bytes()
+}
+
+/// How a phone begins, from its canonical form without the plus: country and range.
+#[inline]
+pub(super) fn phone_head(digits: &[u8]) -> Block {
+    start_of(&digits[..HEAD.min(digits.len())], PHONE_HEAD)
+}
+
+/// So many digits tell a phone's range.
+pub(super) const HEAD: usize = 7;
+
+/// The commune in an NIR.
+#[inline]
+pub(super) fn nir_head(characters: &[u8]) -> Block {
+    start_of(&characters[5..10], NIR_HEAD)
+}
+
+/// Country and bank of an IBAN, from its first nine characters in either case.
+#[inline(always)]
+pub(super) fn iban_head(characters: &[u8; 9]) -> Block {
+    let [a, b, _, _, bank @ ..] = *characters;
+    let head = u64::from_le_bytes([a, b, 0, bank[0], bank[1], bank[2], bank[3], bank[4]]);
+    (folded_128(u128::from(head)) | u128::from(IBAN_HEAD) << 120).to_le_bytes()
 }
 
 /// The clue to a phone, from its canonical form without the plus.

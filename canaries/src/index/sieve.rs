@@ -1,5 +1,7 @@
 //! A split-block Bloom filter over keyed hashes: it answers "surely not" in one cache line. It holds bits only.
 
+use super::simd;
+
 /// Bits for each key: with them one stranger in some 600 passes.
 const BITS: u64 = 16;
 /// Bytes of a block: four words, in which each key has six bits.
@@ -21,10 +23,23 @@ impl<'a> Sieve<'a> {
         (!blocks.is_empty() && rest.is_empty()).then_some(Sieve(blocks))
     }
 
+    /// Has memory fetch what will be looked at for this hash.
+    #[inline(always)]
+    pub fn fetch(self, hash: u64) {
+        simd::fetch(self.block(hash));
+    }
+
+    /// The block that holds the bits of this hash: two in each of its first two words, one in each of the others, their
+    /// places by six bits of the hash each, from the lowest on.
+    #[inline(always)]
+    pub fn block(self, hash: u64) -> &'a [u8; BLOCK] {
+        &self.0[place(hash, self.0.len())]
+    }
+
     /// Whether this hash may have been added.
     #[inline(always)]
     pub fn passes(self, hash: u64) -> bool {
-        let block = &self.0[place(hash, self.0.len())];
+        let block = self.block(hash);
         let [first, second, third, fourth] = words(block);
         let bit = |word: u64, number: u32| word.wrapping_shr((hash >> (6 * number)) as u32);
         bit(first, 0) & bit(first, 1) & bit(second, 2) & bit(second, 3) & bit(third, 4) & bit(fourth, 5) & 1 == 1

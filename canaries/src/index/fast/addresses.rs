@@ -1,8 +1,11 @@
 //! Addresses: the local part before an at-sign and the beginning of the domain are the clue, from each place where the
 //! local part may begin. Where an escape may be at work there, the domain alone.
 
-use super::{Bits, Fast, Place, Stretch};
-use crate::index::clue::{self, AFTER};
+use super::{Fast, Place, Stretch};
+use crate::index::{
+    clue::{self, AFTER},
+    simd::{self, Classes},
+};
 
 /// The longest escape: one that begins so far before a local part may reach into it.
 const REACH: u32 = 10;
@@ -13,46 +16,59 @@ const LONGEST: u32 = 64 - REACH;
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
-        if self.gates.signs == 0 {
-            return;
+    pub(super) fn see_signs(&mut self, stretch: &Stretch<'_>) {
+        if self.gates.signs != 0 {
+            let signs = stretch.masks(|n| stretch.classes.sign[n + 1]);
+            self.each(stretch, &signs, |fast, place| fast.see_sign(stretch, place));
         }
-        bits.clear();
-        stretch.views().enumerate().for_each(|(number, view)| bits.add(number, view.here.sign));
-        for place in bits.places() {
-            let view = stretch.view(usize::from(place / 64));
-            let pair = |of: fn(&super::Classes) -> u64| u128::from(of(view.here)) << 64 | u128::from(of(view.before));
-            let marks = pair(|c| c.dot | c.dash | c.plus | c.quote);
-            let local = pair(|c| c.digit | c.alpha) | marks;
-            let intro = pair(|c| c.intro);
-            let after = u128::from(view.after.intro) << 64 | u128::from(view.here.intro);
-            let bit = u32::from(place % 64);
-            let at = view.at + bit as usize;
-            // The byte before the at-sign becomes the highest.
-            let before = |mask: u128| mask << (64 - bit);
-            let run = before(local).leading_ones();
-            if run == 0 || after >> bit >> 1 & 0x3f != 0 || run > LONGEST {
-                self.odd_sign(at, run);
-                continue;
-            }
-            // An escape may end where the local part seems to begin: then its true beginning is within it or before it.
-            if (before(intro) << run) >> (128 - REACH) != 0 {
-                self.domain(at + 1, Place::Sign { at });
-                continue;
-            }
-            self.sign(at, run as usize);
-            let mut inner = before(marks) >> (128 - run);
-            let mut taken = 0;
-            // From the lowest place on, as the reference takes them.
-            while inner != 0 && taken < MARKS {
-                let mark = inner.trailing_zeros();
-                inner &= inner - 1;
-                taken += 1;
-                if mark + 1 < run {
-                    self.sign(at, (run - mark - 1) as usize);
-                }
+    }
+
+    #[inline(always)]
+    fn see_sign(&mut self, stretch: &Stretch<'_>, place: u16) {
+        let (c, at) = (stretch.classes, stretch.place(place));
+        let escaped = simd::from(&c.intro, place) >> 1 & 0x3f != 0;
+        if escaped || self.is_domain(at + 1) {
+            self.see_local(c, place, at, escaped);
+        }
+    }
+
+    /// Looks at what stands before an at-sign.
+    #[inline(never)]
+    fn see_local(&mut self, c: &Classes, place: u16, at: usize, escaped: bool) {
+        let marks = simd::before(&c.dot, place)
+            | simd::before(&c.dash, place)
+            | simd::before(&c.plus, place)
+            | simd::before(&c.quote, place);
+        let run = (simd::before(&c.alnum, place) | marks).leading_ones();
+        if run == 0 || escaped || run > LONGEST {
+            return self.odd_sign(at, run);
+        }
+        // An escape may end where the local part seems to begin: then its true beginning is within it or before it.
+        if simd::before(&c.intro, place) << run >> (64 - REACH) != 0 {
+            return self.domain(at + 1, Place::Sign { at });
+        }
+        self.sign(at, run as usize);
+        let mut inner = marks >> (64 - run);
+        let mut taken = 0;
+        // From the lowest place on, as the reference takes them.
+        while inner != 0 && taken < MARKS {
+            let mark = inner.trailing_zeros();
+            inner &= inner - 1;
+            taken += 1;
+            if mark + 1 < run {
+                self.sign(at, (run - mark - 1) as usize);
             }
         }
+    }
+
+    /// Whether some address's domain begins as these bytes do.
+    #[inline(always)]
+    fn is_domain(&self, from: usize) -> bool {
+        let Some(head) = self.text[from..].first_chunk::<8>() else { return true };
+        let head = u64::from_le_bytes(*head);
+        AFTER.iter().enumerate().any(|(number, length)| {
+            self.gates.behind(number) && self.begins(clue::domain_of(head & ((1 << (8 * length)) - 1), *length))
+        })
     }
 
     /// Asks for the address whose local part has this length.
@@ -101,8 +117,8 @@ impl Fast<'_> {
             if behind.iter().any(|byte| matches!(byte, b'%' | b'=' | b'&' | b'\\')) {
                 return self.look(place);
             }
-            if behind.len() == length {
-                self.ask_address(clue::domain(behind), place);
+            if behind.len() == length && self.begins(clue::domain(behind)) {
+                return self.look(place);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! Digests: long runs of base64's characters, within which hexadecimal ones stand too.
 
 use super::{Fast, Place, Stretch};
-use crate::index::clue;
+use crate::index::{
+    clue,
+    simd::{self, BLOCKS, behind},
+};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
 /// The shortest run that is looked at: sixteen bytes in base64.
@@ -15,28 +18,31 @@ impl Fast<'_> {
         if !self.gates.digests {
             return;
         }
-        let part = |c: &super::Classes| c.digit | c.alpha | c.dash | c.plus | c.slash | c.back;
-        for view in stretch.views() {
-            let parts = u128::from(part(view.after)) << 64 | u128::from(part(view.here));
-            // A bit stays where as many follow as are wanted: 2, 4, 8, 16, 22.
-            let mut runs = parts & parts >> 1;
-            runs &= runs >> 2;
-            runs &= runs >> 4;
-            runs &= runs >> 8;
-            runs &= runs >> (LEAST - 16);
-            let mut starts = runs as u64;
-            while starts != 0 {
-                let start = view.at + starts.trailing_zeros() as usize;
-                if start >= self.long_until {
-                    let length = self.text[start..].iter().take_while(|byte| is_part(**byte)).count();
-                    self.long_until = start + length;
-                    self.long_run(start, start + length);
-                }
-                // All of this run's bits at once.
-                let run = starts.trailing_zeros() + (starts >> starts.trailing_zeros()).trailing_ones();
-                starts = if run >= 64 { 0 } else { starts & (u64::MAX << run) };
+        let (c, blocks) = (stretch.classes, stretch.blocks.min(BLOCKS));
+        let mut runs = c.base64;
+        // A bit stays where as many follow as are wanted.
+        for by in [1, 2, 4, 8, LEAST as u32 - 16] {
+            for block in 0..blocks {
+                runs[block + 1] &= runs[block + 1] >> by | runs[block + 2] << (64 - by);
             }
+            runs[blocks + 1] &= runs[blocks + 1] >> by;
         }
+        let starts = stretch.masks(|n| runs[n + 1] & !behind(&c.base64, n, 1));
+        self.each(stretch, &starts, |fast, place| {
+            let (text, at) = (fast.text, stretch.place(place));
+            let seen = simd::from(&c.base64, place).trailing_ones() as usize;
+            let beyond = if seen < 64 { 0 } else { text[at + 64..].iter().take_while(|byte| is_part(**byte)).count() };
+            let end = at + seen + beyond;
+            // Most runs are no digest's length: names, numbers, paths.
+            let escaped = simd::from(&c.back, place).trailing_zeros() < seen as u32;
+            if end - at < 32 && !escaped && text.get(end) != Some(&b'=') {
+                if is_digest(&text[at..end]) {
+                    fast.base64(at, end);
+                }
+                return;
+            }
+            fast.long_run(at, end);
+        });
     }
 
     fn long_run(&mut self, start: usize, end: usize) {
@@ -72,12 +78,16 @@ impl Fast<'_> {
     }
 
     fn base64(&mut self, start: usize, end: usize) {
+        let padded = self.text.get(end) == Some(&b'=');
+        let bytes = &self.text[start..end];
+        if !padded && !is_digest(bytes) && memchr::memchr(b'\\', bytes).is_none() {
+            return;
+        }
         let (mut characters, mut count) = ([0; LONGEST], 0);
         for byte in self.text[start..end].iter().filter(|byte| **byte != b'\\') {
             characters[count] = *byte;
             count += 1;
         }
-        let padded = self.text.get(end) == Some(&b'=');
         for length in [22, 27, 43, 86] {
             if count != length && !(padded && count > length) {
                 continue;
@@ -90,6 +100,28 @@ impl Fast<'_> {
                 self.ask_digest(clue::digest(&bytes), Place::Base64 { start, end });
             }
         }
+    }
+}
+
+/// Whether these characters of base64 are as many as a digest has, without bits to spare in the last one.
+#[inline(always)]
+fn is_digest(characters: &[u8]) -> bool {
+    let spare = match characters.len() {
+        22 | 86 => 0xf,
+        27 | 43 => 3,
+        _ => return false,
+    };
+    sextet(characters[characters.len() - 1]) & spare == 0
+}
+
+/// What a character of base64 stands for.
+fn sextet(character: u8) -> u8 {
+    match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
     }
 }
 

@@ -1,17 +1,14 @@
 //! Escapes: they may stand for an at-sign, may end right before a number, and may spell a part of a password, which
 //! then gives no clue: there the fields around them are tried.
 
-use super::{Bits, Fast, Place, Stretch};
+use super::{Fast, Place, Stretch};
 use crate::index::{addresses::WRITTEN, escapes::Flavour, fields, tokens::within};
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_escapes(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
-        bits.clear();
-        stretch.views().enumerate().for_each(|(number, view)| bits.add(number, view.here.intro));
-        for place in bits.places() {
-            self.escape(stretch.at + usize::from(*place));
-        }
+    pub(super) fn see_escapes(&mut self, stretch: &Stretch<'_>) {
+        let intros = stretch.masks(|n| stretch.classes.intro[n + 1]);
+        self.each(stretch, &intros, |fast, place| fast.escape(stretch.place(place)));
     }
 
     #[inline(never)]

@@ -4,7 +4,6 @@
 //! wherever the reference finds it: that is the one thing to hold here, and what the tests compare.
 
 mod addresses;
-mod bits;
 mod digests;
 mod escapes;
 mod numbers;
@@ -17,17 +16,19 @@ use super::{
     Found, Image, addresses as all_addresses,
     clue::{Block, ClueKey},
     digests as all_digests, fields,
-    gates::Gates,
+    gates::{Gates, Make},
     identifiers,
     image::{Sieved, Sieves},
     scan::{Search, conclude},
-    simd::{Classes, Isa},
+    sieve::Sieve,
+    simd::{BLOCKS, Bits, Classes, Isa},
     tokens,
 };
-use bits::Bits;
 
 /// Bytes that are classified at once, and then looked through.
-const STRETCH: usize = 4096;
+const STRETCH: usize = BLOCKS * 64;
+/// So many questions wait for memory at once.
+const WAITING: usize = 32;
 
 /// Shows every marker in `text` to `visit`, by offset: exactly what `scan` shows for an index that holds the same.
 ///
@@ -73,44 +74,62 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         gates = gates.addresses_only();
     }
     let search = Search { text, index: image, spans: &mut spans };
+    let makes = [Make::Digits, Make::Letters, Make::MarkedDigits, Make::Marked];
     let mut fast = Fast {
+        isa,
         search,
         text,
         clues,
         gates,
         sieves,
-        lengths: std::array::from_fn(|length| gates.word(length)),
-        word: words::Open::default(),
-        long_until: 0,
+        numbered: gates.has_numbers(),
+        lengths: makes.map(|make| std::array::from_fn(|length| u8::from(gates.has_word(make, length, 63)))),
+        words: words::Words::new(),
+        places: Box::new([0; STRETCH + 64]),
+        waiting: [Question { hash: 0, sieve: sieves.words, place: Place::Sign { at: 0 } }; WAITING],
+        asked: 0,
         fields_until: 0,
     };
-    isa.with(|| fast.run(isa));
+    isa.with(|| fast.run());
     conclude(text, spans).into_iter().for_each(visit);
 }
 
 /// A scan under way.
 struct Fast<'a> {
+    isa: Isa,
     search: Search<'a>,
     text: &'a [u8],
     clues: &'a ClueKey,
     gates: Gates,
     sieves: Sieves<'a>,
-    /// Which lengths words have.
-    lengths: [bool; 128],
-    word: words::Open,
-    /// Where the last long run of base64 ends.
-    long_until: usize,
+    /// Whether there are employee or badge numbers.
+    numbered: bool,
+    /// Which lengths words of ASCII have, by what they are made of; the last stands for all that are longer.
+    lengths: [[u8; 64]; 4],
+    words: words::Words,
+    /// Room for the places of a stretch.
+    places: Box<[u16; STRETCH + 64]>,
+    /// Questions whose answers memory is fetching.
+    waiting: [Question<'a>; WAITING],
+    asked: usize,
     /// Up to where fields were tried because of an escape.
     fields_until: usize,
+}
+
+/// A question to a sieve, and what is to be read if it passes.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    hash: u64,
+    sieve: Sieve<'a>,
+    place: Place,
 }
 
 /// What is to be read where a clue passed.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// A run of word's bytes.
+    /// A cut of a run of word's bytes.
     Word {
         start: usize,
-        end: usize,
     },
     /// A number that is written as two words.
     Joined {
@@ -143,87 +162,110 @@ enum Place {
 struct Stretch<'a> {
     /// Where it begins.
     at: usize,
-    /// Its last sixty-four bytes before, its own, and the next ones.
-    classes: &'a [Classes],
+    /// The number of its blocks.
+    blocks: usize,
+    classes: &'a Classes,
 }
 
-impl<'a> Stretch<'a> {
+impl Stretch<'_> {
+    /// A mask for each block, by the block's number.
     #[inline(always)]
-    fn view(&self, number: usize) -> View<'a> {
-        let around = &self.classes[number..number + 3];
-        View { at: self.at + number * 64, before: &around[0], here: &around[1], after: &around[2] }
+    fn masks(&self, mask: impl Fn(usize) -> u64) -> Bits {
+        let mut bits = [0; BLOCKS];
+        (0..self.blocks.min(BLOCKS)).for_each(|block| bits[block] = mask(block));
+        bits
     }
 
-    /// Every sixty-four bytes with their neighbours.
+    /// Where a place of the stretch stands in the text.
     #[inline(always)]
-    fn views(&self) -> impl Iterator<Item = View<'a>> + use<'a> {
-        let at = self.at;
-        self.classes.windows(3).enumerate().map(move |(number, around)| View {
-            at: at + number * 64,
-            before: &around[0],
-            here: &around[1],
-            after: &around[2],
-        })
+    fn place(&self, place: u16) -> usize {
+        self.at + usize::from(place)
     }
-}
-
-/// Sixty-four bytes with their neighbours on both sides.
-struct View<'a> {
-    at: usize,
-    before: &'a Classes,
-    here: &'a Classes,
-    after: &'a Classes,
 }
 
 impl Fast<'_> {
     #[inline(always)]
-    fn run(&mut self, isa: Isa) {
+    fn run(&mut self) {
         let text = self.text;
-        let mut classes = [Classes::default(); STRETCH / 64 + 2];
-        let mut bits = Bits::new();
+        let mut classes = Classes::new();
         for at in (0..text.len()).step_by(STRETCH) {
-            let end = text.len().min(at + STRETCH + 64);
-            isa.classify(&text[at..end], &mut classes[1..]);
-            let many = (text.len() - at).min(STRETCH).div_ceil(64);
-            let stretch = Stretch { at, classes: &classes[..many + 2] };
-            self.see_words(&stretch, &mut bits);
-            self.see_signs(&stretch, &mut bits);
-            self.see_numbers(&stretch, &mut bits);
-            self.see_ibans(&stretch, &mut bits);
+            let blocks = self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
+            let stretch = Stretch { at, blocks, classes: &classes };
+            self.see_words(&stretch);
+            self.see_signs(&stretch);
+            self.see_numbers(&stretch);
+            self.see_ibans(&stretch);
             self.see_digests(&stretch);
-            self.see_escapes(&stretch, &mut bits);
-            classes[0] = classes[many];
+            self.see_escapes(&stretch);
+            classes.go_on(blocks);
         }
         self.end_words();
+        self.answer();
         if self.gates.wordless {
             fields::find(&mut self.search);
+        }
+    }
+
+    /// Shows the place of each of these bits to `visit`.
+    #[inline(always)]
+    fn each(&mut self, stretch: &Stretch<'_>, bits: &Bits, mut visit: impl FnMut(&mut Self, u16)) {
+        let bits = &bits[..stretch.blocks];
+        if bits.iter().fold(0, |any, bits| any | bits) == 0 {
+            return;
+        }
+        let count = self.isa.list(bits, &mut self.places[..]);
+        for number in 0..count {
+            visit(self, self.places[number % STRETCH]);
         }
     }
 
     /// Asks for a word, and reads where it may be.
     #[inline(always)]
     fn ask_word(&mut self, clue: Block, place: Place) {
-        if self.sieves.words.passes(self.clues.hash(clue)) {
-            self.look(place);
-        }
+        self.ask(self.clues.hash(clue), self.sieves.words, place);
     }
 
     #[inline(always)]
     fn ask_address(&mut self, clue: Block, place: Place) {
-        if self.sieves.addresses.passes(self.clues.hash(clue)) {
-            self.look(place);
-        }
+        self.ask(self.clues.hash(clue), self.sieves.addresses, place);
     }
 
+    #[inline(always)]
     fn ask_number(&mut self, clue: Block, place: Place) {
-        if self.sieves.numbers.passes(self.clues.hash(clue)) {
-            self.look(place);
+        self.ask(self.clues.hash(clue), self.sieves.numbers, place);
+    }
+
+    #[inline(always)]
+    fn ask_digest(&mut self, clue: Block, place: Place) {
+        self.ask(self.clues.hash(clue), self.sieves.digests, place);
+    }
+
+    /// Whether a number or a domain may begin so.
+    #[inline(always)]
+    fn begins(&self, head: Block) -> bool {
+        self.sieves.heads.passes(self.clues.hash(head))
+    }
+}
+
+impl<'a> Fast<'a> {
+    /// Has memory fetch the answer, and reads it when others have been asked meanwhile.
+    #[inline(always)]
+    fn ask(&mut self, hash: u64, sieve: Sieve<'a>, place: Place) {
+        sieve.fetch(hash);
+        self.waiting[self.asked] = Question { hash, sieve, place };
+        self.asked += 1;
+        if self.asked == WAITING {
+            self.answer();
         }
     }
 
-    fn ask_digest(&mut self, clue: Block, place: Place) {
-        if self.sieves.digests.passes(self.clues.hash(clue)) {
-            self.look(place);
+    #[inline(never)]
+    fn answer(&mut self) {
+        for number in 0..std::mem::take(&mut self.asked) {
+            let Question { hash, sieve, place } = self.waiting[number];
+            if sieve.passes(hash) {
+                self.look(place);
+            }
         }
     }
 
@@ -233,7 +275,8 @@ impl Fast<'_> {
     fn look(&mut self, place: Place) {
         let search = &mut self.search;
         match place {
-            Place::Word { start, end } => {
+            Place::Word { start } => {
+                let (start, end) = words::run_around(self.text, start);
                 tokens::try_run(search, start, end);
                 self.look_for_parts(start, end);
             }

@@ -1,109 +1,242 @@
 //! Words: each run of a word's bytes is asked for once in small letters, whatever it may be; a run with marks, with
-//! bytes beyond ASCII or behind an escape also in the cuts in which the reference tries it.
+//! bytes beyond ASCII or behind an escape also in the cuts in which the reference tries it. Short plain words are hashed
+//! many at a time.
 
-use super::{Bits, Fast, Place, STRETCH, Stretch};
+use super::{Fast, Place, STRETCH, Stretch};
 use crate::{
     index::{
         canonical::{canonical, separator},
         clue, fields,
-        tokens::{self, joins},
+        gates::Make,
+        simd::{self, BATCH, BLOCKS, Bits, Mask, Runs, SHORT, ahead, behind},
+        tokens::{self, joins, within},
     },
     marker::MarkerKind,
 };
 
-/// The run that is being read, and the one before it.
-#[derive(Default)]
-pub(super) struct Open {
-    start: usize,
-    inside: bool,
-    before: (usize, usize),
+/// The shortest word that is one.
+const LEAST: usize = *tokens::LENGTHS.start();
+const _: () = assert!(LEAST == 4);
+
+/// Room for the words of a stretch, and what is known of those that go on into the next one.
+pub(super) struct Words {
+    list: Box<simd::Words>,
+    /// Ends of words that are not in the list.
+    long: Box<[u16; STRETCH]>,
+    /// Where the last word of letters and digits alone began.
+    open: Option<usize>,
+    carry: [bool; 7],
+}
+
+impl Words {
+    pub fn new() -> Words {
+        Words { list: simd::Words::new(), long: Box::new([0; STRETCH]), open: None, carry: [false; 7] }
+    }
+}
+
+/// Where words of a stretch end, a bit each.
+struct Ends {
+    /// Where those of letters and digits alone begin: words, and what stands before a word's first mark.
+    starts: Bits,
+    /// Where they end.
+    plain: Bits,
+    /// The ends of those that are words, or stand before a word's first dot.
+    wanted: Bits,
+    /// Of words of ASCII with either dots or dashes, none of them at an end but perhaps a last dot that is the only mark.
+    marked: Bits,
+    /// Of all others.
+    odd: Bits,
+    /// Of those, plain or marked, that hold a letter.
+    lettered: Bits,
 }
 
 impl Fast<'_> {
     #[inline(always)]
-    pub(super) fn see_words(&mut self, stretch: &Stretch<'_>, bits: &mut Bits) {
-        if self.gates.words == 0 {
+    pub(super) fn see_words(&mut self, stretch: &Stretch<'_>) {
+        if !self.gates.has_words() {
             return;
         }
-        // Marks, bytes beyond ASCII, and first bytes behind what begins an escape.
-        let mut special = [0; STRETCH / 64 + 1];
-        bits.clear();
-        let mut inside = u64::from(self.word.inside);
-        for (number, view) in stretch.views().enumerate() {
-            let c = view.here;
-            let odd = c.dot | c.dash | c.high;
-            let word = c.digit | c.alpha | odd;
-            special[number] = odd | word & (c.intro << 1 | view.before.intro >> 63);
-            bits.add(number, word ^ (word << 1 | inside));
-            inside = word >> 63;
+        let ends = self.ends(stretch);
+        let base = stretch.at.saturating_sub(64);
+        let mut count = self.take_plain(stretch, &ends, base);
+        self.take_marked(stretch, &ends, base, &mut count);
+        self.sift(base, count);
+        self.each(stretch, &ends.odd, |fast, end| fast.odd_word(stretch.place(end)));
+        if self.numbered {
+            self.see_joined(stretch);
         }
-        let mut edges = bits.places();
-        if self.word.inside
-            && let Some((end, rest)) = edges.split_first()
-        {
-            edges = rest;
-            self.word.inside = false;
-            // What holds it was begun in another stretch: it is looked at in full.
-            self.word(self.word.start, stretch.at + usize::from(*end));
+    }
+
+    /// Finds where words end.
+    #[inline(always)]
+    fn ends(&mut self, stretch: &Stretch<'_>) -> Ends {
+        let all_if = |is: bool| if is { u64::MAX } else { 0 };
+        // Words are not so short, but what is between a password's delimiters may be.
+        let short = all_if(self.gates.has_words_below(LEAST));
+        // Of digits alone often none are.
+        let marked_digits = all_if(self.gates.words[Make::MarkedDigits as usize] != 0 || self.numbered);
+        let c = stretch.classes;
+        let [lettered, dotted, dashed, inner, strange, first, first_lettered] = &mut self.words.carry;
+        let starts = stretch.masks(|n| c.word[n + 1] & !behind(&c.word, n, 1));
+        let flood = |run: &Mask, bits: Bits, carry: &mut bool| simd::flood(stretch.blocks, run, &bits, carry);
+        let lettered = flood(&c.word, stretch.masks(|n| c.alpha[n + 1]), lettered);
+        let dotted = flood(&c.word, stretch.masks(|n| c.dot[n + 1]), dotted);
+        let dashed = flood(&c.word, stretch.masks(|n| c.dash[n + 1]), dashed);
+        // A mark that others of the word follow, and whatever makes a word an odd one.
+        let inner = flood(&c.word, stretch.masks(|n| (c.dot[n + 1] | c.dash[n + 1]) & ahead(&c.word, n, 1)), inner);
+        let odd_start = |n: usize| c.dot[n + 1] | c.dash[n + 1] | behind(&c.intro, n, 1);
+        let strange = flood(&c.word, stretch.masks(|n| starts[n] & odd_start(n) | c.high[n + 1]), strange);
+        // The run of letters and digits with which a word begins.
+        let first = flood(&c.alnum, stretch.masks(|n| starts[n] & c.alnum[n + 1]), first);
+        let first_lettered = flood(&c.alnum, stretch.masks(|n| c.alpha[n + 1]), first_lettered);
+        let was_long = |mask: &Mask, n: usize| behind(mask, n, 2) & behind(mask, n, 3) & behind(mask, n, 4) | short;
+        let end = |n: usize| !c.word[n + 1] & behind(&c.word, n, 1) & was_long(&c.word, n);
+        let is_odd =
+            |n: usize| strange[n] | behind(&c.dash, n, 1) | behind(&c.dot, n, 1) & inner[n] | dotted[n] & dashed[n];
+        let plain = stretch.masks(|n| first[n] & was_long(&c.alnum, n));
+        Ends {
+            starts: stretch.masks(|n| {
+                let long = ahead(&c.alnum, n, 1) & ahead(&c.alnum, n, 2) & ahead(&c.alnum, n, 3);
+                starts[n] & c.alnum[n + 1] & (long | short)
+            }),
+            wanted: stretch.masks(|n| plain[n] & (!c.word[n + 1] | c.dot[n + 1])),
+            plain,
+            marked: stretch.masks(|n| end(n) & (dotted[n] | dashed[n]) & !is_odd(n) & (lettered[n] | marked_digits)),
+            odd: stretch.masks(|n| end(n) & is_odd(n)),
+            lettered: stretch.masks(|n| lettered[n] | first_lettered[n]),
         }
-        let (pairs, open) = edges.as_chunks::<2>();
-        let (mut plain, mut plain_count) = ([(0_u16, 0_u16); STRETCH / 2 + 1], 0);
-        for &[start, end] in pairs {
-            let length = usize::from(end - start);
-            let (place, bit) = (usize::from(start / 64), start % 64);
-            let window = (u128::from(special[place]) | u128::from(special[place + 1]) << 64) >> bit;
-            let odd = window as u64 & (u64::MAX >> (64 - length.clamp(1, 64))) != 0 || length > 64;
-            if odd {
-                self.special_word(stretch.at + usize::from(start), stretch.at + usize::from(end));
+    }
+
+    /// Lists words of letters and digits alone; answers how many.
+    #[inline(always)]
+    fn take_plain(&mut self, stretch: &Stretch<'_>, ends: &Ends, base: usize) -> usize {
+        let (blocks, words) = (stretch.blocks, &mut self.words);
+        let runs = Runs {
+            starts: &ends.starts[..blocks],
+            ends: &ends.plain[..blocks],
+            wanted: &ends.wanted[..blocks],
+            lettered: &ends.lettered[..blocks],
+            // One that began before the base is longer than any that are listed.
+            open: words.open.map(|start| start.saturating_sub(base) as u16),
+            lead: (stretch.at - base) as u16,
+            lengths: self.lengths.first_chunk().expect("there are four"),
+        };
+        let begun = words.open;
+        let taken = self.isa.take(&runs, &mut words.list, &mut words.long[..]);
+        words.open = taken.open.map(|start| match begun {
+            // The same, if none ended and so none began.
+            Some(begun) if start == begun.saturating_sub(base) as u16 => begun,
+            _ => base + usize::from(start),
+        });
+        for number in 0..taken.long {
+            self.long_word(stretch.place(self.words.long[number % STRETCH]), false);
+        }
+        taken.words
+    }
+
+    /// Lists words with marks in their midst too.
+    #[inline(always)]
+    fn take_marked(&mut self, stretch: &Stretch<'_>, ends: &Ends, base: usize, count: &mut usize) {
+        let (c, lead) = (stretch.classes, (stretch.at - base) as u16);
+        self.each(stretch, &ends.marked, |fast, end| {
+            let length = simd::before(&c.word, end).leading_ones() as usize;
+            let lettered = ends.lettered[usize::from(end / 64) % BLOCKS] >> (end % 64) & 1 == 1;
+            let known = fast.lengths[2 + usize::from(lettered)][length.min(63)] != 0;
+            // Written whether it is one or not, and overwritten by the next one: no branch has to foresee it.
+            let list = &mut fast.words.list;
+            list.starts[*count % STRETCH] = (end + lead).wrapping_sub(length as u16);
+            list.lengths[*count % STRETCH] = length as u8;
+            *count += usize::from(known & (length <= SHORT));
+            if known & (length > SHORT) {
+                fast.long_word(stretch.place(end), true);
             }
-            plain[plain_count] = (start, end);
-            plain_count += usize::from(!odd & self.lengths[length.min(127)]);
-            self.follow(stretch.at + usize::from(start), stretch.at + usize::from(end));
+            if fast.numbered && length <= 40 {
+                let last = |mask: &Mask| simd::before(mask, end) >> (64 - length);
+                let count = last(&c.alnum).count_ones() as usize;
+                if last(&c.digit) != 0 && fast.gates.number(lettered, count) {
+                    let end = stretch.place(end);
+                    fast.number_word(end - length, end, Place::Word { start: end - length });
+                }
+            }
+        });
+    }
+
+    /// Asks for the words that were listed.
+    #[inline(always)]
+    fn sift(&mut self, base: usize, count: usize) {
+        for from in (0..count).step_by(BATCH) {
+            let some = from..count.min(from + BATCH);
+            let list = &self.words.list;
+            let mut passed = self.isa.sift(
+                self.clues,
+                self.sieves.words,
+                &self.text[base..],
+                &list.starts[some.clone()],
+                &list.lengths[some],
+            );
+            while passed != 0 {
+                let start = self.words.list.starts[from + passed.trailing_zeros() as usize];
+                self.look(Place::Word { start: base + usize::from(start) });
+                passed &= passed - 1;
+            }
         }
-        for &(start, end) in &plain[..plain_count] {
-            self.plain_word(stretch.at + usize::from(start), stretch.at + usize::from(end));
+    }
+
+    /// Asks for a word of more than fifteen bytes of ASCII that ends here.
+    #[inline(never)]
+    fn long_word(&mut self, end: usize, marked: bool) {
+        let is = |byte: &&u8| if marked { within(**byte) } else { byte.is_ascii_alphanumeric() };
+        let start = end - self.text[..end].iter().rev().take_while(is).count();
+        let word = &self.text[start..end];
+        if self.gates.word(Make::of(word), word.len()) {
+            self.ask_word(clue::word(word), Place::Word { start });
         }
-        if let [start] = *open {
-            (self.word.inside, self.word.start) = (true, stretch.at + usize::from(start));
+    }
+
+    /// A word that ends here, and is neither plain nor simply marked.
+    fn odd_word(&mut self, end: usize) {
+        let text = self.text;
+        let (start, _) = run_around(text, end - 1);
+        if !self.gates.wide && !self.gates.wide_names && behind_escape(text, start).next().is_none() {
+            let word = &text[start..end];
+            let western = word
+                .iter()
+                .position(|byte| !byte.is_ascii())
+                .is_some_and(|high| matches!(word[high..], [0xc3, 0x80..=0xbf, ..]));
+            // A letter that stays what it is: such a word can be nothing within ASCII, and what stands before its first
+            // dot is a plain word.
+            if western && !word.iter().any(|byte| matches!(byte, b'-' | b'_')) && word[0] != b'.' {
+                return;
+            }
         }
+        self.special_word(start, end);
     }
 
     /// Closes a run that goes on to the end of the text.
     pub(super) fn end_words(&mut self) {
-        if self.word.inside {
-            self.word.inside = false;
-            self.word(self.word.start, self.text.len());
+        let text = self.text;
+        // Elsewhere the end stands within the last sixty-four bytes.
+        if self.gates.has_words() && text.len().is_multiple_of(64) && text.last().is_some_and(|byte| within(*byte)) {
+            let (start, end) = run_around(text, text.len() - 1);
+            self.special_word(start, end);
         }
     }
 
-    /// A run that went over a border, or to the end.
-    fn word(&mut self, start: usize, end: usize) {
-        self.special_word(start, end);
-        self.follow(start, end);
-    }
-
-    /// A run of letters and digits of ASCII.
+    /// Looks for numbers that are written as two words: `EMP 00123`.
     #[inline(always)]
-    fn plain_word(&mut self, start: usize, end: usize) {
-        let clue = match self.text[start..].first_chunk() {
-            Some(bytes) if end - start <= 15 => clue::short_word(bytes, end - start),
-            _ => clue::word(&self.text[start..end]),
-        };
-        self.ask_word(clue, Place::Word { start, end });
+    fn see_joined(&mut self, stretch: &Stretch<'_>) {
+        let c = stretch.classes;
+        let gaps = stretch.masks(|n| (c.blank[n + 1] | c.slash[n + 1]) & behind(&c.word, n, 1) & ahead(&c.digit, n, 1));
+        self.each(stretch, &gaps, |fast, gap| fast.join(stretch.place(gap) + 1));
     }
 
-    /// Looks whether this run and the one before it are a number together.
-    #[inline(always)]
-    fn follow(&mut self, start: usize, end: usize) {
-        let (first, last) = std::mem::replace(&mut self.word.before, (start, end));
-        if last + 1 == start && first < last && start - first <= 8 && end - start <= 16 && self.gates.numbers != 0 {
-            self.join(first, start, end);
-        }
-    }
-
-    /// A number written as two words: `EMP 00123`.
-    fn join(&mut self, first: usize, start: usize, end: usize) {
-        if joins(self.text, first, start, end) {
+    /// A number written as two words, the second of which begins here.
+    fn join(&mut self, start: usize) {
+        let text = self.text;
+        let count = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| within(**byte)).count();
+        let first = start - 1 - count(&mut text[..start - 1].iter().rev().take(8));
+        let end = start + count(&mut text[start..].iter().take(17));
+        if joins(text, first, start, end) {
             self.number_word(first, end, Place::Joined { start: first, end });
         }
     }
@@ -124,19 +257,18 @@ impl Fast<'_> {
             compact[length] = *byte;
             length += 1;
         }
-        if self.gates.number(length) && compact[..length].iter().any(u8::is_ascii_digit) {
-            self.ask_word(clue::word(&compact[..length]), place);
+        let compact = &compact[..length];
+        let letters = compact.iter().any(u8::is_ascii_alphabetic);
+        if self.gates.number(letters, length) && compact.iter().any(u8::is_ascii_digit) {
+            self.ask_word(clue::word(compact), place);
         }
     }
 
     /// A run that is tried in several cuts.
     #[inline(never)]
     fn special_word(&mut self, start: usize, end: usize) {
-        let place = Place::Word { start, end };
+        let place = Place::Word { start };
         let text = self.text;
-        if self.dotted_word(start, end) {
-            return;
-        }
         let mut cuts = Cuts::default();
         cuts.add(start, end);
         let mark = |byte: &&u8| matches!(byte, b'.' | b'-' | b'_');
@@ -152,51 +284,18 @@ impl Fast<'_> {
         }
         for (from, to) in cuts.all() {
             let word = &text[from..to];
-            let ascii = word.is_ascii();
-            if self.gates.word(to - from) && (ascii || self.gates.wide || self.gates.wide_names) {
+            let make = Make::of(word);
+            if self.gates.word(make, to - from) {
                 self.ask_word(clue::word(word), place);
             }
-            if !ascii {
+            if make == Make::Wide {
                 self.beyond_ascii(word, place);
             }
             let numbered = || word.len() <= 40 && word.iter().any(u8::is_ascii_digit);
-            if self.gates.numbers != 0 && word.iter().any(|byte| !byte.is_ascii_alphanumeric()) && numbered() {
+            if self.gates.has_numbers() && word.iter().any(|byte| !byte.is_ascii_alphanumeric()) && numbered() {
                 self.number_word(from, to, place);
             }
         }
-    }
-
-    /// A short word of ASCII with marks in its midst, as most are; false if it is none.
-    #[inline(always)]
-    fn dotted_word(&mut self, start: usize, end: usize) -> bool {
-        let (text, length) = (self.text, end - start);
-        let Some(bytes) = text[start..].first_chunk::<16>().filter(|_| length <= 15) else { return false };
-        let (mut dot, mut others, mut digits) = (length, 0_usize, 0_usize);
-        for (at, byte) in bytes[..length].iter().enumerate().rev() {
-            match byte {
-                b'.' => dot = at,
-                b'-' | b'_' => others += 1,
-                b'0'..=b'9' => digits += 1,
-                0x80.. => return false,
-                _ => {}
-            }
-        }
-        let mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_');
-        let escaped = start > 0 && matches!(text[start - 1], b'\\' | b'%' | b'=');
-        if escaped || mark(bytes[0]) || mark(bytes[length - 1]) {
-            return false;
-        }
-        let place = Place::Word { start, end };
-        if self.lengths[length] {
-            self.ask_word(clue::short_word(bytes, length), place);
-        }
-        if dot < length && self.lengths[dot] {
-            self.ask_word(clue::short_word(bytes, dot), place);
-        }
-        if digits > 0 && self.gates.numbers != 0 && (others > 0 || dot < length) {
-            self.number_word(start, end, place);
-        }
-        true
     }
 
     /// A word with letters beyond ASCII, as the user name that it may be.
@@ -205,11 +304,11 @@ impl Fast<'_> {
             return;
         }
         if let Some(folded) = latin(word) {
-            if folded != word && self.gates.word(folded.len()) {
+            if folded != word && self.gates.word(Make::of(&folded), folded.len()) {
                 self.ask_word(clue::word(&folded), place);
             }
         } else if let Some(name) = std::str::from_utf8(word).ok().and_then(|word| canonical(MarkerKind::Username, word))
-            && self.gates.word(name.len())
+            && self.gates.word(Make::of(name.as_bytes()), name.len())
         {
             self.ask_word(clue::word(name.as_bytes()), place);
         }
@@ -227,6 +326,12 @@ impl Fast<'_> {
             fields::find_around(&mut self.search, start.saturating_sub(fields::LONGEST), end);
         }
     }
+}
+
+/// The run of a word's bytes around this one.
+pub(super) fn run_around(text: &[u8], start: usize) -> (usize, usize) {
+    let count = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| within(**byte)).count();
+    (start - count(&mut text[..start].iter().rev()), start + count(&mut text[start..].iter()))
 }
 
 /// How many bytes of a run may belong to an escape that begins right before it.
@@ -289,7 +394,6 @@ impl Cuts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::tokens::within;
 
     #[test]
     fn western_letters_are_folded_as_nfkc_folds_them() {

@@ -13,12 +13,15 @@ use crate::{
         canonical::canonical,
         clue::{self, AFTER, ClueKey},
         fingerprint::{Fingerprint, FingerprintKey},
-        gates::Gates,
+        gates::{Gates, Make},
         sieve, tokens,
     },
     marker::{Marker, MarkerKind},
 };
-use std::io::{self, Write};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+};
 
 /// A fingerprint on its way into the table. Ordered by its place there, then by when it came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,11 +61,12 @@ pub struct ImageBuilder {
     rows: Vec<Row>,
     canaries: Vec<CanaryId>,
     last_ghost: Option<u32>,
-    last_domain: Option<u64>,
     ghosts: u64,
     gates: Gates,
+    /// Hashes of beginnings, each of which many values share.
+    heads: HashSet<u64>,
     /// Hashes for the sieves, in the sections' order.
-    hashes: [Vec<u64>; 5],
+    hashes: [Vec<u64>; Section::SIEVES.len()],
 }
 
 impl ImageBuilder {
@@ -78,7 +82,7 @@ impl ImageBuilder {
             rows: Vec::new(),
             canaries: Vec::new(),
             last_ghost: None,
-            last_domain: None,
+            heads: HashSet::new(),
             ghosts: 0,
             gates: Gates::default(),
             hashes: Default::default(),
@@ -150,26 +154,25 @@ impl ImageBuilder {
                 let behind = &value[local.len() + 1..local.len() + 1 + AFTER[behind]];
                 let sign = self.clues.hash(clue::sign(local, behind));
                 self.hash(Section::Addresses, sign);
-                let domain = self.clues.hash(clue::domain(behind));
-                // Most addresses share their domain with the one before.
-                if self.last_domain.replace(domain) != Some(domain) {
-                    self.hash(Section::Addresses, domain);
-                }
+                self.head(clue::domain(behind));
             }
             MarkerKind::Phone => {
                 self.gates.phones |= 1 << (value.len() - 1);
+                self.head(clue::phone_head(&value[1..]));
                 self.hash(Section::Numbers, self.clues.hash(clue::phone(&value[1..])));
             }
             MarkerKind::Nir => {
                 self.gates.nirs = true;
+                self.head(clue::nir_head(value));
                 self.hash(Section::Numbers, self.clues.hash(clue::nir(value)));
             }
             MarkerKind::Iban => {
                 self.gates.ibans = true;
+                value.first_chunk().into_iter().for_each(|start| self.head(clue::iban_head(start)));
                 self.hash(Section::Numbers, self.clues.hash(clue::iban(value)));
             }
             MarkerKind::EmployeeNumber | MarkerKind::BadgeNumber => {
-                self.gates.numbers |= 1 << value.len();
+                self.gates.numbers[usize::from(value.iter().any(u8::is_ascii_alphabetic))] |= 1 << value.len();
                 self.word(value);
             }
             MarkerKind::Username | MarkerKind::DocumentLink => {
@@ -180,8 +183,12 @@ impl ImageBuilder {
         }
     }
 
+    fn head(&mut self, clue: clue::Block) {
+        self.heads.insert(self.clues.hash(clue));
+    }
+
     fn word(&mut self, word: &[u8]) {
-        self.gates.words |= 1 << word.len().min(127);
+        self.gates.words[Make::of(word) as usize] |= 1 << word.len().min(127);
         self.hash(Section::Words, self.clues.hash(clue::word(word)));
     }
 
@@ -214,6 +221,7 @@ impl ImageBuilder {
             ..Counts::default()
         };
         settle(&mut self.rows, &mut counts);
+        self.hashes[Section::Heads as usize] = self.heads.drain().collect();
         let mut sieves = std::mem::take(&mut self.hashes).map(|hashes| {
             let mut bytes = vec![0; sieve::length_for(hashes.len())];
             hashes.iter().for_each(|hash| sieve::add(&mut bytes, *hash));

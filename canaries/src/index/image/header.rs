@@ -12,6 +12,7 @@ const COUNTS: usize = 48;
 /// The sections in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
+    Heads,
     Addresses,
     Numbers,
     Digests,
@@ -23,7 +24,11 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub const COUNT: usize = 8;
+    /// Those that are sieves, which go first.
+    pub const SIEVES: [Section; 6] =
+        [Section::Heads, Section::Addresses, Section::Numbers, Section::Digests, Section::Words, Section::Wholes];
+
+    pub const COUNT: usize = 9;
 }
 
 /// What the header says.

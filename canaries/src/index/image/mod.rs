@@ -1,7 +1,7 @@
 //! The index as one file: keyed fingerprints, sieves and owners, to be mapped into memory and shared by processes. It
 //! holds no value, and without its key it answers nothing.
 //!
-//! One header page, then sections that begin at multiples of 4 KiB, all numbers little endian: five sieves, encrypted, the table of
+//! One header page, then sections that begin at multiples of 4 KiB, all numbers little endian: six sieves, encrypted, the table of
 //! fingerprints, the canaries' ids, and the seals: a MAC for each page before them. The header's own MAC covers
 //! the MAC of the seals. So opening reads the header, the seals and the sieves, about a tenth of the file; a page of
 //! the table or of the ids is checked when it is first read, and nothing is believed unchecked.
@@ -23,7 +23,7 @@ use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The version of the format that is written, and the only one that is read.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// A page: sections begin at its multiples, and each has its own seal.
 const PAGE: usize = 4096;

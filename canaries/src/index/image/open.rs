@@ -35,7 +35,7 @@ pub struct Image<B> {
     fingerprints: FingerprintKey,
     clues: ClueKey,
     /// The sieves as they are asked: a tenth of the file, which each process has for itself.
-    sieves: [Vec<u8>; 5],
+    sieves: [Vec<u8>; Section::SIEVES.len()],
     seal_key: [u8; 32],
     /// A bit for each page that was checked.
     checked: Vec<AtomicU64>,
@@ -88,8 +88,7 @@ impl<B: AsRef<[u8]>> Image<B> {
         let sieves = image.header.offset(Section::Table) as usize / PAGE - 1;
         (0..sieves).all(|page| image.check(page));
         image.sound()?;
-        let sections = [Section::Addresses, Section::Numbers, Section::Digests, Section::Words, Section::Wholes];
-        for (number, section) in sections.into_iter().enumerate() {
+        for (number, section) in Section::SIEVES.into_iter().enumerate() {
             let from = image.header.offset(section) as usize;
             let mut sieve = image.bytes.as_ref()[from..from + image.header.length(section) as usize].to_vec();
             key.veil(&image.header.salt, number as u8, &mut sieve);
@@ -194,6 +193,8 @@ pub(in crate::index) trait Sieved: Lookup {
 /// The sieves of an index file.
 #[derive(Clone, Copy)]
 pub(in crate::index) struct Sieves<'a> {
+    /// How addresses' domains and numbers begin: few, and so always at hand.
+    pub heads: Sieve<'a>,
     pub addresses: Sieve<'a>,
     pub numbers: Sieve<'a>,
     pub digests: Sieve<'a>,
@@ -203,6 +204,7 @@ pub(in crate::index) struct Sieves<'a> {
 impl<B: AsRef<[u8]>> Sieved for Image<B> {
     fn outline(&self) -> (&ClueKey, &Gates, Sieves<'_>) {
         let sieves = Sieves {
+            heads: self.sieve(Section::Heads),
             addresses: self.sieve(Section::Addresses),
             numbers: self.sieve(Section::Numbers),
             digests: self.sieve(Section::Digests),

@@ -73,8 +73,8 @@ fn a_wrong_key_another_version_and_a_cut_are_told_apart() {
     let error = |bytes: &[u8], key: &ImageKey| Image::open(bytes.to_vec(), key).err();
     assert_eq!(error(&bytes, &ImageKey::new([9; 32])), Some(ImageError::WrongKey));
     let mut newer = bytes.clone();
-    newer[8] = 2;
-    assert_eq!(error(&newer, &key), Some(ImageError::Version(2)));
+    newer[8] = 3;
+    assert_eq!(error(&newer, &key), Some(ImageError::Version(3)));
     assert_eq!(error(b"GIF89a and more", &key), Some(ImageError::Foreign));
     assert_eq!(error(b"", &key), Some(ImageError::Foreign));
     for length in [100, PAGE, bytes.len() / 2, bytes.len() - 1] {

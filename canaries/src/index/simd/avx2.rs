@@ -27,7 +27,7 @@ pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
     unsafe { here(work) }
 }
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut [Classes]) {
+pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
     unsafe { classify_here(text, classes) }
@@ -37,27 +37,29 @@ pub(super) fn classify(text: &[[u8; 64]], classes: &mut [Classes]) {
 type Pair = [__m256i; 2];
 
 #[target_feature(enable = "avx2")]
-fn classify_here(text: &[[u8; 64]], classes: &mut [Classes]) {
-    for (bytes, classes) in text.iter().zip(classes) {
+fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+    for (number, bytes) in text.iter().enumerate() {
         let (first, second) = bytes.split_at(32);
         // SAFETY: each half is thirty-two bytes long, and loads need no alignment.
         let pair = unsafe { [_mm256_loadu_si256(first.as_ptr().cast()), _mm256_loadu_si256(second.as_ptr().cast())] };
         let back = equal(pair, b'\\');
-        *classes = Classes {
-            digit: within(pair, b'0', 9),
-            alpha: within(pair.map(|half| or(half, splat(0x20))), b'a', 25),
-            dot: equal(pair, b'.'),
-            dash: equal(pair, b'-') | equal(pair, b'_'),
-            plus: equal(pair, b'+'),
-            slash: equal(pair, b'/'),
+        let intro = equal(pair, b'%') | equal(pair, b'=') | equal(pair, b'&') | back;
+        let block = [
+            within(pair, b'0', 9),
+            within(pair.map(|half| or(half, splat(0x20))), b'a', 25),
+            equal(pair, b'.'),
+            equal(pair, b'-') | equal(pair, b'_'),
+            equal(pair, b'+'),
+            equal(pair, b'/'),
             // Brackets differ in one bit.
-            blank: equal(pair, b' ') | equal(pair.map(|half| or(half, splat(1))), b')'),
-            intro: equal(pair, b'%') | equal(pair, b'=') | equal(pair, b'&') | back,
+            equal(pair, b' ') | equal(pair.map(|half| or(half, splat(1))), b')'),
+            intro,
             back,
-            sign: equal(pair, b'@'),
-            quote: equal(pair, b'\''),
-            high: bits(pair),
-        };
+            equal(pair, b'@'),
+            equal(pair, b'\''),
+            bits(pair),
+        ];
+        classes.put(number + 1, block);
     }
 }
 
