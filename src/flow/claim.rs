@@ -4,6 +4,7 @@
 use crate::{
     attribution::hypergeometric::upper_tail,
     domain::{
+        placement::Presence,
         sighting::Class,
         verdict::{Claim, ClaimedRows, Earlier, Outcome, Verdict},
     },
@@ -50,7 +51,10 @@ pub fn fill(context: &Context, verdict: &mut Verdict, material: &Material<'_>) -
         None => generations(context, seen, likeliest.as_deref())?,
     };
     let unexplained = match (&likeliest, material.rows) {
-        (Some(store), Some(rows)) => unexplained(context, seen, store, rows)?,
+        (Some(store), Some(rows)) => {
+            let taken = verdict.window.as_ref().map_or_else(|| context.now(), |window| window.to);
+            unexplained(context, seen, (store, taken), rows)?
+        }
         _ => None,
     };
     let rows = rows(&told.agreements, unexplained);
@@ -135,16 +139,31 @@ fn authentic(agreements: &BTreeMap<CanaryId, Agreement>) -> Option<bool> {
     }
 }
 
-/// How many of so many rows a copy of this store does not explain, at least: were more of them its own, more canaries would
+/// How many of so many rows a copy of this store, taken then, does not explain, at least: were more of them its own, more canaries would
 /// be among them. None where its rows were never counted, or it holds none of ours.
-fn unexplained(context: &Context, seen: &BTreeSet<CanaryId>, store: &str, rows: u64) -> Result<Option<u64>, FlowError> {
+fn unexplained(
+    context: &Context,
+    seen: &BTreeSet<CanaryId>,
+    (store, taken): (&str, Timestamp),
+    rows: u64,
+) -> Result<Option<u64>, FlowError> {
     let Some(audit) = context.ledger.audit(store)? else { return Ok(None) };
-    let Some(held) = audit.rows.filter(|held| *held > 0 && audit.present > 0) else { return Ok(None) };
-    let mut own = 0;
-    for canary in seen {
-        own += u64::from(!context.ledger.presences_of(*canary, &[store])?.is_empty());
+    let Some(rows_then) = audit.rows else { return Ok(None) };
+    let (mut own, mut canaries) = (BTreeSet::new(), BTreeSet::new());
+    for Presence { canary, from, until, .. } in
+        context.ledger.presences()?.into_iter().filter(|stay| stay.store == store)
+    {
+        if seen.contains(&canary) {
+            own.insert(canary);
+        }
+        // Those that stood there when the copy was taken, and whatever of it was seen.
+        if seen.contains(&canary) || (from <= taken && until.is_none_or(|until| until > taken)) {
+            canaries.insert(canary);
+        }
     }
-    Ok(Some(rows - own_at_most(held, audit.present, own, rows)))
+    let (own, canaries) = (own.len() as u64, canaries.len() as u64);
+    let held = rows_then.saturating_sub(audit.present) + canaries;
+    Ok((canaries > 0).then(|| rows - own_at_most(held, canaries, own, rows)))
 }
 
 /// The most of so many rows that may be the store's, were so many of its canaries among them.

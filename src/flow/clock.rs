@@ -121,7 +121,8 @@ pub fn read(spans: &[Span], window: Option<&Window>, now: Timestamp) -> Option<C
     Some(Clocked {
         from: segments[first].0,
         to: segments[last].1,
-        confidence: (held * 1000.0).floor() / 1000.0,
+        // Never certain.
+        confidence: ((held * 1000.0).floor() / 1000.0).min(0.999),
         rows: spans.len() as u64,
         agree: agree as u64,
     })

@@ -12,6 +12,8 @@ use canaries::shape;
 
 /// So many rows are shown of all the material, and so many cells of each.
 pub const ROWS: usize = 12;
+/// So many are held until it is known which of them are canaries'.
+pub const HELD: usize = 200;
 const CELLS: usize = 40;
 
 /// One row.

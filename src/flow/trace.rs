@@ -208,7 +208,7 @@ impl Trace {
     pub async fn conclude(mut self, context: &Context) -> Result<Verdict, FlowError> {
         context.settle()?;
         self.material.rows = self.tables.then_some(self.rows);
-        let mut rows = self.understood.take().unwrap_or_default().conclude();
+        let mut rows = self.understood.take().unwrap_or_default().conclude(|canary| self.seen.contains_key(canary));
         self.material.canary_rows = self.tables.then_some(self.gathered.canary_rows);
         self.material.columns = self.tables.then(|| columns(&self.gathered));
         self.material.altered = rows.altered.take();

@@ -69,7 +69,7 @@ impl Understood {
                 }
             }
             for row in rows.iter().filter(|row| row.alone && row.tabular) {
-                if self.excerpts.len() >= excerpt::ROWS {
+                if self.excerpts.len() >= excerpt::HELD {
                     break;
                 }
                 let planted = known.get(&row.canary).filter(|planted| !planted.versions.is_empty());
@@ -80,10 +80,16 @@ impl Understood {
         Ok(())
     }
 
-    /// What all of it tells.
-    pub fn conclude(self) -> Told {
+    /// What all of it tells of these canaries. A row that holds but a weak marker of another is somebody's, by chance.
+    pub fn conclude(mut self, seen: impl Fn(&CanaryId) -> bool) -> Told {
         let (storage, passwords) = self.passwords.conclude();
-        let Compared { altered, agreements, dated } = self.compared;
+        let Compared { mut altered, mut agreements, mut dated } = self.compared;
+        altered.retain(|altered| seen(&altered.canary));
+        agreements.retain(|canary, _| seen(canary));
+        dated.retain(|canary, _| seen(canary));
+        self.rows.retain(|canary, _| seen(canary));
+        self.excerpts.retain(|excerpt| seen(&excerpt.canary));
+        self.excerpts.truncate(excerpt::ROWS);
         let compared = agreements.values().any(|agreement| agreement.agree + agreement.differ > 0);
         Told {
             storage,
