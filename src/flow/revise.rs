@@ -299,7 +299,7 @@ fn raised(salary: &str, seed: &[u8; 32]) -> Option<String> {
     if !rest.is_empty() && !is_fraction(rest) {
         return None;
     }
-    let round = [100, 10, 12].into_iter().find(|round| number % round == 0).unwrap_or(1);
+    let round = [100, 10, 12].into_iter().find(|round| number.is_multiple_of(*round)).unwrap_or(1);
     let more = number as f64 * (1.01 + f64::from(seed[0]) / 255.0 * 0.03);
     let raised = ((more / round as f64).round() as u64 * round).max(number + round);
     // What follows the point stays, if it is nothing; else it is as odd as before, and another.

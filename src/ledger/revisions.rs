@@ -38,6 +38,9 @@ pub struct Version {
     pub row: BTreeMap<String, String>,
 }
 
+/// A version, and the columns that it changes.
+pub type Intended = (u32, BTreeMap<String, String>);
+
 fn key(canary: CanaryId) -> Key {
     Key::of(Table::Revision).bytes(&canary.0)
 }
@@ -79,11 +82,7 @@ impl Ledger {
     }
 
     /// What an open intent would change; none where none is open.
-    pub fn revising(
-        &self,
-        journal: &Journal,
-        canary: CanaryId,
-    ) -> Result<Option<(u32, BTreeMap<String, String>)>, LedgerError> {
+    pub fn revising(&self, journal: &Journal, canary: CanaryId) -> Result<Option<Intended>, LedgerError> {
         let Some(open) = self.revisions(canary)?.into_iter().find(|row| row.done.is_none()) else { return Ok(None) };
         Ok(match self.record(journal, open.intended.0)? {
             Some(Record::Revising { version, changes, .. }) => Some((version, changes)),
