@@ -97,6 +97,8 @@ fn sighted() -> Record {
         id: 0,
         at: Timestamp::now(),
         claimed_at: None,
+        copied: None,
+        row: None,
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

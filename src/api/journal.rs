@@ -7,7 +7,7 @@ use crate::{
         problem::Problem,
     },
     domain::record::Record,
-    flow::{context::Context, error::FlowError},
+    flow::{context::Context, error::FlowError, intact},
     journal::{backup, verify},
 };
 use axum::{
@@ -55,6 +55,12 @@ fn outline(record: &Record) -> Value {
     match record {
         Record::Planned { placement, .. } => json!({ "record": "planned", "placement": placement }),
         Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
+        Record::Revising { canary, version, .. } => {
+            json!({ "record": "revising", "canary": canary, "version": version })
+        }
+        Record::Revised { canary, version, .. } => {
+            json!({ "record": "revised", "canary": canary, "version": version })
+        }
         Record::Sighted { sighting, .. } => json!({ "record": "sighted", "sighting": sighting }),
         Record::Held { .. } => json!({ "record": "held" }),
         Record::TokenIssued { id, name, role, by, .. } => {
@@ -64,7 +70,8 @@ fn outline(record: &Record) -> Value {
     }
 }
 
-/// Checks every byte of the journal against its chain, its tree and its signed checkpoint.
+/// Checks every byte of the journal against its chain, its tree and its signed checkpoint, and the files that were taken in
+/// against the digests that it holds.
 #[utoipa::path(post, path = "/api/v1/journal/verify", tag = "journal",
     responses((status = 200, description = "entries, root, faults"), (status = 403, body = Problem)))]
 pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Result<Json<Value>, Problem> {
@@ -76,10 +83,14 @@ pub async fn check(State(context): State<Arc<Context>>, caller: Caller) -> Resul
     let report = tokio::task::spawn_blocking(move || verify::verify_up_to(&folder, &vkey, Some(checkpoint.size)))
         .await
         .map_err(anyhow::Error::from)?;
-    let faults: Vec<String> =
+    let read = context.clone();
+    let held = tokio::task::spawn_blocking(move || intact::intact(&read)).await.map_err(anyhow::Error::from)??;
+    let mut faults: Vec<String> =
         report.faults.iter().map(|fault| format!("{} entry {}: {}", fault.file, fault.seq, fault.what)).collect();
+    faults.extend(held.faults);
     Ok(Json(json!({
         "entries": report.entries,
+        "evidence_files": held.sound,
         "root": data_encoding::BASE64.encode(&report.root),
         "checkpoint_ok": report.checkpoint_ok,
         "vkey": context.journal.vkey().to_string(),

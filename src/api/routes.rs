@@ -26,6 +26,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(stores::do_plant))
         .routes(routes!(stores::do_verify))
         .routes(routes!(stores::do_rotate))
+        .routes(routes!(stores::do_revise))
         .routes(routes!(stores::do_withdraw))
         .routes(routes!(canaries::list))
         .routes(routes!(incidents::list))

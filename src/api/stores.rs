@@ -12,7 +12,7 @@ use crate::{
         error::FlowError,
         mapping,
         plan::{self, Aim},
-        plant, rotate, verify, withdraw,
+        plant, revise, rotate, verify, withdraw,
     },
 };
 use axum::{
@@ -36,6 +36,15 @@ pub struct Chosen {
     #[serde(default)]
     #[schema(minimum = 1)]
     pub count: Option<u64>,
+}
+
+/// What is to change.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revising {
+    /// Names of stores; all where empty.
+    #[serde(default)]
+    pub stores: Vec<String>,
 }
 
 /// Which canaries are to go.
@@ -148,6 +157,23 @@ pub async fn do_rotate(
     Ok(long::answer(&headers, |progress| async move {
         acted(&context, &caller, "rotate", &chosen.stores).await?;
         rotate::rotate(&context, &chosen.stores, chosen.count, &progress).await
+    })
+    .await)
+}
+
+/// Changes the salaries and titles of planted rows whose time has come.
+#[utoipa::path(post, path = "/api/v1/revise", tag = "stores", request_body = Revising,
+    responses((status = 200, description = "How many were changed in each store; `failed` says which were not done, and why"), (status = 503, body = Problem)))]
+pub async fn do_revise(
+    State(context): State<Arc<Context>>,
+    caller: May<Plant>,
+    headers: HeaderMap,
+    Json(asked): Json<Revising>,
+) -> Result<Response, Problem> {
+    Ok(long::answer(&headers, |progress| async move {
+        acted(&context, &caller, "revise", &asked.stores).await?;
+        let period = context.schedule.attributes.unwrap_or(revise::USUAL);
+        revise::revise(&context, &asked.stores, period, &progress).await
     })
     .await)
 }

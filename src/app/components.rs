@@ -1,9 +1,16 @@
 //! From sections of the configuration to stores, sensors and sinks. It opens nothing.
 
 use crate::{
-    config::{Component, Config},
-    domain::section::{Section, SectionError},
-    flow::context::{SensorSlot, SinkSlot, StoreSlot, listed},
+    config::{Component, Config, ConfigError, Timestamps},
+    domain::{
+        reason::reason,
+        secret::Address,
+        section::{Section, SectionError},
+    },
+    flow::{
+        context::{SensorSlot, SinkSlot, StoreSlot, listed},
+        stamp::Authority,
+    },
     sensors::{self, sensor::Sensor},
     sinks,
     stores::{
@@ -11,7 +18,24 @@ use crate::{
         store::{Store, Takes},
     },
 };
+use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// The time-stamp authority, where one is configured.
+pub fn build_authority(config: &Config) -> anyhow::Result<Option<Authority>> {
+    let Timestamps { url: Some(url), ca: Some(ca), every, allow_private } = &config.timestamps else { return Ok(None) };
+    let wrong = |(key, message): (&str, String)| ConfigError::Key {
+        file: config.file.display().to_string(),
+        line: config.lines.of(&["timestamps", key]),
+        key: format!("timestamps.{key}"),
+        message,
+    };
+    let address = Address::deserialize(toml::Value::String(url.clone()))
+        .map_err(|error| wrong(("url", error.message().to_owned())))?;
+    let pem =
+        std::fs::read_to_string(ca).map_err(|error| wrong(("ca", format!("{}: {}", ca.display(), reason(&error)))))?;
+    Ok(Some(Authority::new(&address, pem, *every, allow_private.clone()).map_err(wrong)?))
+}
 
 /// Every configured store.
 pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<Vec<StoreSlot>> {

@@ -11,7 +11,9 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe, takeover,
+        judge, notify, observe,
+        rotate::{self, Schedule},
+        stamp, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -82,6 +84,8 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
     doors::check(config, &api, ingest.as_ref())?;
 
+    let timestamps = components::build_authority(config)?;
+
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
     let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
@@ -112,6 +116,8 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         keyring,
         journal,
         ledger,
+        timestamps,
+        schedule: Schedule { generations: config.rotate.every, attributes: config.rotate.attributes },
         ready: AtomicBool::new(false),
         clock,
         began,
@@ -224,6 +230,19 @@ impl App {
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
             takeover::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            stamp::watch(watched, told.clone()).await;
+            // Without an authority there is nothing to do, and a part that ends stops the house.
+            told.cancelled().await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            rotate::watch(watched, told.clone()).await;
+            told.cancelled().await;
             Ok(())
         });
         let told = stop.clone();

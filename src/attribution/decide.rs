@@ -48,7 +48,7 @@ pub fn attribute(problem: &Problem) -> Verdict {
             let generations = generations(&first.score.store, &evidence);
             verdict.verdict = Outcome::Attributed;
             verdict.window = window(&candidates[first.store], &weighed.scores.epochs[first.store], &evidence);
-            verdict.claim = Some(Claim { authentic: None, recycled: None, generations });
+            verdict.claim = Some(Claim { generations, ..Claim::default() });
         } else {
             verdict.why_not = first.conditions.failed(&first.score.store, &verdict.indistinguishable, &name);
             verdict.why_not.extend(unlooked(problem, &candidates, &evidence, first));

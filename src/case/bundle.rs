@@ -5,7 +5,7 @@ use crate::{
     case::{
         custody, drafts,
         gather::{self, Case},
-        html, ocsf, pdf,
+        html, ocsf, pdf, provenance,
         report::{Report, VERSION},
         stix,
         words::harmless,
@@ -69,11 +69,19 @@ pub fn signer_name(origin: &str) -> String {
 pub fn bundle(context: &Context, id: &str, whole: &Checkpoint, reveal: bool) -> Result<Files, FlowError> {
     let case = gather::gather(context, id, reveal)?;
     let report = Report::of(&case);
+    let size = case.stamp.as_ref().map_or(case.size, |stamp| stamp.entries);
     let proven =
-        proof::prove(&context.journal, whole, case.size, &case.entries, &case.openable).map_err(anyhow::Error::from)?;
+        proof::prove(&context.journal, whole, size, &case.entries, &case.openable).map_err(anyhow::Error::from)?;
     let entries = proven.entries.into_iter().map(Sealed::of).collect::<Result<Vec<Sealed>, FlowError>>()?;
     let origin = context.journal.vkey().name.clone();
     let mut files = payload(&case, &report, &origin, &entries)?;
+    if let Some(stamp) = &case.stamp {
+        if stamp.checkpoint != proven.checkpoint {
+            return Err(anyhow::anyhow!("the journal is not what was stamped in entry {}", stamp.entry).into());
+        }
+        files.insert("data/checkpoint.tsr".to_owned(), stamp.answer.clone());
+        files.insert("data/keys/timestamp-roots.pem".to_owned(), stamp.roots.clone().into_bytes());
+    }
     files.insert("data/checkpoint.note".to_owned(), proven.checkpoint.into_bytes());
     let signer = context.journal.signer_for(&signer_name(&origin));
     files.insert("data/keys/journal.vkey".to_owned(), format!("{}\n", context.journal.vkey()).into_bytes());
@@ -106,6 +114,8 @@ fn payload(case: &Case, report: &Report, origin: &str, entries: &[Sealed]) -> Re
         }
     }
     put("openings.ndjson", openings.into_bytes());
+    let provenance = provenance::graph(case, origin, entries, &files);
+    files.insert("data/case.jsonld".to_owned(), provenance.into_bytes());
     Ok(files)
 }
 

@@ -7,10 +7,11 @@ use crate::{
         checkpoint::{Checkpoint, Vkey},
         frame::Frame,
         key_ref::KeyRef,
-        merkle, proof, seal,
+        merkle, proof, seal, timestamp,
     },
 };
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -34,6 +35,8 @@ pub struct Checked {
     pub opened: usize,
     /// Entries of the journal that the checkpoint vouches for.
     pub vouched: Option<u64>,
+    /// When an authority stamped the checkpoint, by a certificate that the bundle's roots vouch for.
+    pub stamped_at: Option<Timestamp>,
     /// The journal's public key, as it stands in the bundle.
     pub vkey: Option<String>,
     /// Whether it is one of the keys that the caller named.
@@ -200,6 +203,26 @@ impl Checked {
         }
     }
 
+    /// The stamp over the checkpoint. Whether its roots deserve trust is for the reader: they come with the bundle.
+    fn time_stamp(&mut self, files: &Files, note: &str) {
+        const PATH: &str = "data/checkpoint.tsr";
+        const ROOTS: &str = "data/keys/timestamp-roots.pem";
+        let Some(answer) = files.get(PATH) else {
+            if files.contains_key(ROOTS) {
+                self.fault(PATH, "it is missing, though its roots are there");
+            }
+            return;
+        };
+        let Some(pem) = self.text(files, ROOTS) else { return };
+        let Ok(roots) = webhooks::trusted_certificates(Some(pem.as_bytes())) else {
+            return self.fault(ROOTS, "no certificates");
+        };
+        match timestamp::check(answer, note.as_bytes(), None, &roots) {
+            Ok(at) => self.stamped_at = Some(at),
+            Err(error) => self.fault(PATH, error),
+        }
+    }
+
     /// Every entry has a proof that leads to the one checkpoint, and the other way round.
     fn entries(&mut self, files: &Files, journal: &Vkey) {
         const CHECKPOINT: &str = "data/checkpoint.note";
@@ -209,6 +232,7 @@ impl Checked {
             Err(error) => return self.fault(CHECKPOINT, error),
         };
         self.vouched = Some(checkpoint.size);
+        self.time_stamp(files, note);
         let named = |folder: &str, ending: &str| -> BTreeSet<String> {
             let inside = files.keys().filter_map(|path| path.strip_prefix(folder)?.strip_suffix(ending));
             inside.map(str::to_owned).collect()
@@ -280,8 +304,16 @@ impl Checked {
         const PATH: &str = "data/report.json";
         let Some(text) = self.text(files, PATH) else { return };
         let Ok(report) = serde_json::from_str::<Value>(text) else { return self.fault(PATH, "not JSON") };
-        if report["entries"].as_u64() != Some(checkpoint.size) {
+        // A checkpoint that was stamped may reach further than the case.
+        let stamped = files.contains_key("data/checkpoint.tsr");
+        if !report["entries"]
+            .as_u64()
+            .is_some_and(|entries| entries == checkpoint.size || (stamped && entries < checkpoint.size))
+        {
             self.fault(PATH, "it takes other entries into account than the checkpoint vouches for");
+        }
+        if report["time_stamp"]["stamped_at"].is_null() == stamped {
+            self.fault(PATH, "it tells of another time stamp than the bundle holds");
         }
         if report["incident"].as_str() != self.incident.as_deref() {
             self.fault(PATH, "it is about another incident than the one that was signed for");

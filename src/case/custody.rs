@@ -1,7 +1,7 @@
 //! The chain of custody: every item with its digest, who took it when and by what means, and what is not recorded. What the
 //! house does not know is `null`.
 
-use crate::case::{bundle::Sealed, gather::Case, report::VERSION};
+use crate::case::{bundle::Sealed, gather::Case, report::VERSION, stamped::Stamped};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,12 @@ pub fn record(case: &Case, origin: &str, entries: &[Sealed]) -> String {
         "collected_by": { "software": "telltale", "version": VERSION, "program_sha256": program() },
         "method": "sensors and operators report; each report is journaled as it arrives, in an append-only log chained by SHA-256",
         "journal": { "origin": origin, "entries": case.size, "last_entry_at": case.as_of },
-        "time": { "source": "system clock, UTC", "offset_to_reference": null },
+        "time": {
+            "source": "system clock, UTC",
+            "offset_to_reference_seconds": case.stamp.as_ref().map(Stamped::offset),
+            "reference": case.stamp.as_ref().map(|_| "the time-stamp authority of checkpoint.tsr, when it answered"),
+        },
+        "time_stamp": case.stamp,
         "order": "the number of the journal entry tells the order, not the clock",
         "items": items,
         "material": materials,

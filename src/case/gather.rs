@@ -2,7 +2,10 @@
 //! nothing in it, so that the same case is the same bytes whenever it is exported.
 
 use crate::{
-    case::holdings::{Holdings, Learning},
+    case::{
+        holdings::{Holdings, Learning},
+        stamped::{self, Stamped},
+    },
     domain::{
         alert::AlertType,
         incident::{Incident, State},
@@ -32,6 +35,8 @@ pub struct Case {
     pub size: u64,
     /// When that entry was journaled.
     pub as_of: Timestamp,
+    /// The stamp over it, once there is one: then the tree of its proofs ends where that checkpoint does.
+    pub stamp: Option<Stamped>,
     pub moves: Vec<Move>,
     /// In the journal's order. Those whose key was erased are missing here, and counted below.
     pub sightings: Vec<Seen>,
@@ -181,6 +186,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         incident,
         size: found.size,
         as_of,
+        stamp: stamped::over(context, found.size)?,
         moves: Vec::new(),
         sightings: Vec::new(),
         erased: 0,
@@ -243,11 +249,12 @@ impl Case {
                 self.planted.entry(canary).and_modify(|planted| planted.planted = Some((seq, at)));
                 (true, reveal)
             }
+            Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),
             Record::GenerationOpened { store, generation } => {
                 self.generations.push(Opened { entry: seq, at, store, generation });
                 (true, true)
             }
-            Record::Verified { store, present, missing, altered, copied } => {
+            Record::Verified { store, present, missing, altered, copied, .. } => {
                 let concerned = present.iter().chain(&missing).chain(&copied).any(seen)
                     || altered.iter().any(|alteration| seen(&alteration.canary));
                 self.audits.push(Audited {

@@ -1,6 +1,7 @@
 //! The report as one page of HTML: no script, nothing from elsewhere, legible in any browser and on paper.
 
 use crate::case::{
+    claims,
     holdings::Category,
     pictures,
     report::Report,
@@ -22,6 +23,10 @@ pub fn page(report: &Report) -> anyhow::Result<String> {
         at.and_then(|at| at.parse::<Timestamp>().ok()).map_or_else(|| "–".to_owned(), moment)
     });
     pages.add_filter("grouped", |number: Option<u64>| number.map_or_else(|| "not known".to_owned(), grouped));
+    pages.add_filter("held", |holds: Value| {
+        let holds = serde_json::to_value(&holds).ok().and_then(|holds| serde_json::from_value(holds).ok());
+        holds.map(claims::held).unwrap_or_default()
+    });
     pages.add_filter("harmless", |text: String| harmless(&text));
     let drawn = |drawing: crate::case::drawing::Drawing| Value::from_safe_string(drawing.to_svg());
     let sensors: Vec<String> = report.figures.sensors.iter().map(|sensor| harmless(sensor)).collect();

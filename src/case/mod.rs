@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod claims;
 pub mod custody;
 pub mod drafts;
 pub mod drawing;
@@ -10,9 +11,12 @@ pub mod gather;
 pub mod holdings;
 pub mod html;
 pub mod ocsf;
+pub mod path;
 pub mod pdf;
 pub mod pictures;
+pub mod provenance;
 pub mod report;
+pub mod stamped;
 pub mod statements;
 pub mod stix;
 pub mod words;

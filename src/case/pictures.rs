@@ -3,7 +3,8 @@
 
 use crate::case::{
     drawing::{AMBER, Anchor, BLUE, Colour, Drawing, GREY, INK, PALE, RED, ROSE, SKY, WHITE},
-    report::{Feed, Report, ReportStore},
+    path::Feed,
+    report::{Report, ReportStore},
     words::{count, day, harmless, percent},
 };
 use jiff::Timestamp;

@@ -3,8 +3,11 @@
 
 use crate::{
     case::{
+        claims,
         gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Stay, Traced},
         holdings::{Category, Holdings},
+        path::{self, Feed},
+        stamped::Stamped,
         statements,
     },
     domain::{
@@ -18,10 +21,7 @@ use crate::{
 use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// The form of `report.json`.
 pub const FORMAT: &str = "telltale-report/1";
@@ -43,6 +43,8 @@ pub struct Report {
     /// Journal entries that the report takes into account, and the time of the last.
     pub entries: u64,
     pub as_of: Timestamp,
+    /// The first time stamp by an authority over a checkpoint that vouches for all of this; `null` while there is none.
+    pub time_stamp: Option<Stamped>,
     pub headline: String,
     pub statements: Vec<String>,
     pub falsifiers: Vec<String>,
@@ -121,13 +123,6 @@ pub struct ReportStore {
     pub holdings: Holdings,
 }
 
-/// One store is copied into another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Feed {
-    pub from: String,
-    pub to: String,
-}
-
 /// A canary that was seen.
 #[derive(Clone, Serialize)]
 pub struct ReportCanary {
@@ -204,14 +199,15 @@ impl Report {
             opened_at: case.incident.opened_at,
             entries: case.size,
             as_of: case.as_of,
+            time_stamp: case.stamp.clone(),
             headline: statements::headline(&verdict),
-            statements: statements::statements(&verdict),
+            statements: statements::statements(&verdict).into_iter().chain(claims::of_traces(&case.traces)).collect(),
             falsifiers: statements::falsifiers(&verdict, looks_before_first_sighting, case.erased),
             rests_on: case.rests_on.clone(),
             figures,
             notification: notification(case),
             stores: stores(case, &verdict),
-            path: path(case, &verdict),
+            path: path::path(case, &verdict),
             generations: case.generations.clone(),
             canaries: canaries(case),
             sightings: sightings(case),
@@ -274,43 +270,6 @@ fn stores(case: &Case, verdict: &Verdict) -> Vec<ReportStore> {
     stores
 }
 
-fn path(case: &Case, verdict: &Verdict) -> Option<Vec<Feed>> {
-    let accused = statements::accused(verdict);
-    if accused.is_empty() {
-        return None;
-    }
-    let mut held: BTreeMap<&str, BTreeSet<CanaryId>> = BTreeMap::new();
-    for presence in &case.presences {
-        held.entry(presence.store.as_str()).or_default().insert(presence.canary);
-    }
-    let feeds: Vec<(&str, &[String])> =
-        case.stores.iter().map(|store| (store.name.as_str(), store.feeds.as_slice())).collect();
-    Some(led_to(accused, &feeds, &held))
-}
-
-/// The feeds by which canaries came to these stores: those between stores that held the same ones.
-fn led_to(accused: Vec<String>, feeds: &[(&str, &[String])], held: &BTreeMap<&str, BTreeSet<CanaryId>>) -> Vec<Feed> {
-    let none = BTreeSet::new();
-    let held = |store: &str| held.get(store).unwrap_or(&none);
-    let mut reached: BTreeSet<String> = accused.into_iter().collect();
-    let mut path: Vec<Feed> = Vec::new();
-    loop {
-        let before = path.len();
-        for (from, into) in feeds {
-            for to in into.iter().filter(|to| reached.contains(*to)) {
-                let feed = Feed { from: (*from).to_owned(), to: to.clone() };
-                if !path.contains(&feed) && !held(from).is_disjoint(held(to)) {
-                    path.push(feed);
-                }
-            }
-        }
-        reached.extend(path.iter().map(|feed| feed.from.clone()));
-        if path.len() == before {
-            return path;
-        }
-    }
-}
-
 fn canaries(case: &Case) -> Vec<ReportCanary> {
     let stays = |canary: CanaryId| {
         let of = case.presences.iter().filter(move |presence| presence.canary == canary);
@@ -366,31 +325,4 @@ fn moves(case: &Case) -> Vec<ReportMove> {
             alert: moved.alert.as_ref().map(|(id, kind)| format!("{id} {}", kind.as_str())),
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Feed, led_to};
-    use canaries::CanaryId;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    #[test]
-    fn a_path_leads_along_feeds_that_carried_what_was_seen() {
-        let held = |canaries: &[u8]| canaries.iter().map(|number| CanaryId([*number; 10])).collect::<BTreeSet<_>>();
-        let stores = BTreeMap::from([
-            ("hris", held(&[1, 2])),
-            ("payroll", held(&[2, 3])),
-            ("bank", held(&[2])),
-            ("directory", held(&[4])),
-        ]);
-        let into = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
-        // A circle of feeds ends, and a feed that carried none of those that were seen is no part of it.
-        let (hris, payroll, bank, directory) =
-            (into(&["payroll", "directory"]), into(&["bank"]), into(&["hris"]), into(&["payroll"]));
-        let feeds: [(&str, &[String]); 4] =
-            [("hris", &hris), ("payroll", &payroll), ("bank", &bank), ("directory", &directory)];
-        let path = led_to(vec!["payroll".to_owned()], &feeds, &stores);
-        let told: Vec<(&str, &str)> = path.iter().map(|Feed { from, to }| (from.as_str(), to.as_str())).collect();
-        assert_eq!(told, [("hris", "payroll"), ("bank", "hris"), ("payroll", "bank")]);
-    }
 }

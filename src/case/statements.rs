@@ -2,7 +2,10 @@
 //! are under one than under the other, and what would overturn it. It names the lineage of a copy, never a person.
 
 use crate::{
-    case::words::{ENGLISH, bracket, count, listed, number},
+    case::{
+        claims,
+        words::{ENGLISH, bracket, count, listed, number},
+    },
     domain::verdict::{Outcome, Route, Verdict},
     flow::voices::{Voice, Without},
 };
@@ -118,6 +121,7 @@ pub fn statements(verdict: &Verdict) -> Vec<String> {
             exact(posterior)
         ));
     }
+    told.extend(claims::sentences(verdict));
     told.push(
         "The finding identifies a copy's lineage. It identifies neither a person nor the place where the copy was taken, and \
          does not tell a theft from a benign process that passed the same copy on: the store's own access logs must."

@@ -158,7 +158,8 @@ fn address_id(address: IpAddr) -> String {
     format!("{kind}--{}", version_5(OBSERVABLES, &json!({ "value": address }).to_string()))
 }
 
-fn version_5(namespace: uuid::Uuid, name: &str) -> uuid::Uuid {
+/// A UUID of version 5: the same name in the same namespace has the same.
+pub fn version_5(namespace: uuid::Uuid, name: &str) -> uuid::Uuid {
     let digest = Sha1::new().chain_update(namespace.as_bytes()).chain_update(name).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);

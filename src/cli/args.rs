@@ -95,6 +95,9 @@ pub enum Command {
         /// Canaries of the new generation, instead of what `plan` says
         #[arg(long, value_name = "N")]
         count: Option<u64>,
+        /// Open none: change the salaries and titles of planted rows whose time has come
+        #[arg(long, conflicts_with = "count")]
+        attributes: bool,
     },
     /// The register of canaries
     #[command(subcommand)]
@@ -262,7 +265,8 @@ pub enum Incidents {
     Show { incident: String },
     /// What was received with each sighting, byte for byte; every look is a journal entry
     Evidence { incident: String },
-    /// Open to acknowledged
+    /// Open to acknowledged: a person confirms it, and from then the time to notify counts too
+    #[command(visible_alias = "confirm")]
     Ack { incident: String },
     /// To closed
     Close { incident: String },

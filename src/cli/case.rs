@@ -116,6 +116,9 @@ pub fn verify(bundle: &Path, keys: &[String], terminal: Terminal) -> anyhow::Res
             checked.vouched.map_or_else(|| "unknown size".to_owned(), |size| size.to_string()),
             checked.faults.len()
         )];
+        lines.extend(checked.stamped_at.map(|at| {
+            format!("The checkpoint was stamped at {at} by an authority whose root comes with the bundle (data/keys/timestamp-roots.pem).")
+        }));
         lines.extend(checked.faults.iter().map(|fault| format!("✗ {}", plain(fault))));
         match (&checked.vkey, checked.key_is_trusted) {
             (Some(vkey), None) => lines.push(format!(

@@ -93,7 +93,8 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
             stores::plan(store, leak_fraction, confidence, client, terminal).await
         }
         Command::Plant { stores, count } => stores::plant("plant", stores, count, client, terminal).await,
-        Command::Rotate { stores, count } => stores::plant("rotate", stores, count, client, terminal).await,
+        Command::Rotate { stores, attributes: true, .. } => stores::revise(stores, client, terminal).await,
+        Command::Rotate { stores, count, .. } => stores::plant("rotate", stores, count, client, terminal).await,
         Command::Verify { stores } => stores::verify(stores, client, terminal).await,
         Command::Withdraw { stores, generation } => stores::withdraw(stores, generation, client, terminal).await,
         Command::Canaries(command) => canaries::run(command, client, terminal).await,

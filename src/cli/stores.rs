@@ -1,7 +1,7 @@
 //! `telltale profile`, `plan`, `plant`, `verify`, `rotate`, `withdraw`
 
 use crate::{
-    api::stores::{Chosen, Planned, Withdrawing},
+    api::stores::{Chosen, Planned, Revising, Withdrawing},
     cli::{
         client::{Client, escaped},
         outcome::Outcome,
@@ -11,6 +11,7 @@ use crate::{
         each::Each,
         plan::Plan,
         plant::Planted,
+        revise::Revised,
         verify::Verified,
         withdraw::{LeftAlone, Withdrawn},
     },
@@ -174,6 +175,21 @@ pub async fn plant(
         let mut lines = vec![table(&["store", "generation", "planted now", "live"], &rows)];
         for store in &answer.stores {
             lines.extend(store.notes.iter().map(|note| format!("! {}: {note}", store.store)));
+        }
+        lines.join("\n")
+    });
+    done(&answer, Outcome::Done)
+}
+
+/// Changes salaries and titles of planted rows whose time has come.
+pub async fn revise(stores: Vec<String>, client: &Client, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let answer: Each<Revised> = client.work("/api/v1/revise", &Revising { stores }).await?;
+    terminal.answer(&answer, || {
+        let row = |store: &Revised| vec![store.store.clone(), store.revised.to_string(), store.left.to_string()];
+        let mut lines =
+            vec![table(&["store", "changed now", "left alone"], &answer.stores.iter().map(row).collect::<Vec<_>>())];
+        for store in &answer.stores {
+            lines.extend(store.note.iter().map(|note| format!("! {}: nothing can change there: {note}", store.store)));
         }
         lines.join("\n")
     });

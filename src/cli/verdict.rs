@@ -2,7 +2,10 @@
 //! a terminal is written out, never sent.
 
 use crate::{
-    case::words::{grouped, number, percent},
+    case::{
+        claims,
+        words::{grouped, number, percent},
+    },
     cli::{
         material_words::{kept_as, rows_told},
         wording::{axis, bar, harmless, short_day, shortened, taken, times, wrapped},
@@ -185,6 +188,7 @@ impl Page {
             let generations: Vec<String> = claim.generations.iter().map(u32::to_string).collect();
             lines.push(format!("Generations seen: {}", generations.join(", ")));
         }
+        lines.extend(claims::sentences(verdict).iter().map(|sentence| harmless(sentence)));
         lines.extend(verdict.password_storage.iter().flatten().map(kept_as));
         if let Some(material) = &verdict.material {
             lines.extend(rows_told(material));
@@ -270,7 +274,7 @@ mod tests {
                 }],
                 ..Material::default()
             }),
-            claim: Some(Claim { authentic: None, recycled: None, generations: vec![4, 5] }),
+            claim: Some(Claim { generations: vec![4, 5], ..Claim::default() }),
             ..Verdict::default()
         }
     }

@@ -1,15 +1,30 @@
 //! Reading: file, then environment, then secrets, then the types.
 
 use crate::{
-    config::{Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, lines::Lines, owned, secrets},
+    config::{
+        Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, Rotate, Timestamps, lines::Lines, owned,
+        secrets,
+    },
     domain::{reason::reason, secret::Secret, section::Section},
 };
 use serde::de::DeserializeOwned;
 use std::{collections::HashSet, path::Path};
 use toml::{Table, Value};
 
-const TOP: &[&str] =
-    &["organisation", "data", "keys", "api", "dns", "ledger", "stores", "sensors", "sinks", "allow_literal_secrets"];
+const TOP: &[&str] = &[
+    "organisation",
+    "data",
+    "keys",
+    "api",
+    "dns",
+    "ledger",
+    "timestamps",
+    "rotate",
+    "stores",
+    "sensors",
+    "sinks",
+    "allow_literal_secrets",
+];
 const PREFIX: &str = "TELLTALE__";
 
 /// Reads the configuration at `path`, with `environment` laid over it.
@@ -99,6 +114,13 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         return Err(reader.error(&["dns", "addresses", &place.to_string()], "", message));
     }
     let ledger: Ledger = reader.part(&table, "ledger")?;
+    let mut timestamps: Timestamps = reader.part(&table, "timestamps")?;
+    timestamps.ca = timestamps.ca.map(|ca| folder.join(ca));
+    if timestamps.url.is_some() && timestamps.ca.is_none() {
+        let message = "missing: a stamp is worth what its certificate is; name the authority's certificates (PEM)";
+        return Err(reader.error(&["timestamps", "ca"], "", message));
+    }
+    let rotate: Rotate = reader.part(&table, "rotate")?;
     let stores = reader.components(&table, "stores", &folder)?;
     let sensors = reader.components(&table, "sensors", &folder)?;
     let sinks = reader.components(&table, "sinks", &folder)?;
@@ -110,6 +132,8 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         api,
         dns,
         ledger,
+        timestamps,
+        rotate,
         master_key,
         master_key_file,
         stores,

@@ -3,6 +3,7 @@
 
 pub mod lines;
 pub mod load;
+pub mod often;
 pub mod owned;
 pub mod secrets;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub api: Api,
     pub dns: Dns,
     pub ledger: Ledger,
+    pub timestamps: Timestamps,
+    pub rotate: Rotate,
     /// The master key, as its source gave it; none before `init`.
     pub master_key: Option<Secret>,
     /// Where the master key is to be made by `init`, if it is a file.
@@ -138,6 +141,35 @@ pub struct Ledger {
 pub enum Engine {
     #[default]
     Sled,
+}
+
+/// `[timestamps]`: who stamps the journal's checkpoints with the time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timestamps {
+    /// The authority's address; none: nobody stamps. A secret if it bears a password, so it is read where it is used.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The certificates (PEM) that its stamps must lead to.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    #[serde(default = "often::hour", deserialize_with = "often::read")]
+    pub every: std::time::Duration,
+    /// Networks that are not the Internet and that it may be in.
+    #[serde(default)]
+    pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `[rotate]`: how often stores change by themselves, under `serve`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotate {
+    /// A new generation of canaries in every store.
+    #[serde(default, deserialize_with = "often::read_some")]
+    pub every: Option<std::time::Duration>,
+    /// Each canary's next salary or title.
+    #[serde(default, deserialize_with = "often::read_some")]
+    pub attributes: Option<std::time::Duration>,
 }
 
 /// What is wrong with the configuration: where, and how to mend it.

@@ -10,7 +10,7 @@ use crate::domain::{
 use canaries::{CanaryId, MarkerKind, index::Digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 /// One key of the index: a keyed fingerprint and what it stands for. It tells nothing without the fingerprint key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,20 @@ pub enum Record {
         canary: CanaryId,
         locator: String,
     },
+    /// A planted canary is about to get other values in these columns, as time would change them. Sealed under the canary's
+    /// key. Journaled before the store is touched.
+    Revising {
+        canary: CanaryId,
+        /// 1 for the first change of what was planted.
+        version: u32,
+        changes: BTreeMap<String, String>,
+    },
+    /// The store holds this version, at this locator; or, without one, it does not, and the version before stands.
+    Revised {
+        canary: CanaryId,
+        version: u32,
+        locator: Option<String>,
+    },
     /// A planned canary that never reached its store (a conflict, a rolled-back transaction).
     Abandoned {
         canaries: Vec<CanaryId>,
@@ -94,6 +108,9 @@ pub enum Record {
         missing: Vec<CanaryId>,
         altered: Vec<Alteration>,
         copied: Vec<CanaryId>,
+        /// Rows or documents that the store held, canaries among them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u64>,
     },
     /// Taken out of the store, by us.
     Withdrawn {
@@ -200,6 +217,24 @@ pub enum Record {
         file: String,
         sha256: String,
         bytes: u64,
+    },
+    /// An authority stamped a signed checkpoint with the time (RFC 3161). Its answer was checked before this was written.
+    Stamped {
+        /// The checkpoint, word for word.
+        checkpoint: String,
+        /// Entries that the checkpoint vouches for.
+        size: u64,
+        /// The authority's answer, whole, as base64.
+        answer: String,
+        /// When, by the authority's clock.
+        stamped_at: Timestamp,
+        /// The certificates that were trusted for this, as PEM.
+        roots: String,
+    },
+    /// The time-stamp authority gives no stamps; told once while it lasts.
+    StampsFailing {
+        authority: String,
+        why: String,
     },
     /// A trace came to its verdict.
     Traced {

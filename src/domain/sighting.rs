@@ -53,6 +53,13 @@ pub struct Touch {
     pub evidence: Vec<u8>,
 }
 
+/// Not before, and not after, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
 /// A canary was touched. Everything in it is kept under the canary's own key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
@@ -72,6 +79,12 @@ pub struct Sighting {
     pub canary: CanaryId,
     pub marker_kind: MarkerKind,
     pub class: Class,
+    /// When the row that it stands in was copied, by the version of its salary or title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Span>,
+    /// Keyed fingerprint of all the values of the row that it stands in, whatever their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<[u8; 16]>,
     /// A rehearsal's sighting: shown as one, and never counted in another verdict.
     pub drill: bool,
 }

@@ -65,6 +65,17 @@ pub struct Window {
     pub confidence: f64,
 }
 
+/// When the copy was taken by the versions of the accused store's own rows: salaries and titles change in their time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clocked {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub confidence: f64,
+    /// Rows whose version tells something, and those of them that agree on one moment in the bracket.
+    pub rows: u64,
+    pub agree: u64,
+}
+
 /// A part of the material that could not be read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NotScanned {
@@ -88,9 +99,42 @@ pub struct Material {
     /// Fields of canaries that do not hold what was planted. `null` where no row could be compared.
     #[serde(default)]
     pub altered: Option<Vec<Altered>>,
+    /// Some rows of canaries, column by column, without any value; `null` where none could be compared.
+    #[serde(default)]
+    pub excerpts: Option<Vec<Excerpt>>,
     /// How many rows were computed on for `password_storage`; `null` where no row had a canary with a password.
     #[serde(default)]
     pub passwords: Option<PasswordRows>,
+}
+
+/// A row of a canary, redacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excerpt {
+    pub canary: CanaryId,
+    pub cells: Vec<ExcerptCell>,
+}
+
+/// One cell of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExcerptCell {
+    /// Its name, if that is a customary one and so nobody's data; else its place.
+    pub column: String,
+    pub holds: Holds,
+}
+
+/// What stands in a cell, beside what was planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// This marker of the canary.
+    Marker(MarkerKind),
+    /// Something else that the row holds now.
+    AsPlanted,
+    /// Something that it held before.
+    Earlier,
+    /// Something that it never held.
+    Other,
+    Nothing,
 }
 
 /// A column in which markers of canaries stand.
@@ -121,12 +165,61 @@ pub struct PasswordRows {
 }
 
 /// What can be said of the claim that came with the material.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
+    /// Whether the rows are what stood in a store; `null` where that cannot be told, or holds for a part of them.
     pub authentic: Option<bool>,
+    /// Whether all of it was out before.
     pub recycled: Option<bool>,
     /// Generations of the accused store whose canaries were seen.
     pub generations: Vec<u32>,
+    /// What the rows of canaries hold; `null` where none could be compared.
+    #[serde(default)]
+    pub rows: Option<ClaimedRows>,
+    /// Earlier material in which the same rows stood, word for word; most rows first.
+    #[serde(default)]
+    pub recycled_from: Vec<Earlier>,
+    /// Whether several copies were put together.
+    #[serde(default)]
+    pub merged: Option<bool>,
+    /// The copies that explain what was seen: of which store, by how many canaries, and when, where their rows tell.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+}
+
+/// Rows of canaries, by what they hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedRows {
+    /// One of the versions that stood in the store.
+    pub as_planted: u64,
+    /// Such a version, with some fields changed.
+    pub altered: u64,
+    /// A canary's identifier among values that never stood beside it: such a row never was in any store.
+    pub fabricated: u64,
+    /// So many rows of the material, at least (95 %), no copy of the likeliest store explains: it would show more canaries.
+    /// `null` where that store's rows were never counted.
+    pub unexplained: Option<u64>,
+}
+
+/// Material that was seen before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The incident that it belongs to; `null` while none has taken it in.
+    pub incident: Option<String>,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// Rows of canaries that are the same in both.
+    pub rows: u64,
+}
+
+/// One of the copies that were put together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub store: String,
+    /// Canaries that it explains and those before it do not.
+    pub canaries: u64,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
 }
 
 /// How a store kept the passwords that leaked.
@@ -149,6 +242,9 @@ pub struct Verdict {
     /// Stores that nothing seen tells apart from the first.
     pub indistinguishable: Vec<String>,
     pub window: Option<Window>,
+    /// What the versions of leaked rows tell of it by themselves; absent where no row had changed in its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocked: Option<Clocked>,
     pub material: Option<Material>,
     pub claim: Option<Claim>,
     pub password_storage: Option<Vec<PasswordStorage>>,

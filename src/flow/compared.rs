@@ -1,7 +1,12 @@
-//! Rows of canaries, compared with what was planted: which fields agree, and which differ. A field that differs dates
-//! the copy, or tells that somebody changed it. Values are compared in memory, and none is told.
+//! Rows of canaries, compared with what was planted: which fields agree, and which differ. A field that had several values in
+//! its time dates the copy; one that holds none of them was changed by somebody. Values are compared in memory, and none is told.
 
-use crate::{domain::verdict::Altered, dumps::tables::Cell, flow::sheet::CanaryRow};
+use crate::{
+    domain::{sighting::Span, verdict::Altered},
+    dumps::tables::Cell,
+    flow::sheet::CanaryRow,
+    ledger::revisions::Version,
+};
 use canaries::{CanaryId, Marker, index::canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Agreement {
     pub agree: u32,
     pub differ: u32,
+    /// Fields that differ in most rows and not by being left out: they were rewritten, or are somebody else's.
+    pub rewritten: u32,
+    /// Whether each of its values was true once, and all of them never at the same time.
+    pub torn: bool,
 }
 
 /// What comparing told so far.
@@ -17,13 +26,36 @@ pub struct Agreement {
 pub struct Compared {
     pub altered: BTreeSet<Altered>,
     pub agreements: BTreeMap<CanaryId, Agreement>,
+    /// When the rows of these canaries were copied, by their versions: one span a row.
+    pub dated: BTreeMap<CanaryId, Vec<Span>>,
 }
 
 /// A canary as it was planted.
 pub struct Planted {
     pub store: String,
-    pub row: BTreeMap<String, String>,
+    /// Its row, version by version; one of an empty row for a document.
+    pub versions: Vec<Version>,
     pub markers: Vec<Marker>,
+}
+
+impl Planted {
+    /// The values that this field had, oldest first.
+    fn values(&self, field: &str) -> impl Iterator<Item = &str> {
+        self.versions.iter().filter_map(move |version| version.row.get(field)).map(String::as_str)
+    }
+
+    /// Which versions hold this text in this field.
+    fn holding(&self, field: &str, seen: &str) -> BTreeSet<usize> {
+        let holds =
+            |version: &&Version| version.row.get(field).is_some_and(|value| is_same(value, seen, &self.markers));
+        (0..self.versions.len()).filter(|number| holds(&&self.versions[*number])).collect()
+    }
+
+    /// The time in which one of these versions stood there.
+    fn span(&self, versions: &BTreeSet<usize>) -> Option<Span> {
+        let (first, last) = (self.versions.get(*versions.first()?)?, self.versions.get(*versions.last()?)?);
+        Some(Span { from: first.from, until: last.until })
+    }
 }
 
 /// Where a value stands in the rows of one table.
@@ -61,44 +93,64 @@ impl Compared {
     }
 
     fn compare_store(&mut self, rows: &[(&CanaryRow, &Planted)]) {
-        let fields: BTreeSet<&str> =
-            rows.iter().flat_map(|(_, planted)| planted.row.keys()).map(String::as_str).collect();
+        let fields: BTreeSet<&str> = rows
+            .iter()
+            .flat_map(|(_, planted)| planted.versions.first())
+            .flat_map(|version| version.row.keys())
+            .map(String::as_str)
+            .collect();
         // Row by row: the fields that agree, and those that do not.
-        let mut agreeing = vec![0; rows.len()];
+        let (mut agreeing, mut rewritten) = (vec![0; rows.len()], vec![0; rows.len()]);
         let mut differing: Vec<Vec<&str>> = vec![Vec::new(); rows.len()];
+        // The versions that each row may be, once a field that had several values tells.
+        let mut versions: Vec<Option<BTreeSet<usize>>> = vec![None; rows.len()];
         for field in fields {
             let Some(column) = column_of(field, rows) else { continue };
-            let compared: Vec<(usize, bool)> = rows
+            let compared: Vec<(usize, BTreeSet<usize>)> = rows
                 .iter()
                 .enumerate()
                 .filter_map(|(number, (row, planted))| {
-                    let value = planted.row.get(field)?;
+                    planted.values(field).next()?;
                     let mut cells = row.cells.iter().filter(|cell| Column::of(cell) == column).peekable();
                     cells.peek()?;
-                    Some((number, cells.any(|cell| is_same(value, &cell.value, &planted.markers))))
+                    Some((number, cells.flat_map(|cell| planted.holding(field, &cell.value)).collect()))
                 })
                 .collect();
-            let differ = compared.iter().filter(|(_, same)| !same).count();
+            let differ = compared.iter().filter(|(_, holding)| holding.is_empty()).count();
             // What differs in most rows was rewritten by whoever copied it, and tells nothing of one row.
             if compared.len() > 1 && differ * 2 > compared.len() {
+                if is_varied(&column, rows) {
+                    compared.iter().filter(|(_, holding)| holding.is_empty()).for_each(|(row, _)| rewritten[*row] += 1);
+                }
                 continue;
             }
-            for (number, same) in compared {
-                if same {
-                    agreeing[number] += 1;
-                } else {
+            for (number, holding) in compared {
+                if holding.is_empty() {
                     differing[number].push(field);
+                    continue;
+                }
+                agreeing[number] += 1;
+                if holding.len() < rows[number].1.versions.len() {
+                    let may_be = &mut versions[number];
+                    *may_be = Some(match may_be.take() {
+                        None => holding,
+                        Some(before) => before.intersection(&holding).copied().collect(),
+                    });
                 }
             }
         }
-        for (number, (row, _)) in rows.iter().enumerate() {
+        for (number, (row, planted)) in rows.iter().enumerate() {
             let agreement = self.agreements.entry(row.canary).or_default();
             agreement.agree = agreement.agree.max(agreeing[number]);
             agreement.differ = agreement.differ.max(differing[number].len() as u32);
+            agreement.rewritten = agreement.rewritten.max(rewritten[number]);
+            agreement.torn |= versions[number].as_ref().is_some_and(BTreeSet::is_empty);
             // With less in common it may be a row about something else.
             if agreeing[number] >= 2 {
                 let told = |field: &&str| Altered { canary: row.canary, field: (*field).to_owned() };
                 self.altered.extend(differing[number].iter().map(told));
+                let span = versions[number].as_ref().and_then(|versions| planted.span(versions));
+                self.dated.entry(row.canary).or_default().extend(span);
             }
         }
     }
@@ -117,13 +169,23 @@ fn column_of(field: &str, rows: &[(&CanaryRow, &Planted)]) -> Option<Column> {
     }
     let mut votes: BTreeMap<Column, usize> = BTreeMap::new();
     for (row, planted) in rows {
-        let Some(value) = planted.row.get(field).filter(|value| value.trim().len() > 1) else { continue };
+        if planted.values(field).all(|value| value.trim().len() <= 1) {
+            continue;
+        }
         let places: BTreeSet<Column> =
-            row.cells.iter().filter(|cell| is_same(value, &cell.value, &planted.markers)).map(Column::of).collect();
+            row.cells.iter().filter(|cell| !planted.holding(field, &cell.value).is_empty()).map(Column::of).collect();
         places.into_iter().for_each(|column| *votes.entry(column).or_default() += 1);
     }
     let (column, count) = votes.into_iter().max_by_key(|(_, count)| *count)?;
     (count >= 2 && count * 2 > rows.len()).then_some(column)
+}
+
+/// Whether a column holds different texts from row to row: one that was blanked or masked does not.
+fn is_varied(column: &Column, rows: &[(&CanaryRow, &Planted)]) -> bool {
+    let cells = rows.iter().flat_map(|(row, _)| &row.cells).filter(|cell| Column::of(cell) == *column);
+    let values: Vec<&str> = cells.map(|cell| cell.value.trim()).collect();
+    let distinct: BTreeSet<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
+    distinct.len() > 1 && distinct.len() * 2 > values.len()
 }
 
 /// A column's name without what writers of names differ in.
@@ -132,7 +194,7 @@ fn folded(name: &str) -> String {
 }
 
 /// Whether two texts are one value, however each was written: case, numbers, dates, the separators of a marker.
-fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
+pub fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
     let (planted, seen) = (planted.trim(), seen.trim());
     if planted == seen || planted.to_lowercase() == seen.to_lowercase() {
         return true;
@@ -176,6 +238,7 @@ fn date(text: &str) -> Option<Vec<u32>> {
 mod tests {
     use super::*;
     use canaries::MarkerKind;
+    use jiff::Timestamp;
 
     fn row(number: u8, values: &[(&str, &str)]) -> CanaryRow {
         let cells = values
@@ -191,26 +254,22 @@ mod tests {
         CanaryRow { canary: CanaryId([number; 10]), cells, alone: true, tabular: true }
     }
 
+    fn version(from: i64, until: Option<i64>, values: &[(&str, &str)]) -> Version {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let row = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Version { from: at(from), until: until.map(at), row }
+    }
+
     fn planted(values: &[(&str, &str)]) -> Planted {
         Planted {
             store: "payroll".to_owned(),
-            row: values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            versions: vec![version(0, None, values)],
             markers: vec![Marker { kind: MarkerKind::Phone, value: "0639980012".to_owned() }],
         }
     }
 
     fn altered(rows: &[CanaryRow], known: &[(u8, Planted)]) -> Vec<String> {
-        let known = known
-            .iter()
-            .map(|(number, planted)| {
-                let copy = Planted {
-                    store: planted.store.clone(),
-                    row: planted.row.clone(),
-                    markers: planted.markers.clone(),
-                };
-                (CanaryId([*number; 10]), copy)
-            })
-            .collect();
+        let known = known.iter().map(|(number, planted)| (CanaryId([*number; 10]), copy(planted))).collect();
         let mut compared = Compared::default();
         compared.compare(rows, &known);
         compared.altered.into_iter().map(|altered| altered.field).collect()
@@ -247,5 +306,39 @@ mod tests {
         assert_eq!(altered(&rows, &known), ["pay"]);
         rows.iter_mut().for_each(|row| row.cells[2].value = "hidden".to_owned());
         assert!(altered(&rows, &known).is_empty(), "a column that was rewritten tells nothing of a row");
+    }
+
+    #[test]
+    fn a_version_dates_the_copy_and_is_no_alteration() {
+        let versions = [("41000", "clerk"), ("42000", "clerk"), ("42000", "head"), ("43000", "head")];
+        let mut known = planted(&[]);
+        known.versions = versions
+            .iter()
+            .enumerate()
+            .map(|(number, (pay, title))| {
+                let from = number as i64 * 100;
+                let values = [("mail", "a@x.org"), ("tel", "0639980012"), ("pay", *pay), ("title", *title)];
+                version(from, (number < 3).then_some(from + 110), &values)
+            })
+            .collect();
+        let read = |pay: &str, title: &str| {
+            let seen = [("mail", "a@x.org"), ("tel", "0639980012"), ("pay", pay), ("title", title)];
+            let mut compared = Compared::default();
+            compared.compare(&[row(1, &seen)], &BTreeMap::from([(CanaryId([1; 10]), copy(&known))]));
+            let spans = compared.dated.into_values().flatten();
+            let spans: Vec<_> =
+                spans.map(|span| (span.from.as_second(), span.until.map(Timestamp::as_second))).collect();
+            (spans, compared.altered.len())
+        };
+        assert_eq!(read("41000", "clerk"), (vec![(0, Some(110))], 0));
+        assert_eq!(read("42000", "clerk"), (vec![(100, Some(210))], 0));
+        assert_eq!(read("43000", "head"), (vec![(300, None)], 0));
+        assert_eq!(read("41000", "head"), (vec![], 0), "no version was ever so");
+        assert_eq!(read("99999", "head"), (vec![(200, None)], 1), "what was changed dates nothing, and the rest does");
+    }
+
+    fn copy(planted: &Planted) -> Planted {
+        let Planted { store, versions, markers } = planted;
+        Planted { store: store.clone(), versions: versions.clone(), markers: markers.clone() }
     }
 }

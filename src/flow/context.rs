@@ -2,7 +2,7 @@
 
 use crate::{
     domain::record::Record,
-    flow::{error::FlowError, index::Built, memory::Memory},
+    flow::{error::FlowError, index::Built, memory::Memory, rotate::Schedule, stamp::Authority},
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -89,6 +89,10 @@ pub struct Context {
     pub keyring: Arc<Keyring>,
     pub journal: Journal,
     pub ledger: Ledger,
+    /// Who stamps checkpoints with the time.
+    pub timestamps: Option<Authority>,
+    /// How often stores change by themselves.
+    pub schedule: Schedule,
     pub index: RwLock<Index>,
     /// The same for the fast scanner, once material was long enough to need it.
     pub image: Mutex<Built>,

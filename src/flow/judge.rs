@@ -13,6 +13,7 @@ use crate::{
         verdict::{Outcome, Verdict},
     },
     flow::{
+        clock,
         context::{Context, blocking},
         error::FlowError,
         memory::Memory,
@@ -223,6 +224,7 @@ fn moved(
 ) -> Result<Record, FlowError> {
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
     incident.attribution = attribution::decide::attribute(problem);
+    clock::narrow_incident(context, &mut incident.attribution, &incident.id, &joined)?;
     let changed = before.as_ref().is_none_or(|before| {
         before.severity != incident.severity || told(&before.attribution) != told(&incident.attribution)
     });

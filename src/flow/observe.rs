@@ -201,6 +201,8 @@ fn sightings(
             id: 0,
             at,
             claimed_at,
+            copied: None,
+            row: None,
             received_at,
             sensor: touch.sensor.clone(),
             reporter: touch.reporter.clone(),

@@ -9,6 +9,7 @@ use crate::{
         context::{Context, StoreSlot, blocking},
         error::FlowError,
         mapping::Mapping,
+        revise,
     },
     ledger::placements::PlacementRow,
     stores::store::Stored,
@@ -24,6 +25,7 @@ pub struct Unplanted {
 
 /// Journals as planted what the store turns out to hold, and answers what it does not hold.
 pub async fn recover(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Unplanted>, FlowError> {
+    revise::settle(context, slot, mapping).await?;
     let mut planned = blocking(|| unplanted(context, slot))?;
     if planned.is_empty() {
         return Ok(planned);

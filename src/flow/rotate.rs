@@ -1,12 +1,23 @@
-//! Opens a new generation: new canaries beside the old, which stay, so that a copy can be dated.
+//! Opens a new generation: new canaries beside the old, which stay, so that a copy can be dated. Also on a schedule, which
+//! changes attributes too.
 
 use crate::flow::{
-    context::{Context, StoreSlot},
+    context::{Context, StoreSlot, blocking},
     each::Each,
     error::FlowError,
     plant::{self, Planted},
     progress::Progress,
+    revise,
 };
+use jiff::Timestamp;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often it is looked, at most, whether something is due.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Opens the next generation of each chosen store and plants it.
 pub async fn rotate(
@@ -35,4 +46,81 @@ async fn rotate_store(
     let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
     // One that was opened and never planted is still the next.
     plant::plant_store(context, slot, Some(if begun { current + 1 } else { current }), count, progress).await
+}
+
+/// How often stores change by themselves; where nothing is configured they do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// A new generation of every store.
+    pub generations: Option<Duration>,
+    /// Each canary's next version.
+    pub attributes: Option<Duration>,
+}
+
+/// Keeps the schedule until told to stop.
+pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
+    let Schedule { generations, attributes } = context.schedule;
+    let Some(shortest) = generations.into_iter().chain(attributes).min() else { return };
+    let look = (shortest / 20).clamp(Duration::from_secs(1), LOOK);
+    let mut wait = look;
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => return,
+        }
+        wait = look;
+        // Before the index is whole nothing is planted: what stands in the stores is not known yet.
+        if !context.ready.load(Ordering::Acquire) {
+            continue;
+        }
+        for slot in &context.stores {
+            if let Err(error) = keep(&context, slot).await {
+                tracing::error!(store = slot.name, %error, "the schedule of [rotate] could not be kept; it is tried again");
+                wait = LOOK;
+            }
+        }
+    }
+}
+
+/// Does what is due in one store. One that was never planted waits for somebody to plant it.
+async fn keep(context: &Context, slot: &StoreSlot) -> Result<(), FlowError> {
+    let progress = Progress::default();
+    let _works = context.works.lock().await;
+    context.settle()?;
+    let Schedule { generations, attributes } = context.schedule;
+    let Some(planted) = blocking(|| planted_at(context, slot))? else { return Ok(()) };
+    if generations.is_some_and(|every| context.now().duration_since(planted).unsigned_abs() >= every) {
+        let planted = rotate_store(context, slot, None, &progress).await?;
+        tracing::info!(
+            store = slot.name,
+            generation = planted.generation,
+            planted = planted.planted,
+            "a new generation"
+        );
+    }
+    if let Some(period) = attributes {
+        let revised = revise::revise_store(context, slot, period, &progress).await?;
+        if revised.revised + revised.left > 0 {
+            tracing::info!(
+                store = slot.name,
+                revised = revised.revised,
+                left = revised.left,
+                "attributes were changed"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// When the first canary of the present generation was planted.
+fn planted_at(context: &Context, slot: &StoreSlot) -> Result<Option<Timestamp>, FlowError> {
+    let current = context.ledger.generation(&slot.name)?;
+    let mut first = None;
+    for row in context.ledger.placements(Some(&slot.name))? {
+        if row.placement.generation == current {
+            let stays = context.ledger.presences_of(row.placement.canary, &[&slot.name])?;
+            first = stays.first().map(|stay| stay.from).into_iter().chain(first).min();
+        }
+    }
+    Ok(first)
 }

@@ -9,7 +9,7 @@ use crate::{
     },
     dumps,
     flow::{
-        claim,
+        claim, clock,
         context::{Context, blocking},
         error::FlowError,
         findings::Finding,
@@ -195,11 +195,12 @@ impl Trace {
         context.settle()?;
         let tables = self.gathered.rows.is_some();
         self.material.rows = self.gathered.rows;
-        let mut rows = self.understood.take().unwrap_or_default().conclude();
+        let mut rows = self.understood.take().unwrap_or_default().conclude(|canary| self.seen.contains_key(canary));
         self.material.canary_rows = tables.then_some(self.gathered.canary_rows);
         self.material.columns = tables.then(|| columns(&self.gathered));
         self.material.altered = rows.altered.take();
-        self.material.passwords = rows.passwords;
+        self.material.excerpts = rows.excerpts.take();
+        self.material.passwords = rows.passwords.take();
         let now = context.now();
         let at = self.request.seen_at.unwrap_or(now);
         let sightings: Vec<Sighting> = self
@@ -209,6 +210,8 @@ impl Trace {
                 id: 0,
                 at,
                 claimed_at: None,
+                copied: rows.dated.get(canary).and_then(|spans| spans.last().copied()),
+                row: rows.rows.get(canary).and_then(|rows| rows.last().copied()),
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),
@@ -221,12 +224,15 @@ impl Trace {
             })
             .collect();
         let mut evidence = judge::evidence(&sightings);
+        let counted = self.material.rows;
         evidence.material = Some(self.material);
         let seen: BTreeSet<CanaryId> = self.seen.into_keys().collect();
         let verdict = blocking(|| {
             let mut verdict = attribution::decide::attribute(&problem::problem(context, evidence)?);
-            verdict.password_storage = rows.storage;
-            claim::fill(context, &mut verdict, &seen, &rows.agreements)?;
+            verdict.password_storage = rows.storage.take();
+            clock::narrow(context, &mut verdict, &rows.dated, at)?;
+            let material = claim::Material { seen: &seen, told: &rows, rows: counted };
+            claim::fill(context, &mut verdict, &material)?;
             Ok::<_, FlowError>(verdict)
         })?;
         if self.request.record {

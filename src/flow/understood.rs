@@ -3,19 +3,20 @@
 
 use crate::{
     domain::{
-        placement::Planting,
-        verdict::{Altered, PasswordRows, PasswordStorage},
+        sighting::Span,
+        verdict::{Altered, Excerpt, PasswordRows, PasswordStorage},
     },
     flow::{
         compared::{Agreement, Compared, Planted},
         context::Context,
         error::FlowError,
+        excerpt,
         passwords::Passwords,
-        sheet::Sheet,
+        sheet::{CanaryRow, Sheet},
     },
 };
 use canaries::{CanaryId, MarkerKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many altered fields are told.
 const MOST_TOLD: usize = 1_000;
@@ -25,6 +26,8 @@ const MOST_TOLD: usize = 1_000;
 pub struct Understood {
     passwords: Passwords,
     compared: Compared,
+    excerpts: Vec<Excerpt>,
+    rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
 }
 
 /// What the rows of all the material tell.
@@ -34,6 +37,12 @@ pub struct Told {
     /// None where no row could be compared.
     pub altered: Option<Vec<Altered>>,
     pub agreements: BTreeMap<CanaryId, Agreement>,
+    /// None where no row could be compared.
+    pub excerpts: Option<Vec<Excerpt>>,
+    /// When each canary's rows were copied, as far as its versions tell.
+    pub dated: BTreeMap<CanaryId, Vec<Span>>,
+    /// A keyed fingerprint of each row of each canary.
+    pub rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
 }
 
 impl Understood {
@@ -48,6 +57,10 @@ impl Understood {
         }
         let known: BTreeMap<CanaryId, Planted> =
             known.into_iter().filter_map(|(canary, planted)| Some((canary, planted?))).collect();
+        let key = context.keyring.derive("leaked row");
+        for row in sheet.tables.values().flatten().filter(|row| row.alone && row.tabular) {
+            self.rows.entry(row.canary).or_default().insert(fingerprint(&key, row));
+        }
         for rows in sheet.tables.values() {
             for row in rows {
                 let markers = known.get(&row.canary).map(|planted| planted.markers.as_slice()).unwrap_or_default();
@@ -55,34 +68,58 @@ impl Understood {
                     self.passwords.look(row, &marker.value);
                 }
             }
+            for row in rows.iter().filter(|row| row.alone && row.tabular) {
+                if self.excerpts.len() >= excerpt::HELD {
+                    break;
+                }
+                let planted = known.get(&row.canary).filter(|planted| !planted.versions.is_empty());
+                self.excerpts.extend(planted.map(|planted| excerpt::excerpt(row, planted)));
+            }
             self.compared.compare(rows, &known);
         }
         Ok(())
     }
 
-    /// What all of it tells.
-    pub fn conclude(self) -> Told {
+    /// What all of it tells of these canaries. A row that holds but a weak marker of another is somebody's, by chance.
+    pub fn conclude(mut self, seen: impl Fn(&CanaryId) -> bool) -> Told {
         let (storage, passwords) = self.passwords.conclude();
-        let Compared { altered, agreements } = self.compared;
+        let Compared { mut altered, mut agreements, mut dated } = self.compared;
+        altered.retain(|altered| seen(&altered.canary));
+        agreements.retain(|canary, _| seen(canary));
+        dated.retain(|canary, _| seen(canary));
+        self.rows.retain(|canary, _| seen(canary));
+        self.excerpts.retain(|excerpt| seen(&excerpt.canary));
+        self.excerpts.truncate(excerpt::ROWS);
         let compared = agreements.values().any(|agreement| agreement.agree + agreement.differ > 0);
         Told {
             storage,
             passwords,
             altered: compared.then(|| altered.into_iter().take(MOST_TOLD).collect()),
             agreements,
+            excerpts: compared.then_some(self.excerpts),
+            dated,
+            rows: self.rows,
         }
     }
+}
+
+/// The same for the same values, whatever their order and letter case.
+fn fingerprint(key: &[u8; 32], row: &CanaryRow) -> [u8; 16] {
+    let mut values: Vec<String> = row.cells.iter().map(|cell| cell.value.trim().to_lowercase()).collect();
+    values.retain(|value| !value.is_empty());
+    values.sort_unstable();
+    let digest = blake3::keyed_hash(key, values.join("\u{1f}").as_bytes());
+    let (first, _) = digest.as_bytes().split_first_chunk::<16>().expect("32 bytes");
+    *first
 }
 
 /// What was planted as a row; none for documents, and where its key was erased.
 fn planted(context: &Context, canary: CanaryId) -> Result<Option<Planted>, FlowError> {
     let Some(row) = context.ledger.placement(canary)? else { return Ok(None) };
+    let versions = context.ledger.versions(&context.journal, canary)?;
     Ok(context.ledger.contents(&context.journal, canary)?.map(|contents| Planted {
         store: row.placement.store,
-        row: match contents.planting {
-            Planting::Row(row) => row,
-            Planting::Document { .. } => BTreeMap::new(),
-        },
+        versions,
         markers: contents.markers,
     }))
 }

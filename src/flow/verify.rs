@@ -84,7 +84,7 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
         })
         .await
         .map_err(|error| FlowError::of_store(&slot.name, &error))?;
-    let Look { seen, copied, .. } = look;
+    let Look { seen, copied, rows, .. } = look;
     let missing: Vec<CanaryId> = own.keys().filter(|canary| !seen.contains_key(*canary)).copied().collect();
     let present = seen.keys().chain(copied.iter()).copied().collect();
     let altered: Vec<Alteration> = seen.into_values().flatten().collect();
@@ -96,6 +96,7 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
             missing: missing.clone(),
             altered: altered.clone(),
             copied: copied.clone(),
+            rows: Some(rows),
         })
         .await?;
     context.settle()?;

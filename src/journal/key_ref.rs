@@ -20,7 +20,9 @@ impl KeyRef {
     pub fn of(record: &Record) -> KeyRef {
         match record {
             Record::Planned { placement, .. } => KeyRef::Canary(placement.canary),
-            Record::Planted { canary, .. } => KeyRef::Canary(*canary),
+            Record::Planted { canary, .. } | Record::Revising { canary, .. } | Record::Revised { canary, .. } => {
+                KeyRef::Canary(*canary)
+            }
             // A ghost is nobody's: no key is made for it.
             Record::Sighted { sighting, .. } if sighting.canary.ghost().is_some() => KeyRef::House,
             Record::Sighted { sighting, .. } => KeyRef::Canary(sighting.canary),

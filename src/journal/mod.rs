@@ -20,5 +20,6 @@ pub mod recovery;
 pub mod restore;
 pub mod seal;
 pub mod segment;
+pub mod timestamp;
 pub mod verify;
 mod writer;

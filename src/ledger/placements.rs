@@ -40,6 +40,8 @@ pub struct Audit {
     pub missing: u64,
     pub altered: u64,
     pub copied: u64,
+    /// Rows or documents in all, where they were counted.
+    pub rows: Option<u64>,
 }
 
 /// Somebody looked at which records are canaries.
@@ -113,6 +115,7 @@ pub(crate) fn verified(
     missing: &[CanaryId],
     altered: &[Alteration],
     copied: &[CanaryId],
+    rows: Option<u64>,
 ) -> Result<(), EngineError> {
     let altered: BTreeSet<CanaryId> = altered.iter().map(|alteration| alteration.canary).collect();
     let here: BTreeSet<CanaryId> = present.iter().chain(&altered).chain(copied).copied().collect();
@@ -138,6 +141,7 @@ pub(crate) fn verified(
         missing: missing.len() as u64,
         altered: altered.len() as u64,
         copied: copied.len() as u64,
+        rows,
     };
     view.put(Key::of(Table::Audited).text(store).number(seq), &at)?;
     view.put(Key::of(Table::Verified).text(store), &audit)
@@ -222,6 +226,7 @@ impl Ledger {
         {
             contents.locator = Some(locator);
         }
+        self.revise(journal, canary, &mut contents)?;
         Ok(Some(contents))
     }
 

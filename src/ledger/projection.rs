@@ -11,9 +11,9 @@ use crate::{
     ledger::{
         accounts,
         engine::EngineError,
-        health, held, incidents, outbox, placements,
+        health, held, incidents, outbox, placements, revisions,
         row::{Key, Table},
-        sightings, traces,
+        sightings, stamps, traces,
         view::View,
     },
 };
@@ -49,9 +49,13 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
     match record {
         Record::Planned { placement, index, .. } => placements::planned(view, seq, placement, index),
         Record::Planted { canary, .. } => placements::planted(view, seq, at, *canary),
+        Record::Revising { canary, version, .. } => revisions::revising(view, seq, at, *canary, *version),
+        Record::Revised { canary, version, locator } => {
+            revisions::revised(view, seq, at, *canary, *version, locator.is_some())
+        }
         Record::Abandoned { canaries } => placements::abandoned(view, canaries),
-        Record::Verified { store, present, missing, altered, copied } => {
-            placements::verified(view, seq, at, store, present, missing, altered, copied)
+        Record::Verified { store, present, missing, altered, copied, rows } => {
+            placements::verified(view, seq, at, store, present, missing, altered, copied, *rows)
         }
         Record::Withdrawn { store, canaries } => placements::withdrawn(view, at, store, canaries),
         Record::GenerationOpened { store, generation } => view.put(Key::of(Table::Generation).text(store), generation),
@@ -64,6 +68,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             for sink in sinks {
                 view.put(Key::of(Table::Told).id(&incident.id).text(sink), &())?;
             }
+            stamps::moved(view, seq, at)?;
             incidents::counted_from(view, incident, at, alert.is_some(), by)?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
@@ -92,6 +97,8 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Positioned { sensor, .. } => view.put(Key::of(Table::Position).text(sensor), &seq),
         Record::MaterialTaken { trace, .. } => traces::material(view, seq, trace),
         Record::Traced { trace, .. } => traces::traced(view, seq, trace),
+        Record::Stamped { size, .. } => stamps::stamped(view, seq, at, *size),
+        Record::StampsFailing { .. } => stamps::failing(view, seq),
     }
 }
 

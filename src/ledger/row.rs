@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 3;
+pub(crate) const FORMAT: u8 = 4;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,10 @@ pub(crate) enum Table {
     Account = b'N',
     Credential = b'K',
     Trace = b'Y',
+    Stamp = b'2',
+    Revision = b'3',
+    Dated = b'4',
+    LeakedRow = b'5',
     Held = b'E',
     HeldKey = b'F',
     Clock = b'T',

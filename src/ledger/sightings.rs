@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         record::Record,
-        sighting::{Class, Sighting},
+        sighting::{Class, Sighting, Span},
     },
     journal::log::Journal,
     ledger::{
@@ -17,6 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use canaries::CanaryId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sighting's place in the journal, and what tells nothing of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,12 @@ pub struct Touched {
 pub(crate) fn sighted(view: &mut View<'_>, sighting: &Sighting) -> Result<(), EngineError> {
     let Sighting { id: seq, canary, class, drill, at, .. } = *sighting;
     view.put(Key::of(Table::Sighting).number(seq), &SightingRow { seq, canary, class, drill })?;
+    if let Some(copied) = sighting.copied {
+        view.put(Key::of(Table::Dated).number(seq), &(canary, copied))?;
+    }
+    if let Some(row) = &sighting.row {
+        view.put(Key::of(Table::LeakedRow).bytes(row).number(seq), &(sighting.received_at, drill))?;
+    }
     let key = Key::of(Table::Touched).bytes(&canary.0);
     let before: Option<Touched> = view.get(&key)?;
     let mut touched = before.unwrap_or(Touched { first: seq, first_at: at, last: seq, last_at: at, count: 0 });
@@ -70,6 +77,40 @@ impl Ledger {
     /// The entries of an incident's sightings, oldest first.
     pub fn sightings_of(&self, incident: &str) -> Result<Vec<u64>, LedgerError> {
         self.all(&Key::of(Table::Joined).id(incident), |key, _| row::last_number(key))
+    }
+
+    /// The sightings of this incident that tell when their row was copied, by canary.
+    pub fn dated(&self, incident: &str) -> Result<Vec<(u64, CanaryId, Span)>, LedgerError> {
+        let all: Vec<(u64, (CanaryId, Span))> =
+            self.all(&Key::of(Table::Dated), |key, value| Ok((row::last_number(key)?, row::decode(value)?)))?;
+        let mut found = Vec::new();
+        for (seq, (canary, span)) in all {
+            if self.one::<()>(&Key::of(Table::Joined).id(incident).number(seq))?.is_some() {
+                found.push((seq, canary, span));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The sightings in which a row of just these values was seen: entry, time, and whether it was a rehearsal.
+    pub fn leaked_row(&self, row: &[u8; 16]) -> Result<Vec<(u64, Timestamp, bool)>, LedgerError> {
+        self.all(&Key::of(Table::LeakedRow).bytes(row), |key, value| {
+            let (at, drill) = row::decode(value)?;
+            Ok((row::last_number(key)?, at, drill))
+        })
+    }
+
+    /// The incidents that these sightings have joined.
+    pub fn incidents_of(&self, sightings: &BTreeSet<u64>) -> Result<BTreeMap<u64, String>, LedgerError> {
+        let mut found = BTreeMap::new();
+        self.each(&Key::of(Table::Joined), None, |key, _| {
+            let seq = row::last_number(key)?;
+            if sightings.contains(&seq) {
+                found.insert(seq, row::split_text(&key[2..])?.0);
+            }
+            Ok(found.len() < sightings.len())
+        })?;
+        Ok(found)
     }
 
     /// A sighting as it was journaled; none where there is none of this number, or its key was erased.

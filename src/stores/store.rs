@@ -142,6 +142,15 @@ pub struct Withdrawal {
     pub left: Vec<Left>,
 }
 
+/// Other values for a planted row, as time would change them.
+#[derive(Clone)]
+pub struct Revision {
+    /// The row as it stands.
+    pub placed: Placed,
+    /// Column and new value. None identifies the canary.
+    pub changes: BTreeMap<String, String>,
+}
+
 /// One row, or document, that the store holds. It is looked at and forgotten, never kept.
 pub struct Stored {
     /// Where it is, in the store's own terms; the same as `plant` answers for it.
@@ -187,6 +196,11 @@ pub trait Store: Send + Sync {
     /// after, fills the columns that are neither given nor nullable from the constraints it finds, and nullable ones, if
     /// at all, as often as the other rows do, with what is nobody's own.
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError>;
+
+    /// Changes these rows, all or none in one transaction where the store has such, and nothing else; the guard query must
+    /// answer as before. Answers where each stands now; none for a row that is not there as it was placed, which is left
+    /// as it is.
+    async fn revise(&self, revisions: &[Revision]) -> Result<Vec<Option<String>>, StoreError>;
 
     /// Takes out exactly these, whoever else wrote meanwhile, and leaves everything else byte for byte. One that is
     /// gone already is no error, and one that can no longer be told surely from what is not ours is left, and named with

@@ -1,9 +1,10 @@
-"""Judges an exported case by others' tools alone: bagit, pymerkle, stix2-validator, py-ocsf-models, cryptography. Prints
+"""Judges an exported case by others' tools alone: bagit, case_validate, pymerkle, stix2-validator, py-ocsf-models, cryptography. Prints
 what was found as JSON; fails on the first thing that is not sound."""
 import base64
 import hashlib
 import json
 import pathlib
+import subprocess
 import sys
 
 import bagit
@@ -37,6 +38,25 @@ for path in (bag / "data/entries").iterdir():
     else:
         raise AssertionError("pymerkle accepts anything")
 
+# The CASE/UCO graph: valid by the ontology that comes with the tool, every reference leads to a node, every hash is true.
+validate = [pathlib.Path(sys.executable).with_name("case_validate"), "--allow-info", bag / "data/case.jsonld"]
+judged = subprocess.run(validate, capture_output=True, text=True)
+assert judged.returncode == 0, judged.stdout[-3000:] + judged.stderr[-3000:]
+nodes = {node["@id"]: node for node in json.loads((bag / "data/case.jsonld").read_text())["@graph"]}
+hashes = 0
+for node in nodes.values():
+    for value in node.values():
+        for ref in value if isinstance(value, list) else [value]:
+            if isinstance(ref, dict) and set(ref) == {"@id"}:
+                assert ref["@id"] in nodes, f"{node['@id']} refers to what is not there"
+    if node["@type"] == "uco-observable:File":
+        file, content = node["uco-core:hasFacet"]
+        if "uco-observable:filePath" in file:
+            told = content["uco-observable:hash"]["uco-types:hashValue"]["@value"]
+            assert hashlib.sha256((bag / file["uco-observable:filePath"]).read_bytes()).hexdigest() == told
+            hashes += 1
+assert hashes == len(list((bag / "data/entries").iterdir())) + 4, hashes
+
 # STIX 2.1, and every sighting in it.
 results = validate_file(str(bag / "data/stix.json"), ValidationOptions(version="2.1"))
 assert results.is_valid, [str(error) for part in results.object_results for error in part.errors]
@@ -57,7 +77,7 @@ for line in lines:
     assert set(json.loads(line)) - known <= {"is_alert"}, set(json.loads(line)) - known
 
 # The seals that are opened, by their one-time keys, say what the report says.
-told = {"sightings": len(lines), "moves": 0, "compared": 0, "opened_sightings": 0}
+told = {"provenance": len(nodes), "sightings": len(lines), "moves": 0, "compared": 0, "opened_sightings": 0}
 sightings = {sighting["entry"]: sighting for sighting in report["sightings"]}
 
 

@@ -90,6 +90,23 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<Answer, PostError> {
+        let (status, retry_after, body) = self.exchange(method, url, headers, body).await?;
+        Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    /// Makes one attempt to post, and answers status and body as they came: for receivers that speak no text.
+    pub async fn fetch(&self, url: &Url, headers: &[(&str, &str)], body: Vec<u8>) -> Result<(u16, Vec<u8>), PostError> {
+        let (status, _, body) = self.exchange(Method::Post, url, headers, body).await?;
+        Ok((status, body))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<(u16, Option<Duration>, Vec<u8>), PostError> {
         let deadline = Instant::now() + self.total_time;
         let host = url.host_str().unwrap_or_default().to_owned();
         let attempt = async {
@@ -118,7 +135,7 @@ impl Client {
             .get("retry-after")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| wish(value, SystemTime::now()));
-        Ok(Answer { status, retry_after, body: start_of(response, deadline).await })
+        Ok((status, retry_after, start_of(response, deadline).await))
     }
 
     /// Connects, and shakes hands where the address is https; sends nothing.
@@ -160,7 +177,7 @@ impl Client {
 
 /// What of the body arrives in time, up to the limit. The status is known by then, so a body that breaks off is no
 /// failure of its own.
-async fn start_of(mut response: reqwest::Response, deadline: Instant) -> String {
+async fn start_of(mut response: reqwest::Response, deadline: Instant) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < MOST_OF_AN_ANSWER {
         match tokio::time::timeout_at(deadline, response.chunk()).await {
@@ -169,7 +186,7 @@ async fn start_of(mut response: reqwest::Response, deadline: Instant) -> String 
         }
     }
     bytes.truncate(MOST_OF_AN_ANSWER);
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn wish(value: &str, now: SystemTime) -> Option<Duration> {

@@ -5,6 +5,7 @@ pub mod sheet;
 
 use crate::{
     case::{
+        claims,
         drawing::{AMBER, GREY, INK, RED},
         html, pictures,
         report::Report,
@@ -77,6 +78,11 @@ fn opening(sheet: &mut Sheet, report: &Report) {
         GREY,
         0.0,
     );
+    let stamped = report.time_stamp.as_ref().map_or_else(
+        || "No time-stamp authority has stamped it.".to_owned(),
+        |stamp| format!("Its last checkpoint was stamped by a time-stamp authority at {}.", moment(stamp.stamped_at)),
+    );
+    sheet.words(&stamped, 8.0, false, GREY, 0.0);
     if report.drill {
         sheet.space(4.0);
         sheet.words("This was a rehearsal. Nothing real leaked.", 10.0, true, AMBER, 0.0);
@@ -138,9 +144,36 @@ fn findings(sheet: &mut Sheet, report: &Report) {
     sheet.words(&format!("Confirmed by a person: {confirmed}."), 9.2, false, INK, 0.0);
 }
 
+/// Rows of leaked material, column by column, without a value.
+fn excerpts(sheet: &mut Sheet, report: &Report) {
+    for traced in &report.traces {
+        let rows = traced.verdict.material.iter().filter_map(|material| material.excerpts.as_ref()).flatten();
+        let rows: Vec<Vec<String>> = rows
+            .map(|row| {
+                let cells =
+                    row.cells.iter().map(|cell| format!("{}: {}", harmless(&cell.column), claims::held(cell.holds)));
+                vec![row.canary.to_string(), cells.collect::<Vec<_>>().join(" · ")]
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        sheet.heading("Rows of the material, redacted", 60.0);
+        let about = format!(
+            "Trace of {}, entry {}: what stands in each cell, by what was planted. No value is shown.",
+            moment(traced.at),
+            grouped(traced.entry)
+        );
+        sheet.words(&about, 8.0, false, GREY, 0.0);
+        let text = |heading, width| Column { heading, width, number: false };
+        sheet.table(&[text("canary", 82.0), text("columns", 441.0)], &rows);
+    }
+}
+
 fn lists(sheet: &mut Sheet, report: &Report) {
     let text = |heading, width| Column { heading, width, number: false };
     let number = |heading, width| Column { heading, width, number: true };
+    excerpts(sheet, report);
     sheet.heading("Sightings", 40.0);
     sheet.words("Values of markers, and what was received, are not shown.", 8.0, false, GREY, 0.0);
     let columns = [

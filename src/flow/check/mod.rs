@@ -94,6 +94,10 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
             items.push(Checked::new(what, listens(door, context.delivers()).await));
         }
     }
+    if let Some(authority) = &context.timestamps {
+        let said = |why| format!("{}: {why}: correct `url` or `ca`, or ask those who run it", authority.host);
+        items.push(Checked::new("timestamps", authority.probe().await.map_err(said)));
+    }
     progress.at("dns".to_owned(), items.len() as u64, Some(total));
     items.extend(records::look(context).await);
     let ok = items.iter().all(|item| item.state == State::Ok);

@@ -85,20 +85,25 @@ impl ColumnNotes {
         } else {
             self.quoted > self.bare
         };
-        if !usual && !needs_quotes(value, delimiter) {
-            return value.to_vec();
-        }
-        let mut field = Vec::with_capacity(value.len() + 2);
-        field.push(b'"');
-        for &byte in value {
-            if byte == b'"' {
-                field.push(b'"');
-            }
-            field.push(byte);
-        }
-        field.push(b'"');
-        field
+        field(value, usual, delimiter)
     }
+}
+
+/// A field with quotes, or without them where it can be.
+pub fn field(value: &[u8], quoted: bool, delimiter: u8) -> Vec<u8> {
+    if !quoted && !needs_quotes(value, delimiter) {
+        return value.to_vec();
+    }
+    let mut field = Vec::with_capacity(value.len() + 2);
+    field.push(b'"');
+    for &byte in value {
+        if byte == b'"' {
+            field.push(b'"');
+        }
+        field.push(byte);
+    }
+    field.push(b'"');
+    field
 }
 
 impl Numbers {

@@ -6,6 +6,7 @@ mod encoding;
 mod format;
 mod plant;
 mod records;
+mod revision;
 mod rewrite;
 mod walk;
 mod withdraw;
@@ -15,8 +16,8 @@ use crate::{
     stores::{
         csv::{encoding::Encoding, format::Format},
         store::{
-            ColumnProfile, Columns, Entry, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
-            blocking, streaming,
+            ColumnProfile, Columns, Entry, NewPlanting, Placed, Profile, Revision, Store, StoreError, Stored, Takes,
+            Withdrawal, blocking, streaming,
         },
     },
 };
@@ -255,6 +256,11 @@ impl Store for Csv {
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
         let (place, plantings) = (self.file.clone(), plantings.to_vec());
         blocking(move || place.plant(&plantings)).await
+    }
+
+    async fn revise(&self, revisions: &[Revision]) -> Result<Vec<Option<String>>, StoreError> {
+        let (place, revisions) = (self.file.clone(), revisions.to_vec());
+        blocking(move || place.revise(&revisions)).await
     }
 
     async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {

@@ -13,8 +13,8 @@ use crate::{
         section::{Section, SectionError},
     },
     stores::store::{
-        Columns, Entry, NewPlanting, Placed, Profile, Show, Store, StoreError, Stored, Takes, Withdrawal, blocking,
-        streaming,
+        Columns, Entry, NewPlanting, Placed, Profile, Revision, Show, Store, StoreError, Stored, Takes, Withdrawal,
+        blocking, streaming,
     },
 };
 use async_trait::async_trait;
@@ -204,6 +204,10 @@ impl Store for Folder {
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
         let (place, plantings) = (self.place.clone(), plantings.to_vec());
         blocking(move || place.plant(&plantings)).await
+    }
+
+    async fn revise(&self, _: &[Revision]) -> Result<Vec<Option<String>>, StoreError> {
+        Err(StoreError::Refused("documents have no columns to change".to_owned()))
     }
 
     async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {

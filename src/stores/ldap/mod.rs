@@ -7,6 +7,7 @@ mod entry;
 mod planting;
 mod reading;
 mod refusal;
+mod revision;
 mod schema;
 mod withdrawal;
 
@@ -16,7 +17,7 @@ use crate::{
         section::{Section, SectionError},
     },
     stores::store::{
-        Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
+        Columns, Entry, Guard, NewPlanting, Placed, Profile, Revision, Store, StoreError, Stored, Takes, Withdrawal,
     },
 };
 use async_trait::async_trait;
@@ -145,6 +146,10 @@ impl Store for Directory {
 
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
         planting::plant(self, plantings).await
+    }
+
+    async fn revise(&self, revisions: &[Revision]) -> Result<Vec<Option<String>>, StoreError> {
+        revision::revise(self, revisions).await
     }
 
     async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {

@@ -45,7 +45,7 @@ pub async fn withdraw(store: &Directory, placed: &[Placed]) -> Result<Withdrawal
 }
 
 /// The values by which each entry is known. A password's hash is shown to few, and tells nothing here.
-fn known(store: &Directory, session: &Session, placed: &[Placed]) -> Result<Vec<Known>, StoreError> {
+pub fn known(store: &Directory, session: &Session, placed: &[Placed]) -> Result<Vec<Known>, StoreError> {
     let schema = &session.schema;
     let constants: Vec<String> = store.constants.keys().map(|name| schema.canonical(name)).collect();
     let ignored = |column: &str| constants.contains(&schema.canonical(column)) || is_password(schema, column);
@@ -65,7 +65,7 @@ fn known(store: &Directory, session: &Session, placed: &[Placed]) -> Result<Vec<
 
 /// Where each entry stands now, by name. Looks where it was planted, then, for what is not there, at all entries: it may
 /// have been renamed or moved.
-async fn find(session: &mut Session, placed: &[Placed], known: &[Known]) -> Result<Vec<Find<String>>, StoreError> {
+pub async fn find(session: &mut Session, placed: &[Placed], known: &[Known]) -> Result<Vec<Find<String>>, StoreError> {
     let mut finds = Vec::with_capacity(placed.len());
     let mut sought = Vec::new();
     for (index, (one, known)) in placed.iter().zip(known).enumerate() {

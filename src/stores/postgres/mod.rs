@@ -9,6 +9,7 @@ mod identity;
 mod planting;
 mod reading;
 mod refusal;
+mod revision;
 mod shown;
 mod sparse;
 mod withdrawal;
@@ -20,7 +21,7 @@ use crate::{
         section::{Section, SectionError},
     },
     stores::store::{
-        Columns, Entry, Guard, NewPlanting, Placed, Profile, Store, StoreError, Stored, Takes, Withdrawal,
+        Columns, Entry, Guard, NewPlanting, Placed, Profile, Revision, Store, StoreError, Stored, Takes, Withdrawal,
     },
 };
 use async_trait::async_trait;
@@ -95,6 +96,10 @@ impl Store for Postgres {
 
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
         planting::plant(self, plantings).await
+    }
+
+    async fn revise(&self, revisions: &[Revision]) -> Result<Vec<Option<String>>, StoreError> {
+        revision::revise(self, revisions).await
     }
 
     async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {

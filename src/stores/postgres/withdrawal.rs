@@ -24,29 +24,7 @@ pub async fn withdraw(store: &Postgres, placed: &[Placed]) -> Result<Withdrawal,
     let mut transaction = store.endpoint.begin(&mut client, false).await?;
     let table = Table::load(store, &transaction).await?;
     table.demand(&["SELECT", "DELETE"])?;
-    let mut known = Vec::with_capacity(placed.len());
-    for one in placed {
-        // A column that has gone from the table since tells nothing.
-        let ignored = |column: &str| store.constants.contains_key(column) || table.column(column).is_none();
-        let Some(one) = Known::of(one, ignored) else {
-            return Err(table.refused("a table holds rows, not documents".to_owned()));
-        };
-        if one.ours.is_empty() {
-            let why = format!("canary {} has no value left that tells its row from others", one.canary);
-            return Err(table.refused(why));
-        }
-        known.push(one);
-    }
-    show(&transaction, &table, known.iter_mut().map(|one| &mut one.ours).collect()).await?;
-    {
-        // A column may have another type by now, which these do not fit: then they differ.
-        let attempt = transaction.transaction().await.map_err(|error| table.judge(&error))?;
-        match show(&attempt, &table, known.iter_mut().map(|one| &mut one.others).collect()).await {
-            Ok(()) => attempt.commit().await,
-            Err(_) => attempt.rollback().await,
-        }
-        .map_err(|error| table.judge(&error))?;
-    }
+    let known = known(store, &mut transaction, &table, placed).await?;
     let finds = find(&transaction, &table, placed, &known).await?;
     for (known, find) in known.iter().zip(finds) {
         let canary = known.canary;
@@ -69,6 +47,39 @@ pub async fn withdraw(store: &Postgres, placed: &[Placed]) -> Result<Withdrawal,
     Ok(withdrawal)
 }
 
+/// The values by which each row is known, as the table shows them.
+pub async fn known(
+    store: &Postgres,
+    transaction: &mut Transaction<'_>,
+    table: &Table,
+    placed: &[Placed],
+) -> Result<Vec<Known>, StoreError> {
+    let mut known = Vec::with_capacity(placed.len());
+    for one in placed {
+        // A column that has gone from the table since tells nothing.
+        let ignored = |column: &str| store.constants.contains_key(column) || table.column(column).is_none();
+        let Some(one) = Known::of(one, ignored) else {
+            return Err(table.refused("a table holds rows, not documents".to_owned()));
+        };
+        if one.ours.is_empty() {
+            let why = format!("canary {} has no value left that tells its row from others", one.canary);
+            return Err(table.refused(why));
+        }
+        known.push(one);
+    }
+    show(transaction, table, known.iter_mut().map(|one| &mut one.ours).collect()).await?;
+    {
+        // A column may have another type by now, which these do not fit: then they differ.
+        let attempt = transaction.transaction().await.map_err(|error| table.judge(&error))?;
+        match show(&attempt, table, known.iter_mut().map(|one| &mut one.others).collect()).await {
+            Ok(()) => attempt.commit().await,
+            Err(_) => attempt.rollback().await,
+        }
+        .map_err(|error| table.judge(&error))?;
+    }
+    Ok(known)
+}
+
 /// Turns these values of each row into what the table shows of them.
 async fn show(
     transaction: &Transaction<'_>,
@@ -89,7 +100,7 @@ async fn show(
 
 /// Where each row stands now, by the texts of its key. Looks where it was planted, then, for what is not there, through
 /// the whole table: its key was changed, by a reload of the table perhaps.
-async fn find(
+pub async fn find(
     transaction: &Transaction<'_>,
     table: &Table,
     placed: &[Placed],
@@ -167,7 +178,7 @@ async fn look_at(
 }
 
 /// The condition that finds the row by its key; typed, so that the key's index serves.
-fn at(table: &Table, parts: usize) -> Result<String, StoreError> {
+pub fn at(table: &Table, parts: usize) -> Result<String, StoreError> {
     let mut terms = Vec::new();
     match &table.identity {
         Identity::Columns(columns) => {

@@ -6,6 +6,7 @@ mod fill;
 mod key;
 mod likeness;
 mod plant;
+mod revision;
 mod shown;
 mod table;
 mod touched;
@@ -19,8 +20,8 @@ use crate::{
     stores::{
         sqlite::{failure::Failure, table::Table},
         store::{
-            ColumnProfile, Columns, Entry, Guard, NewPlanting, Placed, Profile, Show, Store, StoreError, Stored, Takes,
-            Withdrawal, blocking, streaming,
+            ColumnProfile, Columns, Entry, Guard, NewPlanting, Placed, Profile, Revision, Show, Store, StoreError,
+            Stored, Takes, Withdrawal, blocking, streaming,
         },
     },
 };
@@ -232,6 +233,11 @@ impl Store for Sqlite {
     async fn plant(&self, plantings: &[NewPlanting]) -> Result<Vec<String>, StoreError> {
         let (place, plantings) = (self.place.clone(), plantings.to_vec());
         blocking(move || place.plant(&plantings)).await
+    }
+
+    async fn revise(&self, revisions: &[Revision]) -> Result<Vec<Option<String>>, StoreError> {
+        let (place, revisions) = (self.place.clone(), revisions.to_vec());
+        blocking(move || place.revise(&revisions)).await
     }
 
     async fn withdraw(&self, placed: &[Placed]) -> Result<Withdrawal, StoreError> {

@@ -66,7 +66,7 @@ impl Place {
     }
 
     /// The values by which a row is known. A column that has gone from the table since tells nothing.
-    fn known(&self, table: &Table, one: &Placed) -> Result<Known, StoreError> {
+    pub(super) fn known(&self, table: &Table, one: &Placed) -> Result<Known, StoreError> {
         let is_constant =
             |column: &str| self.config.constants.keys().any(|constant| constant.eq_ignore_ascii_case(column));
         Known::of(one, |column| is_constant(column) || table.column(column).is_none()).ok_or_else(|| {
@@ -76,7 +76,7 @@ impl Place {
 }
 
 /// Where each row stands now. Looks where it was planted, then for what is not there through the whole table.
-fn find(
+pub fn find(
     connection: &Connection,
     table: &Table,
     placed: &[Placed],

@@ -21,6 +21,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("post", "/api/v1/plant", "/api/v1/plant", r#"{"stores":["export"],"count":0}"#, &["planter"]),
     ("post", "/api/v1/verify", "/api/v1/verify", "{}", &["planter"]),
     ("post", "/api/v1/rotate", "/api/v1/rotate", r#"{"stores":["nowhere"]}"#, &["planter"]),
+    ("post", "/api/v1/revise", "/api/v1/revise", r#"{"stores":["nowhere"]}"#, &["planter"]),
     ("post", "/api/v1/withdraw", "/api/v1/withdraw", r#"{"stores":["export"]}"#, &["planter"]),
     ("get", "/api/v1/canaries", "/api/v1/canaries", "", &["planter", "investigator"]),
     ("get", "/api/v1/canaries", "/api/v1/canaries?reveal=true", "", &["investigator"]),

@@ -89,10 +89,22 @@ async fn others_tools_find_it_sound() {
     leak.export("case", "").await;
     let vkey = leak.site.run("evidence verify --json").await.ends(0).json()["vkey"].as_str().unwrap().to_owned();
     let case = leak.site.path("case");
-    // What VERIFY.md says, done as it says.
+    // What VERIFY.md says, done as it says: its programs, and every command line.
     let guide = leak.text("case/VERIFY.md");
-    let program = guide.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let programs: Vec<&str> =
+        guide.split("```python\n").skip(1).map(|program| program.split("```").next().unwrap()).collect();
+    let [program, reading] = programs[..] else { panic!("two programs are expected") };
     assert!(program.lines().count() <= 60, "short enough to be read");
+    let opened = run(&python, &[Path::new("-c"), Path::new(reading)], &case);
+    assert!(opened.contains("\"record\":\"incident_moved\"") && !opened.contains("\"sighted\""), "{opened}");
+    let tools = Path::new(&python).parent().unwrap().display().to_string();
+    let prose: String = guide.split("```").step_by(2).collect();
+    let lines: Vec<&str> = prose.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert!(lines.len() >= 4, "{lines:?}");
+    for line in lines {
+        let path = format!("PATH={tools}:$PATH; {line}");
+        run("bash", &["-ec", &path].map(Path::new), &case);
+    }
     fs::write(leak.site.path("verify.py"), program).unwrap();
     let verified = run(&python, &[&leak.site.path("verify.py"), Path::new("."), Path::new(&vkey)], &case);
     assert!(verified.contains(&leak.incident) && verified.contains("entries proven"), "{verified}");

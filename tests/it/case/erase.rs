@@ -15,7 +15,22 @@ async fn an_erased_key_leaves_the_chain_whole() {
     assert!(complaint.contains("--yes"), "{complaint}");
     let complaint = site.run(&format!("evidence erase {canary} --yes")).await.complaint();
     assert!(complaint.contains("withdraw export"), "{complaint}");
-    assert!(site.path("data/evidence").join(&file).is_file());
+    let held = site.path("data/evidence").join(&file);
+    let sealed = std::fs::read(&held).unwrap();
+    let verified = site.run("evidence verify --json").await.ends(0).json();
+    assert_eq!(verified["evidence_files"], 1, "{verified}");
+    // Of what was taken in a byte that is flipped, cut off or added is found too, and that all of it is gone.
+    let mut flipped = sealed.clone();
+    flipped[sealed.len() / 2] ^= 1;
+    for harmed in [Some(flipped), Some(sealed[..sealed.len() - 1].to_vec()), Some([&sealed[..], b"x"].concat()), None] {
+        match harmed {
+            Some(bytes) => std::fs::write(&held, bytes).unwrap(),
+            None => std::fs::remove_file(&held).unwrap(),
+        }
+        let verified = site.run("evidence verify --json").await.ends(3).json();
+        assert!(verified["faults"][0].as_str().unwrap().contains(&file), "{verified}");
+    }
+    std::fs::write(&held, &sealed).unwrap();
     let erased = site.run(&format!("evidence erase {file} --yes --json")).await.ends(0).json();
     assert!(erased["remains"].to_string().contains("backups made before hold the key"), "{erased}");
     assert!(!site.path("data/evidence").join(&file).exists());

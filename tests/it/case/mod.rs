@@ -4,6 +4,7 @@ mod bundle;
 mod drafts;
 mod erase;
 mod report;
+mod stamp;
 mod tamper;
 
 use crate::support::{

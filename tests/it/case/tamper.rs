@@ -85,6 +85,7 @@ async fn any_harm_to_a_case_file_is_found() {
     });
     assert!(forged.faults.iter().any(|fault| fault.contains("signed for other files")), "{:?}", forged.faults);
 
+    any_other_harm(&case, &all);
     let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
     let flipped = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..8);
     runner
@@ -104,6 +105,41 @@ async fn any_harm_to_a_case_file_is_found() {
         })
         .unwrap();
     assert!(checked(&case).faults.is_empty());
+}
+
+/// Bytes dropped, added, cut off, moved; lines dropped or swapped; files exchanged: at any place.
+fn any_other_harm(case: &Path, all: &[(PathBuf, Vec<u8>)]) {
+    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
+    let places = prop::collection::vec(any::<prop::sample::Index>(), 4);
+    runner
+        .run(&(places, 0..6u8), |(places, harm)| {
+            let (path, before) = &all[places[0].index(all.len())];
+            let (one, other) = (places[1].index(before.len() + 1), places[2].index(before.len() + 1));
+            let (from, to) = (one.min(other), one.max(other));
+            let lines: Vec<&[u8]> = before.split_inclusive(|byte| *byte == b'\n').collect();
+            let (line, another) = (places[1].index(lines.len()), places[2].index(lines.len()));
+            let after = match harm {
+                0 => [&before[..from], &before[to..]].concat(),
+                1 => [&before[..from], b"0", &before[from..]].concat(),
+                2 => before[..from].to_vec(),
+                3 => [&before[to..], &before[..to]].concat(),
+                4 => {
+                    let mut lines = lines.clone();
+                    lines.swap(line, another);
+                    lines.concat()
+                }
+                _ => all[places[3].index(all.len())].1.clone(),
+            };
+            if after == *before {
+                return Ok(());
+            }
+            fs::write(case.join(path), &after).unwrap();
+            let faults = checked(case).faults;
+            fs::write(case.join(path), before).unwrap();
+            prop_assert!(!faults.is_empty(), "harm {harm} to {} at {from} to {to} is not found", path.display());
+            Ok(())
+        })
+        .unwrap();
 }
 
 /// As a forger would: every digest that can be made without a key.

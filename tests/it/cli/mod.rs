@@ -1,6 +1,8 @@
 //! Tests of `cli` through the real binary.
 
 mod check;
+mod claims;
+mod clock;
 mod columns;
 mod deliveries;
 mod design;

@@ -56,6 +56,8 @@ pub fn sighted(canary: CanaryId, evidence: &str) -> Record {
         id: 0,
         at: at(5),
         claimed_at: None,
+        copied: None,
+        row: None,
         received_at: at(6),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

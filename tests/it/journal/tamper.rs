@@ -87,6 +87,38 @@ fn any_flipped_byte_is_found() {
 }
 
 #[test]
+fn any_dropped_added_moved_or_cut_bytes_are_found() {
+    let kept = kept(8);
+    let files = [kept.segment.clone(), segment::folder(kept.folder.path()).join("checkpoint")];
+    let originals = files.clone().map(|file| fs::read(file).unwrap());
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 400, ..Default::default() });
+    runner
+        .run(&(0..2usize, any::<[prop::sample::Index; 3]>(), 0..5u8), |(which, places, harm)| {
+            let before = &originals[which];
+            let mut cuts = places.map(|place| place.index(before.len() + 1));
+            cuts.sort_unstable();
+            let [one, two, three] = cuts;
+            let after = match harm {
+                0 => [&before[..one], &before[two..]].concat(),
+                1 => [&before[..one], &before[one..two], &before[one..]].concat(),
+                2 => before[..one].to_vec(),
+                3 => [&before[..one], &before[two..three], &before[one..two], &before[three..]].concat(),
+                _ => [&before[..one], &[0], &before[one..]].concat(),
+            };
+            if after == *before {
+                return Ok(());
+            }
+            fs::write(&files[which], &after).unwrap();
+            let sound = is_sound(kept.folder.path(), &kept.vkey);
+            fs::write(&files[which], before).unwrap();
+            prop_assert!(!sound, "harm {harm} at {cuts:?} of file {which}");
+            Ok(())
+        })
+        .unwrap();
+    assert!(is_sound(kept.folder.path(), &kept.vkey));
+}
+
+#[test]
 fn dropped_reordered_repeated_and_cut_entries_are_found() {
     let kept = kept(6);
     let all = frames(&kept.bytes);

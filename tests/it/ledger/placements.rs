@@ -80,6 +80,7 @@ async fn presences_are_what_audits_and_withdrawals_say() {
             })
             .collect(),
         copied: vec![],
+        rows: None,
     };
     for number in [1, 2] {
         put(&journal, 0, planned(canary(number), "hris")).await;

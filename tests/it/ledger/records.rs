@@ -92,6 +92,7 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
             missing: vec![],
             altered: vec![],
             copied: names(&[1]),
+            rows: Some(40),
         },
         Record::Withdrawn { store: "hris".to_owned(), canaries: names(&[3]) },
         Record::GenerationOpened { store: "payroll".to_owned(), generation: 2 },
@@ -122,6 +123,8 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::HandedOver { from: "soc".to_owned(), to: "mail".to_owned(), alerts: vec!["a-14".to_owned()] },
         Record::Replayed { deliveries: vec![("a-17".to_owned(), "soc".to_owned())], by: by() },
         Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
+        Record::Revising { canary: canary(1), version: 1, changes: [("salary".to_owned(), "43000".to_owned())].into() },
+        Record::Revised { canary: canary(1), version: 1, locator: Some("id=17".to_owned()) },
     ];
     for (second, record) in records.into_iter().enumerate() {
         put(&journal, second as i64, record).await;

@@ -172,6 +172,8 @@ pub fn alert(text: &str) -> Alert {
             id: 3,
             at,
             claimed_at: None,
+            copied: None,
+            row: None,
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),

@@ -1,6 +1,7 @@
 //! What every store promises, run against each of them. A store's own test supplies a house: the store, filled with
 //! ordinary rows, and somebody else who also writes in it.
 
+use crate::stores::revision;
 use async_trait::async_trait;
 use canaries::CanaryId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +113,7 @@ pub fn holds(found: &Planting, planted: &Planting) -> bool {
     }
 }
 
-async fn plant(store: &dyn Store, plantings: &[NewPlanting]) -> Vec<Placed> {
+pub async fn plant(store: &dyn Store, plantings: &[NewPlanting]) -> Vec<Placed> {
     let locators = store.plant(plantings).await.unwrap_or_else(|error| panic!("plant: {error}"));
     placed(plantings, &locators)
 }
@@ -121,17 +122,17 @@ fn ids(canaries: &[CanaryId]) -> BTreeSet<CanaryId> {
     canaries.iter().copied().collect()
 }
 
-fn ids_of(placed: &[Placed]) -> BTreeSet<CanaryId> {
+pub fn ids_of(placed: &[Placed]) -> BTreeSet<CanaryId> {
     placed.iter().map(|one| one.canary).collect()
 }
 
-async fn withdraw(store: &dyn Store, placed: &[Placed]) -> BTreeSet<CanaryId> {
+pub async fn withdraw(store: &dyn Store, placed: &[Placed]) -> BTreeSet<CanaryId> {
     let withdrawal = store.withdraw(placed).await.unwrap_or_else(|error| panic!("withdraw: {error}"));
     assert!(withdrawal.left.is_empty(), "none is left: {:?}", withdrawal.left);
     ids(&withdrawal.removed)
 }
 
-fn same(before: &str, after: &str, what: &str) {
+pub fn same(before: &str, after: &str, what: &str) {
     if before != after {
         let lines = before.lines().zip(after.lines()).position(|(a, b)| a != b);
         panic!(
@@ -155,6 +156,7 @@ pub async fn run(house: &mut dyn StoreUnderTest) {
     leaves_what_may_be_a_persons(house).await;
     withdraws_what_is_left(house).await;
     keeps_hostile_values(house).await;
+    revision::revises(house).await;
     heeds_the_guard(house).await;
 }
 

@@ -7,5 +7,6 @@ mod folder;
 mod kills;
 mod ldap;
 mod postgres;
+mod revision;
 pub mod rows;
 mod sqlite;
