@@ -203,8 +203,8 @@ fn next_run(text: &[u8], from: usize, until: usize) -> Option<usize> {
 }
 
 /// How much stands between a run's letters and those with which it goes on, and whether that is a line end; `line` of
-/// them stand on its last line.
-fn joint(rest: &[u8], line: usize) -> Option<(usize, bool)> {
+/// them stand on its last line, which is not its first if it is `folded`.
+fn joint(rest: &[u8], line: usize, folded: bool) -> Option<(usize, bool)> {
     if rest.starts_with(b"\\/") {
         return Some((1, false));
     }
@@ -215,13 +215,13 @@ fn joint(rest: &[u8], line: usize) -> Option<(usize, bool)> {
     let (length, ends) =
         breaks.iter().find_map(|(mark, ends)| rest.starts_with(mark).then_some((mark.len(), *ends)))?;
     let length = length + usize::from(rest.get(length) == Some(&b' '));
-    continues(&rest[length..]).then_some((length, ends))
+    continues(&rest[length..], folded).then_some((length, ends))
 }
 
 /// Whether a run that was broken here goes on with this line: a whole one, or a last one. What a short line goes on with
 /// after its letters tells that it is the next row of a table; two hyphens end a part of a mail; and a container that
-/// begins here is the next value of a list.
-fn continues(line: &[u8]) -> bool {
+/// begins here is the next value of a list, unless the run is folded: then it is a member of the one that was begun.
+fn continues(line: &[u8], folded: bool) -> bool {
     let letters = line.iter().take(FOLDED).take_while(|byte| CLASS[usize::from(**byte)]).count();
     let last = || {
         let behind = line.get(letters);
@@ -230,7 +230,7 @@ fn continues(line: &[u8]) -> bool {
     letters > 0
         && (letters == FOLDED || last())
         && !line.starts_with(b"--")
-        && !(signed(line) && formats::opens(&decode(&line[..letters])))
+        && (folded || !(signed(line) && formats::opens(&decode(&line[..letters]))))
 }
 
 /// Whether this may begin a coded container that is not long.
@@ -243,7 +243,7 @@ fn run_end(text: &[u8], start: usize) -> usize {
     let (mut end, mut line) = (start, start);
     loop {
         end += text[end..].iter().position(|byte| !CLASS[usize::from(*byte)]).unwrap_or(text.len() - end);
-        let Some((length, ends)) = joint(&text[end..], end - line) else { return end };
+        let Some((length, ends)) = joint(&text[end..], end - line, line > start) else { return end };
         end += length;
         if ends || length > 1 {
             line = end;
@@ -260,7 +260,7 @@ fn collect(text: &[u8], run: Range<usize>, lines: usize) -> Run {
         let length = text[at..run.end].iter().position(|byte| !CLASS[usize::from(*byte)]).unwrap_or(run.end - at);
         letters.extend_from_slice(&text[at..at + length]);
         at += length;
-        let Some((length, ends)) = joint(&text[at..], at - line) else { break };
+        let Some((length, ends)) = joint(&text[at..], at - line, line > run.start) else { break };
         at += length;
         lines += usize::from(ends);
         if ends || length > 1 {

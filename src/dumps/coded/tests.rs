@@ -98,6 +98,20 @@ fn containers_are_handed_on_whole_or_asked_more_of() {
 }
 
 #[test]
+fn a_folded_container_goes_on_where_a_line_begins_as_one_does() {
+    // The header of a zip archive's second member, at the beginning of a line.
+    let bytes = [b"PK\x03\x04", &[7; 2 * 57 - 4][..], b"PK\x03\x04", &[8; 57][..]].concat();
+    let coded = BASE64.encode(&bytes);
+    let lines: Vec<&str> = (0..coded.len()).step_by(76).map(|at| &coded[at..coded.len().min(at + 76)]).collect();
+    let text = format!("x: {}\ny", lines.join("\r\n"));
+    let found = containers(text.as_bytes(), 0..text.len(), 0, true);
+    assert_eq!(found.iter().map(|found| found.bytes.clone()).collect::<Vec<_>>(), [bytes]);
+    // A list of values has one on each line.
+    let list = format!("{0}\n{0}\n", &coded[..76]);
+    assert_eq!(containers(list.as_bytes(), 0..list.len(), 0, true).len(), 2);
+}
+
+#[test]
 fn stretches_are_the_text_in_bytes() {
     let of = |bytes: &[u8]| stretches(bytes).collect::<Vec<_>>();
     assert_eq!(of(b"\0\x01some text\x02short\xffanother"), [2..11, 18..25]);

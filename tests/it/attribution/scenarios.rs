@@ -220,7 +220,7 @@ fn no_innocent_store_is_accused_in_many_random_leaks() {
     let mut random = StdRng::seed_from_u64(20_260_501);
     let (mut told, mut leaks) = (0, 0);
     for round in 0..400u64 {
-        let mut problem = organisation(random.random_range(36..=60));
+        let mut problem = organisation(random.random_range(60..=90));
         let guilty = problem.stores[random.random_range(0..3)].clone();
         let taken = month(1) + random.random_range(48..4_300).hours();
         let share = [1.0, 0.5, 0.3, 0.1, 0.03][random.random_range(0..5)];
