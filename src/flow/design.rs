@@ -92,7 +92,7 @@ impl Design {
         );
         told.extend(self.bare.iter().map(|store| format!("{store} holds no canary: a leak of it is never seen")));
         let most = stores.min(MOST_COPIES);
-        if self.put_together < most {
+        if (1..most).contains(&self.put_together) {
             told.push(format!(
                 "copies of {} stores put together would not give every one of them away",
                 self.put_together + 1

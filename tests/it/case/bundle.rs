@@ -30,6 +30,13 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// Whether a value stands in a text: not within a longer number or word, as a short one does in a digest or a time.
+fn bears(text: &str, value: &str) -> bool {
+    let part = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    text.match_indices(value)
+        .any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + value.len()..].chars().next()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_case_is_the_same_bytes_and_holds_no_value() {
     let leak = leak().await;
@@ -42,7 +49,7 @@ async fn the_same_case_is_the_same_bytes_and_holds_no_value() {
         assert_eq!(Some(bytes), second.get(path), "{} differs between two exports", path.display());
         let text = String::from_utf8_lossy(bytes);
         for value in &leak.values {
-            assert!(!text.contains(value), "{} holds a marker's value", path.display());
+            assert!(!bears(&text, value), "{} holds a marker's value", path.display());
         }
     }
     let complaint = leak.site.run(&format!("evidence export {} -o case", leak.incident)).await.complaint();
