@@ -28,9 +28,13 @@ pub fn tight() -> Limits {
 
 /// Any file is read, within the limits.
 pub fn containers(bytes: &[u8]) {
-    let limits = tight();
+    shown(bytes, &tight());
+}
+
+/// How much is shown of any file, within these limits.
+pub fn shown(bytes: &[u8], limits: &Limits) -> u64 {
     let mut shown = 0;
-    read("any", &mut &bytes[..], &limits, &mut |piece| {
+    read("any", &mut &bytes[..], limits, &mut |piece| {
         assert!(piece.report.end <= piece.text.len() && piece.report.start <= piece.report.end);
         // What was decoded stands where its letters do, and may be shown by each way to read it.
         shown += if piece.coded.is_some() { 0 } else { piece.report.len() as u64 };
@@ -38,6 +42,7 @@ pub fn containers(bytes: &[u8]) {
     .expect("a slice does not fail");
     // Packed bytes may be shown too, and a PDF's or document's text beside what it was drawn from.
     assert!(shown <= 3 * (limits.total_bytes + bytes.len() as u64), "{shown} bytes shown");
+    shown
 }
 
 /// Rows do not depend on how a text is cut, and stand where they say.
@@ -76,24 +81,23 @@ pub fn escapes(bytes: &[u8]) {
                 return;
             }
             for at in piece.report.clone() {
-                let (offset, line) = piece.place(at as u64, 1);
+                let (offset, _) = piece.place(at as u64, 1);
                 assert!(offset <= text.len() as u64);
                 // A few letters on, so that the same text is told from others.
                 let begins = piece.text[at..].get(..8);
                 if let Some(word) = begins.filter(|word| own.contains(&offset) && word.starts_with(b"no more ")) {
-                    words.push((offset, word.to_vec(), piece.coded.is_some(), line));
+                    words.push((offset, word.to_vec(), piece.coded.is_some()));
                 }
             }
         })
         .expect("a slice does not fail");
         words
     };
-    let mut whole: Vec<_> =
-        shown(0, 0..text.len() as u64).into_iter().map(|(at, word, coded, _)| (at, word, coded)).collect();
+    let mut whole = shown(0, 0..text.len() as u64);
     let mut parts = Vec::new();
     for own in split(text.len() as u64, part) {
         let base = own.start.saturating_sub(AROUND);
-        parts.extend(shown(base, own).into_iter().map(|(at, word, coded, _)| (at, word, coded)));
+        parts.extend(shown(base, own));
     }
     whole.sort();
     whole.dedup();

@@ -6,7 +6,6 @@ use crate::{
         conditions::LEAST_LOG10_LR,
         copies::{Candidate, candidates, reached},
         evidence::Evidence,
-        hypotheses::Hypothesis,
         naming::named,
         problem::Problem,
         weighed::{Found, Weighed},
@@ -16,7 +15,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// So far below the best story, a store is ruled out as the source.
+/// So far below the best story is every one in which a store is a source that is ruled out.
 const EXCLUDED_LOG10: f64 = -4.0;
 
 /// Judges the problem.
@@ -56,11 +55,10 @@ pub fn attribute(problem: &Problem) -> Verdict {
         }
     }
     let (_, best) = weighed.scores.best_of(|_| true);
-    let ln_alone = |found: &Found| weighed.scores.ln(Hypothesis::One(found.store)).unwrap_or(best);
     verdict.excluded = found
         .iter()
         .filter(|found| !found.score.accused && !verdict.indistinguishable.contains(&found.score.store))
-        .filter(|found| (ln_alone(found) - best) / std::f64::consts::LN_10 <= EXCLUDED_LOG10)
+        .filter(|found| (weighed.scores.ln_with(found.store) - best) / std::f64::consts::LN_10 <= EXCLUDED_LOG10)
         .map(|found| found.score.store.clone())
         .collect();
     verdict

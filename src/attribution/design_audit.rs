@@ -121,18 +121,22 @@ pub fn outlooks(base: &Problem) -> Vec<Outlook> {
     base.stores.iter().enumerate().map(of).collect()
 }
 
-/// How many stores' copies may be combined by this rule, published whole, so that every source of every such combination is
-/// told: zero where not even one copy's is.
+/// How many stores' copies may be combined by this rule, published whole, so that every source of each combination that was
+/// tried is told: zero where not even each single copy's is.
 pub fn copies_told(base: &Problem, rule: Rule) -> usize {
-    // So many combinations of a size are tried: where stores are many, each takes a while.
+    // So many combinations of a size are tried, spread over all of them: where stores are many, each takes a while.
     let tried = if base.stores.len() > 8 { 6 } else { 24 };
     let told = |sources: &Vec<usize>| {
         let leak = Leak { rule, copies: sources.len(), share: 1.0, stray: 0.0 };
         let (accused, _) = verdict_on(base, sources, leak);
         accused.len() == sources.len() && sources.iter().all(|source| accused.contains(&base.stores[*source]))
     };
-    let sizes = 1..=MOST_COPIES.min(base.stores.len());
-    sizes.take_while(|size| combinations(base.stores.len(), *size).iter().take(tried).all(told)).last().unwrap_or(0)
+    let all_told = |size: &usize| {
+        let all = combinations(base.stores.len(), *size);
+        let step = if *size == 1 { 1 } else { all.len().div_ceil(tried).max(1) };
+        all.iter().step_by(step).all(told)
+    };
+    (1..=MOST_COPIES.min(base.stores.len())).take_while(all_told).last().unwrap_or(0)
 }
 
 /// Every way to choose so many of so many.

@@ -2,7 +2,7 @@
 
 use crate::attribution::{
     bits::Bits,
-    copies::Candidate,
+    copies::{Candidate, reached},
     e_values::{Group, Lock, Model, models},
     evidence::Evidence,
     problem::Problem,
@@ -52,7 +52,7 @@ impl Draws {
             let strayed: Vec<usize> = facts
                 .stays
                 .iter()
-                .filter(|stay| !draw.stores.contains(&stay.store) && stay.from <= problem.now)
+                .filter(|stay| !draw.stores.contains(&stay.store))
                 .filter_map(|stay| place(&stay.store))
                 .collect();
             if !strayed.is_empty() {
@@ -60,6 +60,15 @@ impl Draws {
                 for store in parents.chain(strayed).collect::<Vec<_>>() {
                     draws.drawn[store] = None;
                 }
+            }
+        }
+        // Of a feed at which nobody looked since, nobody knows what it brought.
+        let coded = evidence.canaries.iter().filter(|facts| facts.draw.is_some());
+        let planted = coded.flat_map(|facts| &facts.stays).map(|stay| stay.from).max();
+        let looked = |store: &str| problem.audits.get(store).into_iter().flatten().any(|audit| Some(*audit) >= planted);
+        for (home, fed) in reached(problem) {
+            if !fed.iter().all(|store| looked(store)) {
+                fed.into_iter().chain([home]).filter_map(place).for_each(|store| draws.drawn[store] = None);
             }
         }
         draws.chances.sort_by(|a, b| a.0.total_cmp(&b.0));

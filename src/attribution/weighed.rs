@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 const MOST_ACCUSED: usize = 4;
 /// One canary less moves a story by no more than this, in nats: from a rate of 0.999 to a chance sighting.
 const ONE_CANARY: f64 = 16.5;
-/// Of the combinations, so many on either side are weighed again for each canary left out.
+/// Of the combinations with the store, so many are weighed again for each canary left out.
 const WEIGHED_AGAIN: usize = 200;
 
 /// One store's figures.
@@ -195,8 +195,9 @@ impl<'a> Weighed<'a> {
         }
         for side in &mut sides {
             side.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            side.truncate(WEIGHED_AGAIN);
         }
+        // Of rivals none is left out: one that seems poor may be the best without that canary.
+        sides[1].truncate(WEIGHED_AGAIN);
         sides.into_iter().flatten().map(|(_, coalition)| coalition).collect()
     }
 

@@ -88,8 +88,8 @@ pub struct Piece<'a> {
     pub first_line: u64,
     /// Report what begins in this range of `text`; the rest is context, reported with a neighbouring piece.
     pub report: Range<usize>,
-    /// It was decoded out of the text around it (base64, escapes, broken lines): `base_offset` and `first_line` are those of that text, and this
-    /// says where in it each byte stands.
+    /// It was decoded out of the text around it (base64, escapes, broken lines): `base_offset` and `first_line` are those of
+    /// that text, and this says where in it each byte stands.
     pub coded: Option<Places<'a>>,
 }
 

@@ -33,7 +33,8 @@ pub(super) enum Shown<'a> {
     Containers(Vec<Container>),
 }
 
-/// Shows the part of a text whose source begins at `base`, and what stands around it; nothing coded that begins without.
+/// Shows the part of a text whose source begins at `base`, and what stands around it; nothing coded that begins without, and
+/// coded containers only if they are to be opened.
 /// Lines are counted from the one in which the part begins; those before it wrap around. Answers the line ends in it.
 /// An error of the source ends the text; what came before it is shown.
 pub(super) fn cut(
@@ -41,6 +42,7 @@ pub(super) fn cut(
     source: &mut dyn Source,
     base: u64,
     part: &Range<u64>,
+    opening: bool,
     visit: &mut dyn FnMut(Shown<'_>),
 ) -> (u64, io::Result<()>) {
     let (mut text, mut ended, mut failed) = (Vec::new(), false, Ok(()));
@@ -61,7 +63,7 @@ pub(super) fn cut(
         let until = if last { end } else { (from + TARGET).min(end - MARGIN) };
         let within = |place: u64, text: &[u8]| (place.clamp(offset, offset + text.len() as u64) - offset) as usize;
         let own = within(part.start, &text).max(from)..within(part.end, &text).min(until).max(from);
-        while !ended && coded::goes_on(&text, own.clone()) {
+        while opening && !ended && coded::goes_on(&text, own.clone()) {
             fill(&mut text, &mut ended);
         }
         let first_line = *line.get_or_insert_with(|| 1_u64.wrapping_sub(line_ends(&text[..within(part.start, &text)])));
@@ -78,9 +80,11 @@ pub(super) fn cut(
         coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
         written::show(&piece, &mut |read| visit(Shown::Piece(read)));
         visit(Shown::Piece(&piece));
-        let containers = coded::containers(&text, own.clone(), offset, ended);
-        if !containers.is_empty() {
-            visit(Shown::Containers(containers));
+        if opening {
+            let containers = coded::containers(&text, own.clone(), offset, ended);
+            if !containers.is_empty() {
+                visit(Shown::Containers(containers));
+            }
         }
         lines += text.get(own).map_or(0, line_ends);
         if last {

@@ -130,10 +130,9 @@ impl<'a> Walk<'a> {
         opening: bool,
     ) -> io::Result<u64> {
         let path = self.path;
-        let (lines, result) = pieces::cut((path, member), source, base, part, &mut |shown| match shown {
+        let (lines, result) = pieces::cut((path, member), source, base, part, opening, &mut |shown| match shown {
             Shown::Piece(piece) => (self.visit)(piece),
-            Shown::Containers(containers) if opening => self.coded(member, containers),
-            Shown::Containers(_) => {}
+            Shown::Containers(containers) => self.coded(member, containers),
         });
         result.map(|()| lines)
     }

@@ -28,7 +28,7 @@ pub struct Share {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Design {
     pub outlook: Vec<Outlook>,
-    /// Whole copies of so many stores, put together, give every one of them away.
+    /// Whole copies of so many stores, put together, give every one of them away, in each combination that was tried.
     pub put_together: usize,
     /// The same for what several stores have in common; 1 is a single store.
     pub in_common: usize,

@@ -19,7 +19,8 @@ const CELLS: usize = 40;
 /// One row.
 pub fn excerpt(row: &CanaryRow, planted: &Planted) -> Excerpt {
     let cells = row.cells.iter().take(CELLS).map(|cell| {
-        let named = cell.name.as_deref().filter(|name| shape::is_column_name(name.rsplit('.').next().unwrap_or(name)));
+        // Every part of a path: one of them may be somebody's login, under which a document keeps the rest.
+        let named = cell.name.as_deref().filter(|name| name.split('.').all(shape::is_column_name));
         let column = named.map_or_else(|| format!("column {}", cell.place + 1), str::to_owned);
         ExcerptCell { column, holds: holds(&cell.value, planted) }
     });

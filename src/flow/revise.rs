@@ -161,6 +161,29 @@ impl Clocked {
     }
 }
 
+/// Whether the time has come for any canary of this store, or one is not settled. Asks the ledger alone.
+pub fn is_due(context: &Context, slot: &StoreSlot, period: Duration) -> Result<bool, FlowError> {
+    for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
+        let open =
+            || Ok::<_, FlowError>(context.ledger.revisions(placement.canary)?.iter().any(|row| row.done.is_none()));
+        if placement.state == State::Planted && (ripe(context, slot, placement.canary, period)?.is_some() || open()?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The version whose time has come; none of a canary with an intent that is not settled, which goes first.
+fn ripe(context: &Context, slot: &StoreSlot, canary: CanaryId, period: Duration) -> Result<Option<u32>, FlowError> {
+    let revisions = context.ledger.revisions(canary)?;
+    let since = match revisions.last() {
+        Some(last) => last.done.map(|(_, at)| at),
+        None => context.ledger.presences_of(canary, &[&slot.name])?.first().map(|stay| stay.from),
+    };
+    let version = revisions.last().map_or(0, |last| last.version) + 1;
+    Ok(since.filter(|since| context.now() >= next(canary, version, *since, period)).map(|_| version))
+}
+
 /// The rows whose time has come, with their new values.
 fn due(
     context: &Context,
@@ -169,23 +192,13 @@ fn due(
     clocked: &Clocked,
     period: Duration,
 ) -> Result<Vec<Change>, FlowError> {
-    let now = context.now();
     let mut due = Vec::new();
     for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
         if placement.state != State::Planted {
             continue;
         }
         let canary = placement.canary;
-        let revisions = context.ledger.revisions(canary)?;
-        let since = match revisions.last() {
-            // One that could not be settled is looked at again first.
-            Some(last) => last.done.map(|(_, at)| at),
-            None => context.ledger.presences_of(canary, &[&slot.name])?.first().map(|stay| stay.from),
-        };
-        let version = revisions.last().map_or(0, |last| last.version) + 1;
-        if since.is_none_or(|since| now < next(canary, version, since, period)) {
-            continue;
-        }
+        let Some(version) = ripe(context, slot, canary, period)? else { continue };
         let Some(contents) = context.ledger.contents(&context.journal, canary)? else { continue };
         let (Planting::Row(row), Some(locator)) = (&contents.planting, contents.locator.clone()) else { continue };
         let changes = clocked.change(row, &seed(canary, version));
@@ -268,8 +281,12 @@ fn open(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Op
         };
         let Planting::Row(row) = &contents.planting else { continue };
         let columns = mapping.identifiers(row);
-        let identity = columns.into_iter().filter_map(|column| row.get(&column).cloned().map(|value| (column, value)));
-        open.push(Open { canary, version, identity: identity.collect(), changes });
+        let identity: Vec<(String, String)> =
+            columns.into_iter().filter_map(|column| row.get(&column).cloned().map(|value| (column, value))).collect();
+        // Nothing tells it from anybody's row: the intent stays open until the mapping names a column again.
+        if !identity.is_empty() {
+            open.push(Open { canary, version, identity, changes });
+        }
     }
     Ok(open)
 }

@@ -1,23 +1,31 @@
 //! Opens a new generation: new canaries beside the old, which stay, so that a copy can be dated. Also on a schedule, which
 //! changes attributes too.
 
-use crate::flow::{
-    context::{Context, StoreSlot, blocking},
-    each::Each,
-    error::FlowError,
-    plant::{self, Planted},
-    progress::Progress,
-    revise,
+use crate::{
+    domain::placement::State,
+    flow::{
+        context::{Context, StoreSlot, blocking},
+        each::Each,
+        error::FlowError,
+        plant::{self, Planted},
+        progress::Progress,
+        revise,
+    },
 };
 use jiff::Timestamp;
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How often it is looked, at most, whether something is due.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How long a store is left alone that refused, or whose canaries are not as they were planted: every try is journaled, and
+/// only a person can mend it.
+const REST: Duration = Duration::from_secs(24 * 3600);
 
 /// Opens the next generation of each chosen store and plants it.
 pub async fn rotate(
@@ -63,6 +71,7 @@ pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
     let Some(shortest) = generations.into_iter().chain(attributes).min() else { return };
     let look = (shortest / 20).clamp(Duration::from_secs(1), LOOK);
     let mut wait = look;
+    let mut rests: BTreeMap<&str, Instant> = BTreeMap::new();
     while !stop.is_cancelled() {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -74,21 +83,33 @@ pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
             continue;
         }
         for slot in &context.stores {
-            if let Err(error) = keep(&context, slot).await {
-                tracing::error!(store = slot.name, %error, "the schedule of [rotate] could not be kept; it is tried again");
-                wait = LOOK;
+            if rests.get(slot.name.as_str()).is_some_and(|until| Instant::now() < *until) {
+                continue;
+            }
+            match keep(&context, slot).await {
+                Ok(true) => {}
+                Ok(false) => _ = rests.insert(&slot.name, Instant::now() + REST),
+                Err(error @ FlowError::Unavailable(_)) => {
+                    tracing::error!(store = slot.name, %error, "the schedule of [rotate] could not be kept; it is tried again");
+                    wait = LOOK;
+                }
+                Err(error) => {
+                    tracing::error!(store = slot.name, %error, "the schedule of [rotate] could not be kept; it is tried again in a day");
+                    rests.insert(&slot.name, Instant::now() + REST);
+                }
             }
         }
     }
 }
 
-/// Does what is due in one store. One that was never planted waits for somebody to plant it.
-async fn keep(context: &Context, slot: &StoreSlot) -> Result<(), FlowError> {
+/// Does what is due in one store; answers whether all of it could be done. One in which nothing stands waits for somebody
+/// to plant it.
+async fn keep(context: &Context, slot: &StoreSlot) -> Result<bool, FlowError> {
     let progress = Progress::default();
     let _works = context.works.lock().await;
     context.settle()?;
     let Schedule { generations, attributes } = context.schedule;
-    let Some(planted) = blocking(|| planted_at(context, slot))? else { return Ok(()) };
+    let Some(planted) = blocking(|| planted_at(context, slot))? else { return Ok(true) };
     if generations.is_some_and(|every| context.now().duration_since(planted).unsigned_abs() >= every) {
         let planted = rotate_store(context, slot, None, &progress).await?;
         tracing::info!(
@@ -98,7 +119,9 @@ async fn keep(context: &Context, slot: &StoreSlot) -> Result<(), FlowError> {
             "a new generation"
         );
     }
-    if let Some(period) = attributes {
+    if let Some(period) = attributes
+        && blocking(|| revise::is_due(context, slot, period))?
+    {
         let revised = revise::revise_store(context, slot, period, &progress).await?;
         if revised.revised + revised.left > 0 {
             tracing::info!(
@@ -108,16 +131,17 @@ async fn keep(context: &Context, slot: &StoreSlot) -> Result<(), FlowError> {
                 "attributes were changed"
             );
         }
+        return Ok(revised.left == 0 && revised.note.is_none());
     }
-    Ok(())
+    Ok(true)
 }
 
-/// When the first canary of the present generation was planted.
+/// When the first canary of the present generation was planted, of those that were not taken out.
 fn planted_at(context: &Context, slot: &StoreSlot) -> Result<Option<Timestamp>, FlowError> {
     let current = context.ledger.generation(&slot.name)?;
     let mut first = None;
     for row in context.ledger.placements(Some(&slot.name))? {
-        if row.placement.generation == current {
+        if row.placement.generation == current && row.placement.state != State::Withdrawn {
             let stays = context.ledger.presences_of(row.placement.canary, &[&slot.name])?;
             first = stays.first().map(|stay| stay.from).into_iter().chain(first).min();
         }

@@ -3,6 +3,7 @@
 
 use crate::{
     attribution::{
+        looks::Looks,
         problem::Problem,
         rules::Rule,
         scenario::{self, Leak},
@@ -109,7 +110,8 @@ pub async fn simulation(context: &Context, asked: Asked, progress: &Progress) ->
     }
     context.settle()?;
     let facts = Facts::gather(context)?;
-    let planted = facts.problem(context, Evidence::default());
+    // A dump is one look.
+    let planted = Problem { looks: Looks::Once, ..facts.problem(context, Evidence::default()) };
     let (basis, base) = if planted.canaries.iter().any(|facts| !facts.stays.is_empty()) {
         (Basis::Planted, planted)
     } else {

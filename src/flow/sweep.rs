@@ -159,7 +159,14 @@ fn open(path: &Path) -> io::Result<Opened> {
     if !standard && path.metadata()?.is_file() {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        return Ok(if plain { Opened::Plain(Parts::of_file(file, length)) } else { Opened::Other(Other::File(file)) });
+        // Some files, such as those of /proc, say that they are empty and are not: they are read as they come.
+        if length >= head.len() as u64 {
+            return Ok(if plain {
+                Opened::Plain(Parts::of_file(file, length))
+            } else {
+                Opened::Other(Other::File(file))
+            });
+        }
     }
     let whole = Box::new(io::Cursor::new(head).chain(source));
     Ok(if plain { Opened::Plain(Parts::of_stream(whole)) } else { Opened::Other(Other::Stream(whole)) })
@@ -187,6 +194,10 @@ fn scan_part(file: usize, part: Part, image: &Image<Mapped>, name: &str) -> Outc
     of_text.sort_by_key(place);
     of_text.dedup_by_key(|found| place(found));
     match read {
+        Ok(read) if base + read.bytes < own.end => {
+            let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter meanwhile");
+            Outcome { found: of_text, findings: of_members, ..unread(file, number, name, &error) }
+        }
         Ok(read) => Outcome {
             file,
             number,

@@ -7,8 +7,8 @@ use crate::dumps::{
 };
 use std::io::{self, Write};
 
-/// No frame is longer: pieces are not.
-const LONGEST: usize = 8 << 20;
+/// No frame is longer: a piece is little more than a MiB, and has at most a fold of twelve bytes for each of its bytes.
+const LONGEST: usize = 16 << 20;
 
 const MEMBER: u8 = 1;
 const PIECE: u8 = 2;

@@ -4,6 +4,7 @@ pub mod names;
 pub mod records;
 
 use crate::{
+    attribution::{looks::Looks, problem::Problem},
     flow::{
         borne,
         context::{Context, SensorSlot, StoreSlot, blocking},
@@ -120,7 +121,7 @@ async fn store(context: &Context, slot: &StoreSlot) -> Result<String, String> {
 
 /// What the canaries that stand could prove, as audited; and whether a real row bears what one of them does.
 async fn design(context: &Context) -> Result<Vec<Checked>, FlowError> {
-    let base = Facts::gather(context)?.problem(context, Evidence::default());
+    let base = Problem { looks: Looks::Once, ..Facts::gather(context)?.problem(context, Evidence::default()) };
     if base.canaries.iter().all(|facts| facts.stays.is_empty()) {
         return Ok(Vec::new());
     }

@@ -80,7 +80,9 @@ fn denied(answer: &DbError, table: Option<&Table>) -> String {
     let named = ["permission denied for table ", "permission denied for schema ", "permission denied for sequence "];
     match named.iter().find(|start| answer.message().starts_with(**start)) {
         Some(_) => format!("{}; let its owner grant it", answer.message()),
-        None => "rights are missing; let the table's owner grant SELECT, INSERT and DELETE to this user".to_owned(),
+        None => {
+            "rights are missing; let the table's owner grant SELECT, INSERT, UPDATE and DELETE to this user".to_owned()
+        }
     }
 }
 

@@ -51,8 +51,7 @@ impl Place {
             *locator =
                 Some(statement.query_row(params_from_iter(values), |row| key::locator(&table, row)).map_err(of)?);
         }
-        let elsewhere: Vec<String> =
-            touched.elsewhere(0).into_iter().filter(|other| !other.eq_ignore_ascii_case(&self.config.table)).collect();
+        let elsewhere = touched.beside(locators.iter().flatten().count());
         if !elsewhere.is_empty() {
             return Err(failure.refused(format!(
                 "changing a canary's values would change {} too, which could not be taken back (triggers)",

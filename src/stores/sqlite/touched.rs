@@ -14,6 +14,8 @@ struct Changes {
     counted: u64,
     /// Rows that came: those may be changed again (a trigger that stamps them).
     inserted: BTreeSet<i64>,
+    /// Rows of our table that were there before and were changed.
+    updated: BTreeSet<i64>,
     elsewhere: BTreeSet<String>,
 }
 
@@ -40,7 +42,10 @@ impl Touched {
                 }
                 Action::SQLITE_DELETE => seen.counted += 1,
                 _ if seen.inserted.contains(&row) => {}
-                _ => _ = seen.elsewhere.insert(table.to_owned()),
+                _ => {
+                    seen.updated.insert(row);
+                    seen.elsewhere.insert(table.to_owned());
+                }
             }
         }))?;
         Ok(Touched { changes })
@@ -55,5 +60,14 @@ impl Touched {
         changes.counted = 0;
         let elsewhere = std::mem::take(&mut changes.elsewhere);
         elsewhere.into_iter().chain(more.then_some(own)).collect()
+    }
+
+    /// The tables that were changed though only `meant` rows of ours were meant to be, and none to come or go.
+    pub fn beside(&self, meant: usize) -> Vec<String> {
+        let (own, fits) = {
+            let seen = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            (seen.own.clone(), seen.counted == 0 && seen.updated.len() <= meant)
+        };
+        self.elsewhere(0).into_iter().filter(|other| !fits || !other.eq_ignore_ascii_case(&own)).collect()
     }
 }

@@ -22,7 +22,7 @@ fn every_whole_copy_of_one_store_is_told() {
 }
 
 #[test]
-fn a_tenth_of_a_store_with_many_canaries_is_told() {
+fn a_tenth_of_a_store_with_many_canaries_accuses_nobody_else_and_mostly_tells() {
     let tally = tally(&graph(120), Rule::Union, 1, 0.1, 24);
     assert!(tally.wrong == 0 && tally.likely_wrong == 0, "{tally:?}");
     // The likelihoods nearly always suffice; the whole rule asks for more.

@@ -198,7 +198,7 @@ fn real_rows_tell_how_much_of_a_store_was_taken() {
         held: problem.stores.iter().map(|store| (store.clone(), 1_000)).collect(),
     });
     let counted = attributed_to(&problem, "payroll").stores[0].log10_lr.unwrap();
-    assert!(counted > 20.0 && open > 20.0, "{counted} {open}");
+    assert!(counted > 20.0 && open > 20.0 && counted != open, "{counted} {open}");
 }
 
 #[test]
@@ -220,7 +220,9 @@ fn no_innocent_store_is_accused_in_many_random_leaks() {
     let mut random = StdRng::seed_from_u64(20_260_501);
     let (mut told, mut leaks) = (0, 0);
     for round in 0..400u64 {
-        let mut problem = organisation(random.random_range(60..=90));
+        // Every other time there are few canaries, and nobody looked since: then nobody need be told, and nobody wrong either.
+        let thin = round % 2 == 1;
+        let mut problem = organisation(if thin { random.random_range(4..=24) } else { random.random_range(60..=90) });
         let guilty = problem.stores[random.random_range(0..3)].clone();
         let taken = month(1) + random.random_range(48..4_300).hours();
         let share = [1.0, 0.5, 0.3, 0.1, 0.03][random.random_range(0..5)];
@@ -236,11 +238,13 @@ fn no_innocent_store_is_accused_in_many_random_leaks() {
             problem.seen.extend(seen(&[stray], Class::Mail, month(7)));
         }
         problem.now = month(8);
-        // Somebody looked once all that was seen.
-        problem.audits.values_mut().for_each(|audits| audits.push(month(8) - 1.hours()));
+        if !thin {
+            // Somebody looked once all that was seen.
+            problem.audits.values_mut().for_each(|audits| audits.push(month(8) - 1.hours()));
+        }
         let verdict = attribute(&problem);
-        leaks += u32::from(!leaked.is_empty());
-        told += u32::from(accused(&verdict) == [guilty.as_str()]);
+        leaks += u32::from(!thin && !leaked.is_empty());
+        told += u32::from(!thin && accused(&verdict) == [guilty.as_str()]);
         assert!(
             accused(&verdict).iter().all(|store| *store == guilty),
             "round {round}: {guilty} leaked {share} of itself, {:?} stand accused",

@@ -105,6 +105,11 @@ async fn serve_keeps_the_schedule() {
     let generations: Vec<u64> =
         site.canaries("export").await.iter().map(|canary| canary["generation"].as_u64().unwrap()).collect();
     assert!(generations.contains(&1) && generations.contains(&2), "{generations:?}");
+    // Salaries of the first generation's rows are others now, and the new rows alone do not make it so.
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (before, after) = (text(before), text(fs::read(site.path("export.csv")).unwrap()));
+    let gone = before.lines().filter(|line| !after.contains(line)).count();
+    assert!((1..=12).contains(&gone), "{gone} rows were changed");
     let verified = site.run("verify --json").await.ends(0).json();
     assert!(verified["stores"].as_array().unwrap().iter().all(|store| store["missing"] == json!([])), "{verified}");
 }
