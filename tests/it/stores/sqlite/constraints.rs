@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use telltale::{
     domain::placement::Planting,
-    stores::store::{NewPlanting, StoreError},
+    stores::store::{NewPlanting, Revision, StoreError},
 };
 
 #[tokio::test]
@@ -149,6 +149,26 @@ async fn what_a_trigger_does_elsewhere_is_found_before_it_is_kept() {
         let why = refused(&*store, house.planting(1)).await;
         assert!(why.contains(word) && why.contains("audited"), "{why}");
         assert_eq!(before, house.dump().await);
+    }
+}
+
+#[tokio::test]
+async fn other_values_are_refused_where_a_trigger_would_change_another_row() {
+    for (whose, refused) in [("id <> new.id", true), ("id = new.id", false)] {
+        let mut house = House::new(PLAIN);
+        let store = house.fresh().await;
+        let placed = contract::plant(&*store, &[house.planting(1)]).await;
+        house.run(&format!(
+            "CREATE TRIGGER stamped AFTER UPDATE OF note ON employees BEGIN
+                 UPDATE employees SET name = 'stamped' WHERE {whose};
+             END;"
+        ));
+        let before = house.dump().await;
+        let changes = BTreeMap::from([("note".to_owned(), "another".to_owned())]);
+        let answer = store.revise(&[Revision { placed: placed[0].clone(), changes }]).await;
+        let why = answer.as_ref().err().map(ToString::to_string);
+        assert_eq!(why.is_some_and(|why| why.contains("triggers")), refused, "{whose}: {answer:?}");
+        assert_eq!(before == house.dump().await, refused, "{whose}");
     }
 }
 
