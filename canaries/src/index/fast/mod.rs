@@ -22,7 +22,7 @@ use super::{
     image::{Sieved, Sieves},
     scan::{Search, conclude},
     sieve::Sieve,
-    simd::{BLOCKS, Bits, Classes, Isa},
+    simd::{BLOCKS, Bits, Classes, Isa, Work},
     tokens,
 };
 
@@ -91,7 +91,7 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         asked: 0,
         fields_until: 0,
     };
-    isa.with(|| fast.run());
+    isa.with(&mut fast);
     conclude(text, spans).into_iter().for_each(visit);
 }
 
@@ -182,6 +182,13 @@ impl Stretch<'_> {
     #[inline(always)]
     fn place(&self, place: u16) -> usize {
         self.at + usize::from(place)
+    }
+}
+
+impl Work for &mut Fast<'_> {
+    #[inline(always)]
+    fn work(self) {
+        self.run();
     }
 }
 

@@ -1,7 +1,7 @@
 //! AVX2: comparisons, thirty-two bytes at a time.
 #![allow(unsafe_code)]
 
-use super::Classes;
+use super::{Classes, Work};
 use std::arch::x86_64::{
     __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
     _mm256_set1_epi8, _mm256_sub_epi8,
@@ -17,10 +17,10 @@ pub(super) fn is_here() -> bool {
 
 /// Does this work with these instructions.
 #[inline]
-pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn here<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn here(work: impl Work) {
+        work.work();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.

@@ -1,7 +1,7 @@
 //! AVX-512: one permutation looks up the class of sixty-four bytes.
 #![allow(unsafe_code)]
 
-use super::{BATCH, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Classes, Runs, SHORT, Taken, Words, Work};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
@@ -19,10 +19,10 @@ pub(super) fn is_here() -> bool {
 
 /// Does this work with these instructions.
 #[inline]
-pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn here<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn here(work: impl Work) {
+        work.work();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.

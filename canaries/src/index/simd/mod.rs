@@ -106,9 +106,9 @@ impl Isa {
 
     /// Does some work that was written for every machine, compiled for these instructions.
     #[inline(always)]
-    pub(super) fn with<R>(self, work: impl FnOnce() -> R) -> R {
+    pub(super) fn with(self, work: impl Work) {
         match self {
-            Isa::Portable => work(),
+            Isa::Portable => work.work(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::with(work),
             #[cfg(target_arch = "x86_64")]
@@ -168,6 +168,13 @@ impl Isa {
         }
         (next..BLOCKS + 2).for_each(|number| classes.put(number, [0; 12]));
     }
+}
+
+/// Work that is written for every machine, and compiled anew for each one's instructions. It is no closure: only what is
+/// always inlined is compiled for the instructions of whoever calls it.
+pub(super) trait Work {
+    /// Is `#[inline(always)]`, down to its loops.
+    fn work(self);
 }
 
 /// Has memory fetch this, which will be looked at soon.
