@@ -199,6 +199,7 @@ impl Fast<'_> {
         let mut classes = Classes::new();
         for at in (0..text.len()).step_by(STRETCH) {
             self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
+            classes.make_up();
             let stretch = Stretch { at, classes: &classes };
             self.see_words(&stretch);
             self.see_signs(&stretch);
