@@ -56,7 +56,7 @@ impl Fast<'_> {
         let mut count = self.take_plain(stretch, &ends, base);
         self.take_marked(stretch, &ends, base, &mut count);
         self.sift(base, count);
-        self.each(&ends.odd, |fast, end| fast.odd_word(stretch.place(end)));
+        self.each(&ends.odd, |fast, end| fast.odd_word(stretch, end));
         if self.numbered {
             self.see_joined(stretch);
         }
