@@ -86,7 +86,7 @@ async fn keep(context: &Context, touch: Touch, drill: bool) -> Result<Vec<Canary
     // What a stranger's touch would have been counted with: whoever has a clock sees that both are made.
     std::hint::black_box(Stranger::new(&touch.sensor, touch.source_ip, 0, 0));
     context.append(&records).await?;
-    context.sighted.store(true, Ordering::Release);
+    context.sighted.notify_one();
     let canary = |record: &Record| match record {
         Record::Sighted { sighting, .. } => Some(sighting.canary),
         _ => None,
@@ -144,7 +144,7 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
             // One append: whoever is killed here finds each of them held or sighted, and never both.
             records.extend(some.last().map(|last| Record::Released { up_to: *last }));
             context.patiently(|| context.append(&records)).await?;
-            context.sighted.store(true, Ordering::Release);
+            context.sighted.notify_one();
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
