@@ -77,11 +77,11 @@ pub(super) fn cut(
             coded: None,
         };
         // Before what it is coded in, so that places come in order.
-        coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
+        let begins = coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
         written::show(&piece, &mut |read| visit(Shown::Piece(read)));
         visit(Shown::Piece(&piece));
         if opening {
-            let containers = coded::containers(&text, own.clone(), offset, ended);
+            let containers = coded::containers(&text, &begins, own.clone(), offset, ended);
             if !containers.is_empty() {
                 visit(Shown::Containers(containers));
             }
