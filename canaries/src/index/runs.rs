@@ -1,7 +1,7 @@
 //! Where base64 may stand in a text: its long runs of letters, found sixty-four bytes at a time. What they hold is not
 //! read here.
 
-use super::simd::{BLOCKS, Classes, Isa, Mask, behind, from};
+use super::simd::{BLOCKS, Classes, Isa, Mask, Work, behind, from};
 
 /// Bytes that are classified at once.
 const STRETCH: usize = BLOCKS * 64;
@@ -23,30 +23,45 @@ pub fn base64_runs(text: &[u8], until: usize, visit: &mut impl FnMut(Run)) {
 }
 
 fn runs_by(isa: Isa, text: &[u8], until: usize, visit: &mut impl FnMut(Run)) {
-    let (mut classes, mut places) = (Classes::new(), [0; STRETCH + 64]);
+    let mut classes = Classes::new();
     for at in (0..text.len().min(until)).step_by(STRETCH) {
-        let stretch = &text[at..text.len().min(at + STRETCH + 64)];
-        isa.classify(stretch, &mut classes);
-        isa.with(|| {
-            let (letters, marks) = letters(&classes);
-            let long = long(&letters);
-            let mut starts = [0; BLOCKS];
-            for (block, starts) in starts.iter_mut().enumerate() {
-                *starts = long[block + 1] & !behind(&letters, block, 1);
-            }
-            for number in 0..isa.list(&starts, &mut places) {
-                let place = places[number % STRETCH];
-                let start = at + usize::from(place);
-                if start >= until {
-                    break;
-                }
-                let length = from(&letters, place).trailing_ones();
-                let marked = from(&marks, place) & (u64::MAX >> (64 - length)) != 0;
-                let end = if length < 64 { start + length as usize } else { end_of(text, start + 64) };
-                visit(Run { start, end, marked });
-            }
-        });
+        isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
+        isa.with(Look { isa, text, until, at, classes: &classes, visit });
         classes.go_on();
+    }
+}
+
+/// A stretch of a text that is to be looked through.
+struct Look<'a, V> {
+    isa: Isa,
+    text: &'a [u8],
+    until: usize,
+    /// Where it begins.
+    at: usize,
+    classes: &'a Classes,
+    visit: &'a mut V,
+}
+
+impl<V: FnMut(Run)> Work for Look<'_, V> {
+    #[inline(always)]
+    fn run(self) {
+        let (letters, marks) = letters(self.classes);
+        let long = long(&letters);
+        let (mut starts, mut places) = ([0; BLOCKS], [0; STRETCH + 64]);
+        for (block, starts) in starts.iter_mut().enumerate() {
+            *starts = long[block + 1] & !behind(&letters, block, 1);
+        }
+        for number in 0..self.isa.list(&starts, &mut places) {
+            let place = places[number % STRETCH];
+            let start = self.at + usize::from(place);
+            if start >= self.until {
+                break;
+            }
+            let length = from(&letters, place).trailing_ones();
+            let marked = from(&marks, place) & (u64::MAX >> (64 - length)) != 0;
+            let end = if length < 64 { start + length as usize } else { end_of(self.text, start + 64) };
+            (self.visit)(Run { start, end, marked });
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! AVX-512: one permutation looks up the class of sixty-four bytes.
 #![allow(unsafe_code)]
 
-use super::{BATCH, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Classes, Runs, SHORT, Taken, Words, Work};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
@@ -19,10 +19,10 @@ pub(super) fn is_here() -> bool {
 
 /// Does this work with these instructions.
 #[inline]
-pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn here<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn here(work: impl Work) {
+        work.run();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
@@ -50,14 +50,14 @@ const fn table() -> [u8; 128] {
 
 static TABLE: [u8; 128] = table();
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
-    unsafe { classify_here(text, classes) }
+    unsafe { classify_here(text, from, classes) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+fn classify_here(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     // SAFETY: the table is 128 bytes long, and loads need no alignment.
     let (low, high) =
         unsafe { (_mm512_loadu_si512(TABLE.as_ptr().cast()), _mm512_loadu_si512(TABLE[64..].as_ptr().cast())) };
@@ -82,7 +82,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
             equal(b'\''),
             beyond,
         ];
-        classes.put(number + 1, block);
+        classes.put(from + number, block);
     }
 }
 

@@ -30,14 +30,14 @@ const fn table() -> [u16; 256] {
 
 static TABLE: [u16; 256] = table();
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     for (number, bytes) in text.iter().enumerate() {
-        classes.put(number + 1, block(bytes));
+        classes.put(from + number, block(bytes));
     }
 }
 
 /// The classes of sixty-four bytes.
-pub(super) fn block(bytes: &[u8; 64]) -> Block {
+fn block(bytes: &[u8; 64]) -> Block {
     let mut masks = [0_u64; 12];
     for (at, byte) in bytes.iter().enumerate() {
         let is = TABLE[usize::from(*byte)];
