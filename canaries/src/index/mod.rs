@@ -28,7 +28,7 @@ mod forms;
 mod noise;
 
 pub use canonical::canonical;
-pub use escapes::Flavour;
+pub use escapes::{Escaped, Flavour};
 pub use fast::{Reach, scan_fast, scan_fast_by};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use image::{Counts, Image, ImageBuilder, ImageError, ImageKey, salt};
