@@ -101,15 +101,18 @@ fn count(text: &[u8]) -> usize {
     text.iter().position(|byte| !is_letter(*byte)).unwrap_or(text.len())
 }
 
-/// Where a run ends, over folds; its letters reach to `end` at least.
-pub(super) fn run_end(text: &[u8], start: usize, end: usize) -> usize {
-    let (mut end, mut line) = (end, start);
+/// Whether a run may go on behind its first letters. Most are short, and go on with nothing but a slash behind a
+/// backslash.
+#[inline]
+pub(super) fn may_go_on(text: &[u8], first: &Range<usize>) -> bool {
+    first.len() >= FOLDED || text.get(first.end) == Some(&b'\\')
+}
+
+/// Where a run ends, over folds.
+pub(super) fn run_end(text: &[u8], start: usize) -> usize {
+    let (mut end, mut line) = (start, start);
     loop {
         end += count(&text[end..]);
-        // Most runs are short, and nothing but a slash behind a backslash goes on from there.
-        if end - line < FOLDED && text.get(end) != Some(&b'\\') {
-            return end;
-        }
         let Some((length, ends)) = joint(&text[end..], end - line, line > start) else { return end };
         end += length;
         if ends || length > 1 {
@@ -160,20 +163,60 @@ pub(super) fn plausible(run: &[u8]) -> bool {
     begins(run) || run.windows(4).any(|at| matches!(at[0], b'/' | b'-' | b'_' | b'+') && begins(&at[1..]))
 }
 
-/// Whether letters may decode to text as a whole: their first six bytes do. They are eight at least.
+/// How many bytes a character takes that begins with this one; none where no text has it there.
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        lengths[byte] = match byte as u8 {
+            b'\t' | b'\n' | b'\r' | b' '..=b'~' => 1,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    lengths
+};
+
+/// Whether a text may begin with what two letters decode to: a byte, and the upper half of the next one.
+static BEGINNINGS: [bool; 4096] = {
+    let mut beginnings = [false; 4096];
+    let mut pair = 0;
+    while pair < beginnings.len() {
+        let (first, second) = ((pair >> 4) as u8, pair as u8 & 0xf);
+        let follows = second >> 2 == 0b10;
+        beginnings[pair] = match LENGTHS[first as usize] {
+            0 => first >> 6 == 0b10,
+            1 => !follows && second != 1,
+            _ => follows,
+        };
+        pair += 1;
+    }
+    beginnings
+};
+
+/// Whether letters may decode to text as a whole: their first six bytes may. They are eight at least.
 pub(super) fn begins_text(letters: &[u8]) -> bool {
     let Some(eight) = letters.first_chunk::<8>() else { return false };
+    let pair = usize::from(SEXTETS[usize::from(eight[0])] & 63) << 6 | usize::from(SEXTETS[usize::from(eight[1])] & 63);
+    if !BEGINNINGS[pair] {
+        return false;
+    }
     let bits = eight.iter().fold(0_u64, |bits, letter| bits << 6 | u64::from(SEXTETS[usize::from(*letter)] & 63));
     let bytes = (bits << 16).to_be_bytes();
-    let bytes = &bytes[..6];
-    // A letter may have been cut.
-    let cut = bytes.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
-    let text = match std::str::from_utf8(&bytes[cut..]) {
-        Ok(text) => text.as_bytes(),
-        Err(error) if error.error_len().is_none() => &bytes[cut..cut + error.valid_up_to()],
-        Err(_) => return false,
-    };
-    text.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r'))
+    let follows = |byte: &u8| (0x80..0xc0).contains(byte);
+    // A character may have been cut.
+    let mut at = bytes.iter().take(3).take_while(|byte| follows(byte)).count();
+    while at < 6 {
+        let length = usize::from(LENGTHS[usize::from(bytes[at])]);
+        if length == 0 || !bytes[at + 1..6.min(at + length)].iter().all(follows) {
+            return false;
+        }
+        at += length;
+    }
+    true
 }
 
 /// What letters decode to.

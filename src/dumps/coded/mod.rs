@@ -8,7 +8,7 @@ mod texts;
 use crate::dumps::{
     Piece,
     coded::{
-        letters::{Letters, begins_text, breaks, decode, decode_to, is_letter, plausible, run_end, signed},
+        letters::{Letters, begins_text, breaks, decode, decode_to, is_letter, may_go_on, plausible, run_end, signed},
         texts::{stretches, whole_text},
     },
     formats,
@@ -136,7 +136,7 @@ fn show_short(letters: &[u8], marked: bool, bytes: &mut Vec<u8>, give: &mut Give
 pub(super) fn containers(text: &[u8], begins: &[usize], own: Range<usize>, base: u64, ended: bool) -> Vec<Container> {
     let mut found = Vec::new();
     for start in begins.iter().copied().filter(|start| own.contains(start)) {
-        let end = run_end(text, start, start);
+        let end = run_end(text, start);
         if opens(text, start..end) {
             let bytes = decode(&Letters::of(text, start..end.min(start + LONGEST)));
             let whole = (end < text.len() || ended) && end - start <= LONGEST;
@@ -195,9 +195,9 @@ fn runs(text: &[u8], until: usize, visit: &mut dyn FnMut(Run)) {
     base64_runs(text, until, &mut |run| {
         // What a folded run goes on with is no run of its own.
         if run.start >= at {
-            at = run_end(text, run.start, run.end);
-            let marked = run.marked || run.end - run.start > 64;
-            visit(Run { range: run.start..at, folded: at > run.end, marked });
+            let first = run.start..run.end;
+            at = if may_go_on(text, &first) { run_end(text, run.start) } else { run.end };
+            visit(Run { range: run.start..at, folded: at > run.end, marked: run.marked || first.len() > 64 });
         }
     });
 }
