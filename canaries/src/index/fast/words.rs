@@ -27,6 +27,11 @@ impl Words {
     pub fn new() -> Words {
         Words { list: simd::Words::new(), long: Box::new([0; STRETCH]), open: None, carry: [false; 7] }
     }
+
+    /// The same room for another text, of which nothing is known.
+    pub fn anew(self) -> Words {
+        Words { open: None, carry: [false; 7], ..self }
+    }
 }
 
 /// Where words of a stretch end, a bit each.

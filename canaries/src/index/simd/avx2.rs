@@ -20,24 +20,24 @@ pub(super) fn is_here() -> bool {
 pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn here(work: impl Work) {
-        work.work();
+        work.run();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
     unsafe { here(work) }
 }
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
-    unsafe { classify_here(text, classes) }
+    unsafe { classify_here(text, from, classes) }
 }
 
 /// Both halves of sixty-four bytes.
 type Pair = [__m256i; 2];
 
 #[target_feature(enable = "avx2")]
-fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+fn classify_here(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     for (number, bytes) in text.iter().enumerate() {
         let (first, second) = bytes.split_at(32);
         // SAFETY: each half is thirty-two bytes long, and loads need no alignment.
@@ -59,7 +59,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
             equal(pair, b'\''),
             bits(pair),
         ];
-        classes.put(number + 1, block);
+        classes.put(from + number, block);
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn is_here() -> bool {
 pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn here(work: impl Work) {
-        work.work();
+        work.run();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
@@ -50,14 +50,14 @@ const fn table() -> [u8; 128] {
 
 static TABLE: [u8; 128] = table();
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
-    unsafe { classify_here(text, classes) }
+    unsafe { classify_here(text, from, classes) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+fn classify_here(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     // SAFETY: the table is 128 bytes long, and loads need no alignment.
     let (low, high) =
         unsafe { (_mm512_loadu_si512(TABLE.as_ptr().cast()), _mm512_loadu_si512(TABLE[64..].as_ptr().cast())) };
@@ -82,7 +82,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
             equal(b'\''),
             beyond,
         ];
-        classes.put(number + 1, block);
+        classes.put(from + number, block);
     }
 }
 

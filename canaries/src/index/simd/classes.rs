@@ -96,8 +96,17 @@ impl Classes {
         }
     }
 
+    /// Before a text stands nothing.
+    pub fn begin(&mut self) {
+        self.each().into_iter().for_each(|mask| mask[0] = 0);
+    }
+
     /// The stretch's last block becomes the one before the next stretch.
     pub fn go_on(&mut self) {
+        self.each().into_iter().for_each(|mask| mask[0] = mask[BLOCKS]);
+    }
+
+    fn each(&mut self) -> [&mut Mask; 16] {
         let Classes {
             digit,
             alpha,
@@ -116,11 +125,7 @@ impl Classes {
             number,
             base64,
         } = self;
-        for mask in
-            [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, number, base64]
-        {
-            mask[0] = mask[BLOCKS];
-        }
+        [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, number, base64]
     }
 }
 

@@ -6,14 +6,14 @@ use crate::index::{
     sieve::Sieve,
 };
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     for (number, bytes) in text.iter().enumerate() {
-        classes.put(number + 1, block(bytes));
+        classes.put(from + number, block(bytes));
     }
 }
 
 /// The classes of sixty-four bytes.
-pub(super) fn block(bytes: &[u8; 64]) -> Block {
+fn block(bytes: &[u8; 64]) -> Block {
     let is = |byte: u8| mask(bytes, |other| other == byte);
     let (percent, equals, and, back) = (is(b'%'), is(b'='), is(b'&'), is(b'\\'));
     [
