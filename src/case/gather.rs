@@ -162,10 +162,24 @@ pub struct CaseStore {
 #[derive(Clone, Serialize)]
 pub struct Placed {
     pub canary: CanaryId,
-    pub kind: String,
-    pub store: String,
+    /// Of a coded persona none: each of its stores has its own.
+    pub kind: Option<String>,
+    /// The store it was planted in; of a coded persona none.
+    pub store: Option<String>,
     pub generation: u32,
     pub stays: Vec<Stay>,
+    /// How its stores were drawn by lot, if they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<Drawn>,
+}
+
+/// The lots of a coded persona.
+#[derive(Clone, Serialize)]
+pub struct Drawn {
+    pub chance: f64,
+    /// The stores that took part, and those of them that drew it.
+    pub among: Vec<String>,
+    pub stores: Vec<String>,
 }
 
 /// A canary was in a store, as audited.
@@ -238,9 +252,10 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
 
 impl Case {
     fn take(&mut self, found: &Outline, seq: u64, at: Timestamp, record: Record, reveal: bool) {
-        let seen = |canary: &CanaryId| self.incident.canaries.contains(canary);
+        // What stands for a coded persona in a store has a name of its own.
+        let seen = |canary: &CanaryId| self.incident.canaries.contains(canary) || self.planted.contains_key(canary);
         let (rests_on_it, may_be_opened) = match record {
-            Record::Planned { placement, .. } if seen(&placement.canary) => {
+            Record::Planned { placement, .. } if seen(&placement.seen_as()) => {
                 let planted = Planted { planned: (seq, at), planted: None, placement };
                 self.planted.insert(planted.placement.canary, planted);
                 (true, reveal)
@@ -250,6 +265,8 @@ impl Case {
                 (true, reveal)
             }
             Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),
+            // Names of personas and bits: no value.
+            Record::Drawn { lots, .. } => (lots.iter().any(|lot| seen(&lot.persona)), true),
             Record::GenerationOpened { store, generation } => {
                 self.generations.push(Opened { entry: seq, at, store, generation });
                 (true, true)
@@ -328,8 +345,24 @@ impl Case {
         for row in context.ledger.placements(None)? {
             let Placement { canary, kind, store, generation, .. } = row.placement;
             if let Some(stays) = stays.remove(&canary) {
-                self.placements.push(Placed { canary, kind, store, generation, stays });
+                let (kind, store) = (Some(kind), Some(store));
+                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None });
             }
+        }
+        for (persona, mut lots) in context.ledger.lots()? {
+            lots.retain(|lot| lot.at <= self.as_of);
+            let Some(first) = lots.first() else { continue };
+            let stores = |drawn: bool| {
+                lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<Vec<_>>()
+            };
+            self.placements.push(Placed {
+                canary: persona,
+                kind: None,
+                store: None,
+                generation: first.generation,
+                stays: stays.remove(&persona).unwrap_or_default(),
+                draw: Some(Drawn { chance: first.chance, among: stores(false), stores: stores(true) }),
+            });
         }
         Ok(())
     }
