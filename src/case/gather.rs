@@ -4,6 +4,7 @@
 use crate::{
     case::{
         holdings::{Holdings, Learning},
+        matrix::Placed,
         stamped::{self, Stamped},
     },
     domain::{
@@ -158,38 +159,6 @@ pub struct CaseStore {
     pub holdings: Holdings,
 }
 
-/// One row of the matrix.
-#[derive(Clone, Serialize)]
-pub struct Placed {
-    pub canary: CanaryId,
-    /// Of a coded persona none: each of its stores has its own.
-    pub kind: Option<String>,
-    /// The store it was planted in; of a coded persona none.
-    pub store: Option<String>,
-    pub generation: u32,
-    pub stays: Vec<Stay>,
-    /// How its stores were drawn by lot, if they were.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub draw: Option<Drawn>,
-}
-
-/// The lots of a coded persona.
-#[derive(Clone, Serialize)]
-pub struct Drawn {
-    pub chance: f64,
-    /// The stores that took part, and those of them that drew it.
-    pub among: Vec<String>,
-    pub stores: Vec<String>,
-}
-
-/// A canary was in a store, as audited.
-#[derive(Clone, Serialize)]
-pub struct Stay {
-    pub store: String,
-    pub from: Timestamp,
-    pub until: Option<Timestamp>,
-}
-
 /// Gathers the case of an incident. `reveal` keeps what was received with each sighting. Blocks.
 pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowError> {
     let unknown = || FlowError::Unknown(format!("no incident has the id {id:?}"));
@@ -245,7 +214,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         let holdings = learning.remove(name).unwrap_or_default().conclude(store.columns());
         case.stores.push(CaseStore { name: name.clone(), kind, feeds: feeds.clone(), holdings });
     }
-    case.read_presences(context)?;
+    case.read_matrix(context)?;
     case.rests_on = voices::rests_on_as_of(context, &case.incident, case.as_of)?.rests_on;
     Ok(case)
 }
@@ -328,43 +297,6 @@ impl Case {
                 self.openable.insert(seq);
             }
         }
-    }
-
-    /// Presences and placements, cut at the case's last moment.
-    fn read_presences(&mut self, context: &Context) -> Result<(), FlowError> {
-        let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
-        for Presence { canary, store, from, until } in context.ledger.presences()? {
-            if from <= self.as_of {
-                let until = until.filter(|until| *until <= self.as_of);
-                stays.entry(canary).or_default().push(Stay { store: store.clone(), from, until });
-                if self.incident.canaries.contains(&canary) {
-                    self.presences.push(Presence { canary, store, from, until });
-                }
-            }
-        }
-        for row in context.ledger.placements(None)? {
-            let Placement { canary, kind, store, generation, .. } = row.placement;
-            if let Some(stays) = stays.remove(&canary) {
-                let (kind, store) = (Some(kind), Some(store));
-                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None });
-            }
-        }
-        for (persona, mut lots) in context.ledger.lots()? {
-            lots.retain(|lot| lot.at <= self.as_of);
-            let Some(first) = lots.first() else { continue };
-            let stores = |drawn: bool| {
-                lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<Vec<_>>()
-            };
-            self.placements.push(Placed {
-                canary: persona,
-                kind: None,
-                store: None,
-                generation: first.generation,
-                stays: stays.remove(&persona).unwrap_or_default(),
-                draw: Some(Drawn { chance: first.chance, among: stores(false), stores: stores(true) }),
-            });
-        }
-        Ok(())
     }
 }
 

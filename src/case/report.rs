@@ -4,8 +4,9 @@
 use crate::{
     case::{
         claims,
-        gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Stay, Traced},
+        gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Traced},
         holdings::{Category, Holdings},
+        matrix::Stay,
         path::{self, Feed},
         stamped::Stamped,
         statements,
