@@ -11,7 +11,7 @@ use crate::{
         context::{Context, StoreSlot, blocking},
         error::FlowError,
         mapping::Mapping,
-        mint::{ATTEMPTS, CLASHES, FITTING, Mint, Minted},
+        mint::{ATTEMPTS, CLASHES, FITTING, Mint, Minted, STANDS},
         plan::{self, Aim, Live},
         plant,
     },
@@ -220,7 +220,7 @@ impl Mint<'_> {
             None => (from..from + ATTEMPTS, self.today()),
         };
         let salt = minter.coded_salt(coded, &self.slot.name);
-        let mut clashes = 0;
+        let mut clashes = if known.is_some() { STANDS } else { 0 };
         for (nth, attempt) in (0..).zip(attempts) {
             let persona = minter.coded(coded, attempt, minted);
             // Who stands elsewhere is not drawn anew for the sake of a long word.

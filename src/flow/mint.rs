@@ -32,6 +32,8 @@ pub(super) const CLASHES: u32 = 40;
 /// bears; then two may share it, for there are few phones that reach nobody.
 const PHONES_APART: u32 = 4;
 const PHONES_APART_HERE: u32 = 8;
+/// Clashes of somebody who stands in another store already and cannot become another: what is weak may be shared.
+pub(super) const STANDS: u32 = u32::MAX;
 /// People on a staff list.
 const STAFF: u32 = 9;
 
@@ -250,7 +252,9 @@ impl<'a> Mint<'a> {
                 let shares = |after| may_share && entry.kind == MarkerKind::Phone && clashes >= after;
                 index.owner(&entry.fingerprint) != Some(seen_as)
                     && ((self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
-                        || (index.holds(&entry.fingerprint) && !shares(PHONES_APART)))
+                        || (index.holds(&entry.fingerprint)
+                            && !shares(PHONES_APART)
+                            && !(clashes == STANDS && entry.kind.is_weak())))
             };
             if let Some(entry) = entries.iter().find(|entry| clashing(entry)) {
                 return Err(entry.kind);
