@@ -115,8 +115,9 @@ fn fingerprint(key: &[u8; 32], row: &CanaryRow) -> [u8; 16] {
 
 /// What was planted as a row; none for documents, and where its key was erased.
 fn planted(context: &Context, canary: CanaryId) -> Result<Option<Planted>, FlowError> {
-    let Some(row) = context.ledger.placement(canary)? else { return Ok(None) };
-    let versions = context.ledger.versions(&context.journal, canary)?;
+    // A coded persona's row may be of any store that bears it: the first stands for all.
+    let Some(row) = context.ledger.placements_of(canary)?.into_iter().next() else { return Ok(None) };
+    let versions = context.ledger.versions(&context.journal, row.placement.canary)?;
     Ok(context.ledger.contents(&context.journal, canary)?.map(|contents| Planted {
         store: row.placement.store,
         versions,
