@@ -30,6 +30,9 @@ pub enum GateError {
         "this is no key of a gate: 64 hexadecimal digits are expected, as `telltale gate build --key-out` writes them"
     )]
     NotAKey,
+    /// A file holds something else than a key.
+    #[error("{} holds no key of a gate: 64 hexadecimal digits are expected, as `telltale gate build --key-out` writes them", .0.display())]
+    NotAKeyFile(PathBuf),
     /// An endpoint is called otherwise.
     #[error("an endpoint's name has 1 to 64 letters, digits, dots, dashes and underscores")]
     NotAnEndpoint,

@@ -39,7 +39,7 @@ impl GateKey {
     /// Where it cannot be read, or holds no key.
     pub fn read(path: &Path) -> Result<GateKey, GateError> {
         let text = fs::read_to_string(path).map_err(|error| GateError::Unread { path: path.to_owned(), error })?;
-        GateKey::parse(&Zeroizing::new(text))
+        GateKey::parse(&Zeroizing::new(text)).map_err(|_| GateError::NotAKeyFile(path.to_owned()))
     }
 
     /// The key as it stands in a key file.

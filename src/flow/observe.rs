@@ -5,7 +5,7 @@ use crate::{
         record::Record,
         sighting::{Class, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError},
+    flow::{context::Context, error::FlowError, gates},
     journal::{counts::Stranger, key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
@@ -154,9 +154,9 @@ fn recognise(index: &Index, presented: &[Presented], text: &[u8]) -> BTreeMap<Ca
         found.entry(name(owner)).and_modify(|best| *best = telling(*best, kind)).or_insert(kind);
     };
     for value in presented {
-        for known in index.recognise(value.hint, &value.value) {
-            take(known.owner, known.kind);
-        }
+        let known =
+            if value.hmac { gates::recognise(index, &value.value) } else { index.recognise(value.hint, &value.value) };
+        known.into_iter().for_each(|known| take(known.owner, known.kind));
     }
     if !text.is_empty() {
         index::scan(text, index, &mut |sight| {

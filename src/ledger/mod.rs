@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod engine;
+pub mod gates;
 pub mod health;
 pub mod held;
 pub mod incidents;

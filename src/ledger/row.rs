@@ -41,6 +41,7 @@ pub(crate) enum Table {
     Revision = b'3',
     Dated = b'4',
     LeakedRow = b'5',
+    Gate = b'6',
     Held = b'E',
     HeldKey = b'F',
     Clock = b'T',

@@ -2,6 +2,7 @@
 
 pub mod beacon;
 pub mod credentials;
+pub mod gate;
 pub mod listener;
 pub mod logins;
 pub mod pages;

@@ -125,6 +125,7 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
         Record::Revising { canary: canary(1), version: 1, changes: [("salary".to_owned(), "43000".to_owned())].into() },
         Record::Revised { canary: canary(1), version: 1, locator: Some("id=17".to_owned()) },
+        Record::GateBuilt { endpoint: "vpn".to_owned(), names: 3, by: by() },
     ];
     for (second, record) in records.into_iter().enumerate() {
         put(&journal, second as i64, record).await;
