@@ -131,5 +131,6 @@ pub(crate) fn open(bytes: &[u8], key: &GateKey) -> Result<Gate, GateError> {
         fingerprints: key.names(),
         key: key.clone(),
         filter,
+        people: Default::default(),
     })
 }

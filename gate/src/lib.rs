@@ -33,7 +33,7 @@ pub use key::GateKey;
 pub use name::canonical;
 
 use filter::Filter;
-use std::{fmt, fs, path::Path};
+use std::{collections::HashSet, fmt, fs, path::Path};
 
 /// An endpoint's filter, opened. Any number of threads may ask it.
 pub struct Gate {
@@ -43,6 +43,7 @@ pub struct Gate {
     key: GateKey,
     fingerprints: key::NameKey,
     filter: Filter,
+    people: HashSet<(u64, u64)>,
 }
 
 impl fmt::Debug for Gate {
@@ -71,12 +72,25 @@ impl Gate {
         Gate::open(&bytes, &key)
     }
 
+    /// The same gate, which answers no for these names: the endpoint's own people, one of whom may bear the very name of a
+    /// ghost. They are kept as fingerprints.
+    pub fn without<'a>(mut self, people: impl IntoIterator<Item = &'a str>) -> Gate {
+        let named = |name: &str| name::canonical(name::bare(name)).map(|name| self.fingerprints.of(&name));
+        self.people = people.into_iter().filter_map(named).collect();
+        self
+    }
+
     /// Whether this user name is a canary's or a ghost's. It takes the same steps whatever the answer, and is wrong for
     /// fewer than one name in 2³².
     pub fn knows(&self, user_name: &str) -> bool {
-        let asked = |name: &str| self.filter.holds(self.fingerprints.of(name));
+        let (mut known, mut person) = (false, false);
         // Each spelling is asked, whatever the first one was.
-        name::spellings(user_name).iter().flatten().fold(false, |known, name| known | asked(name))
+        for name in name::spellings(user_name).iter().flatten() {
+            let fingerprint = self.fingerprints.of(name);
+            known |= self.filter.holds(fingerprint);
+            person |= self.people.contains(&fingerprint);
+        }
+        known & !person
     }
 
     /// HMAC-SHA256 of the password under the endpoint's key, as 64 hexadecimal digits: what the service knows the

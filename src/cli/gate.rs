@@ -141,7 +141,8 @@ pub async fn serve(asked: GateServe, terminal: Terminal) -> anyhow::Result<Outco
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
     let shown = key_file.clone();
-    let mut running = Verifier { listener, file: asked.file, key_file, reports }.start(stop.clone()).await?;
+    let mut running =
+        Verifier { listener, file: asked.file, key_file, people: asked.people, reports }.start(stop.clone()).await?;
     if fs::metadata(&shown).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
         terminal.note(&format!(
             "{} can be read by others, who can then ask which names are canaries': chmod 600",

@@ -29,7 +29,7 @@ pub enum Gate {
         key_file: Option<PathBuf>,
     },
     /// Answer nginx auth_request, Traefik ForwardAuth and Envoy ext_authz beside a login endpoint, without the data folder
-    Serve(GateServe),
+    Serve(Box<GateServe>),
 }
 
 /// How a verifier stands beside a login endpoint.
@@ -55,6 +55,9 @@ pub struct GateServe {
     /// The file in which reports wait while the service is away; without it in memory
     #[arg(long, value_name = "FILE")]
     pub spool: Option<PathBuf>,
+    /// User names of the house's own people, one a line, that are never reported: one may bear a ghost's very name
+    #[arg(long, value_name = "FILE")]
+    pub people: Option<PathBuf>,
     /// The certificate authority (PEM) of the service's certificate, where the system does not know it
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,

@@ -73,7 +73,7 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Gate(Gate::Check { file, key_file }) => {
             gate::check(&args.config, &file, key_file.as_deref(), terminal)
         }
-        Command::Gate(Gate::Serve(serve)) => gate::serve(serve, terminal).await,
+        Command::Gate(Gate::Serve(serve)) => gate::serve(*serve, terminal).await,
         Command::Drill { simulate: true, trials, seed, .. } => {
             simulate::simulate(&read()?, Asked { trials, seed }, terminal).await
         }

@@ -44,6 +44,8 @@ pub struct Verifier {
     pub listener: ListenerConfig,
     pub file: PathBuf,
     pub key_file: PathBuf,
+    /// User names of the house's own people, one a line: never reported.
+    pub people: Option<PathBuf>,
     pub reports: Reports,
 }
 
@@ -56,10 +58,14 @@ pub struct Verifying {
 /// The filter as it is now.
 struct Current {
     file: PathBuf,
+    people: Option<PathBuf>,
     key: GateKey,
     gate: RwLock<Arc<Gate>>,
-    changed: RwLock<Option<SystemTime>>,
+    changed: RwLock<Changed>,
 }
+
+/// When the filter and the people's names were written.
+type Changed = [Option<SystemTime>; 2];
 
 struct Asked {
     current: Arc<Current>,
@@ -73,7 +79,7 @@ impl Verifier {
     /// # Errors
     /// A filter or key that does not open, an address that is not free.
     pub async fn start(self, stop: CancellationToken) -> anyhow::Result<Verifying> {
-        let current = Arc::new(Current::open(self.file, &self.key_file)?);
+        let current = Arc::new(Current::open(self.file, self.people, &self.key_file)?);
         let limits = Limits { body: Some(BODY), pause: BODY, ..Limits::default() };
         let listener = Listener::bind(&self.listener, limits).await?;
         let address = listener.address();
@@ -120,30 +126,31 @@ impl Asked {
 }
 
 impl Current {
-    fn open(file: PathBuf, key_file: &Path) -> anyhow::Result<Current> {
+    fn open(file: PathBuf, people: Option<PathBuf>, key_file: &Path) -> anyhow::Result<Current> {
         let key = GateKey::read(key_file)?;
-        let changed = changed(&file);
-        let gate = read(&file, &key)?;
-        Ok(Current { file, key, gate: RwLock::new(Arc::new(gate)), changed: RwLock::new(changed) })
+        let changed = changed(&file, people.as_deref());
+        let gate = read(&file, people.as_deref(), &key)?;
+        Ok(Current { file, people, key, gate: RwLock::new(Arc::new(gate)), changed: RwLock::new(changed) })
     }
 
     fn gate(&self) -> Arc<Gate> {
         self.gate.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the filter again when its file was replaced. One that does not open leaves the former in force.
+    /// Opens filter and names again when a file was replaced. What does not open leaves the former in force.
     async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOKED_EVERY) => {}
                 () = stop.cancelled() => return,
             }
-            let now = changed(&self.file);
-            if now.is_none() || now == *self.changed.read().unwrap_or_else(PoisonError::into_inner) {
+            let people = self.people.as_deref();
+            let now = changed(&self.file, people);
+            if now == *self.changed.read().unwrap_or_else(PoisonError::into_inner) {
                 continue;
             }
             *self.changed.write().unwrap_or_else(PoisonError::into_inner) = now;
-            match read(&self.file, &self.key) {
+            match read(&self.file, people, &self.key) {
                 Ok(gate) => *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gate),
                 Err(error) => tracing::error!("the new filter is not taken, the former stays in force: {error:#}"),
             }
@@ -151,12 +158,15 @@ impl Current {
     }
 }
 
-fn read(file: &Path, key: &GateKey) -> anyhow::Result<Gate> {
-    let named = || file.display().to_string();
-    let bytes = std::fs::read(file).with_context(named)?;
-    Gate::open(&bytes, key).with_context(named)
+fn read(file: &Path, people: Option<&Path>, key: &GateKey) -> anyhow::Result<Gate> {
+    let named = |file: &Path| file.display().to_string();
+    let bytes = std::fs::read(file).with_context(|| named(file))?;
+    let gate = Gate::open(&bytes, key).with_context(|| named(file))?;
+    let Some(people) = people else { return Ok(gate) };
+    let names = std::fs::read_to_string(people).with_context(|| named(people))?;
+    Ok(gate.without(names.lines()))
 }
 
-fn changed(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+fn changed(file: &Path, people: Option<&Path>) -> Changed {
+    [Some(file), people].map(|file| std::fs::metadata(file?).and_then(|metadata| metadata.modified()).ok())
 }

@@ -23,6 +23,10 @@ async fn planted_later(site: &Site) -> Value {
     export.pop().unwrap()
 }
 
+fn login_name(canary: &Value) -> String {
+    marker(canary, "username")
+}
+
 fn kind_of<'a>(sightings: &'a [Value], canary: &Value) -> &'a Value {
     &sightings.iter().find(|sighting| sighting["canary"] == canary["canary"]).unwrap()["marker_kind"]
 }
@@ -162,7 +166,12 @@ async fn a_newer_filter_is_taken_and_a_broken_one_is_not() {
     let (_inbox, site) = planted().await;
     let endpoint = endpoint(&site).await;
     let inbox = Inbox::start().await;
-    let gate = verifier(&endpoint, &format!("http://{}/", inbox.address), &[]).await;
+    // One of the canaries bears the name of somebody who really works there.
+    let namesake = site.canaries("payroll").await.pop().unwrap();
+    std::fs::write(endpoint.path("people"), format!("root\n{}\n", login_name(&namesake).to_uppercase())).unwrap();
+    let gate = verifier(&endpoint, &format!("http://{}/", inbox.address), &["--people", "people"]).await;
+    ask(&gate, &login_name(&namesake), "x").await;
+    ask(&gate, &format!("{}@example.org", login_name(&namesake)), "x").await;
     site.run("rotate export --count 6").await.ends(0);
     let later = planted_later(&site).await;
     let (name, password) = login(&later);

@@ -1,5 +1,5 @@
 //! How long a gate takes to answer, beside a `HashSet` of the plain names in the same run, which is asked for the same
-//! spellings. `cargo bench --bench gate`. It asserts nothing; it prints.
+//! spellings. `cargo bench -p gate`. It asserts nothing; it prints.
 
 use gate::{Builder, Gate, GateKey};
 use std::{collections::HashSet, hint::black_box, io::Write, time::Instant};
