@@ -43,6 +43,15 @@ impl Observer for Observe {
         observe(&self.context, touch, self.drill).await.map(drop).map_err(|_| NotDurable)
     }
 
+    async fn observe_all(
+        &self,
+        sensor: &str,
+        touches: Vec<Touch>,
+        position: serde_json::Value,
+    ) -> Result<(), NotDurable> {
+        observe_all(&self.context, sensor, &touches, position, self.drill).await
+    }
+
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
         self.context
             .append_one(&Record::Positioned { sensor: sensor.to_owned(), position })
@@ -81,6 +90,32 @@ pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec
         _ => None,
     };
     Ok(records.iter().filter_map(canary).collect())
+}
+
+/// Makes the canaries' touches and the position durable, in one piece. The index is waited for: what the touches come from
+/// stays where it is meanwhile.
+async fn observe_all(
+    context: &Context,
+    sensor: &str,
+    touches: &[Touch],
+    position: serde_json::Value,
+    drill: bool,
+) -> Result<(), NotDurable> {
+    while !context.ready.load(Ordering::Acquire) {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            () = context.stop.cancelled() => return Err(NotDurable),
+        }
+    }
+    let now = context.now();
+    let mut records: Vec<Record> = touches.iter().flat_map(|touch| recognised(context, touch, drill, now)).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
+    context.append(&records).await.map_err(|_| NotDurable)?;
+    context.sighted.store(true, Ordering::Release);
+    Ok(())
 }
 
 /// The sightings that this touch makes; none if it is a stranger's.
