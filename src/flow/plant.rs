@@ -15,7 +15,7 @@ use crate::{
         supply::Supply,
     },
     journal::{key_ref::KeyRef, log::NotDurable},
-    stores::store::{NewPlanting, Profile, StoreError, Stored},
+    stores::store::{NewPlanting, Profile, StoreError, Stored, Takes},
 };
 use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ pub async fn plant_store(
     let generation = next.map_or_else(|| context.ledger.generation(&slot.name), Ok)?;
     let live = plan::live_beside(context, slot, generation)?;
     let planned = plan::of_store(slot, profile.rows, live, Aim::default());
-    let (count, notes) = match count {
+    let (count, mut notes) = match count {
         Some(count) => (count, Vec::new()),
         None => (planned.count, planned.notes),
     };
@@ -106,9 +106,12 @@ pub async fn plant_store(
         batch.drain(missing.min(batch.len() as u64) as usize..).map(|minted| minted.placement.canary).collect();
     abandon(context, surplus).await?;
     supply.suffices_for(missing - batch.len() as u64).await?;
-    avoid(slot, &mut mint, supply.named(true)).await?;
-    let mut fresh = Vec::new();
     let lacking = missing - batch.len() as u64;
+    if lacking > 0 {
+        avoid(slot, &mut mint, supply.named(true)).await?;
+        avoid_people_elsewhere(context, &mut mint, &mut notes, progress).await;
+    }
+    let mut fresh = Vec::new();
     blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
         .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
     let mut planted = 0;
@@ -195,6 +198,32 @@ async fn avoid(slot: &StoreSlot, mint: &mut Mint<'_>, columns: Vec<(MarkerKind, 
     slot.store.read(&names, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))
 }
 
+/// Shows the mint who is in the other stores: a canary must not bear what identifies a person there, whose every login
+/// would be an alarm. A store that cannot be looked at is named in the notes.
+async fn avoid_people_elsewhere(context: &Context, mint: &mut Mint<'_>, notes: &mut Vec<String>, progress: &Progress) {
+    let elsewhere = |slot: &&StoreSlot| slot.name != mint.store() && slot.store.takes() == Takes::Rows;
+    for slot in context.stores.iter().filter(elsewhere).collect::<Vec<_>>() {
+        progress.at(format!("looking at {}", slot.name), 0, None);
+        let looked = async {
+            let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+            let mapping = Mapping::of(slot, &profile)?;
+            let identifying = |(field, column): (&Field, &String)| {
+                let kind = MarkerKind::of(*field).filter(|kind| !kind.is_weak())?;
+                Some((kind, column.clone()))
+            };
+            avoid(slot, mint, mapping.fields.iter().filter_map(identifying).collect()).await
+        };
+        if let Err(error) = looked.await {
+            notes.push(format!(
+                "who is in {} could not be looked at, so that a canary of {} may bear what identifies somebody there \
+                 (`telltale check` finds it): {error}",
+                slot.name,
+                mint.store()
+            ));
+        }
+    }
+}
+
 /// Says how many canaries can be planted where not all of them can be minted. None was.
 fn only(fitting: u64, error: FlowError) -> FlowError {
     match error {
@@ -208,10 +237,8 @@ fn only(fitting: u64, error: FlowError) -> FlowError {
 /// The store's mapping; documents have none.
 pub fn mapping_of(slot: &StoreSlot, profile: &Profile) -> Result<Mapping, FlowError> {
     match slot.store.takes() {
-        crate::stores::store::Takes::Rows => Mapping::of(slot, profile),
-        crate::stores::store::Takes::Documents => {
-            Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None })
-        }
+        Takes::Rows => Mapping::of(slot, profile),
+        Takes::Documents => Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None }),
     }
 }
 
