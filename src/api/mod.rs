@@ -7,6 +7,7 @@ pub mod case;
 pub mod deliveries;
 pub mod drill;
 pub mod evidence;
+pub mod gates;
 pub mod idempotency;
 pub mod incidents;
 pub mod index;

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, case, deliveries, drill, evidence, idempotency, incidents, index, ingest, journal, material,
-        openapi::Description, problem, stores, system, tokens,
+        access, canaries, case, deliveries, drill, evidence, gates, idempotency, incidents, index, ingest, journal,
+        material, openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -48,6 +48,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(ingest::post_logins))
         .routes(routes!(material::begin))
         .routes(routes!(index::build))
+        .routes(routes!(gates::build))
         .routes(routes!(material::show))
         .routes(routes!(material::conclude))
         .routes(routes!(journal::list))

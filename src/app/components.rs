@@ -135,6 +135,10 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let name = toml::Value::String(config.organisation.name.clone());
             section.keys.insert("organisation".to_owned(), name);
         }
+        if component.kind == "log" && !section.keys.contains_key("time_zone") {
+            let zone = toml::Value::String(config.organisation.time_zone.clone());
+            section.keys.insert("time_zone".to_owned(), zone);
+        }
         let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
         let (kind, sensor) = build()?;
         slots.push(SensorSlot {

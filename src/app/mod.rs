@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        judge, notify, observe,
+        gates, judge, notify, observe,
         rotate::{self, Schedule},
         stamp, takeover,
     },
@@ -163,6 +163,7 @@ pub fn fill_index(context: &Context) -> anyhow::Result<()> {
             }
         }
     }
+    gates::fill(context)?;
     context.ready.store(true, Ordering::Release);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The words of the command line.
 
-use crate::cli::shared::Shared;
+use crate::cli::{gate_args::Gate, shared::Shared};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -120,6 +120,9 @@ pub enum Command {
     /// The scanner's index as a file, for other machines
     #[command(subcommand)]
     Index(Index),
+    /// Filters by which login endpoints know a canary's login by themselves
+    #[command(subcommand)]
+    Gate(Gate),
     /// Every canary marker in files, folders, archives or standard input (`-`)
     Scan {
         /// Scan by this index file, without the data folder; its key is in the file that TELLTALE_INDEX_KEY_FILE names

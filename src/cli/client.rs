@@ -120,6 +120,12 @@ impl Client {
         checked(self.request(Method::POST, path).send().await.map_err(unreached)?).await
     }
 
+    /// A call with a JSON body whose answer is one file.
+    pub async fn file(&self, path: &str, body: &impl Serialize) -> anyhow::Result<bytes::Bytes> {
+        let response = self.request(Method::POST, path).json(body).send().await.map_err(unreached)?;
+        checked(response).await?.bytes().await.context("the service hung up in the middle of its answer")
+    }
+
     /// A call whose answer is one file.
     pub async fn bytes(&self, method: Method, path: &str) -> anyhow::Result<bytes::Bytes> {
         let response = self.request(method, path).send().await.map_err(unreached)?;

@@ -7,6 +7,7 @@ use crate::{
         loot::{Loot, left},
         material::{self, Ended, Last},
         outcome::Outcome,
+        own_file::{beside, private},
         parts::{self, Line, Part},
         shared::Shared,
         terminal::Terminal,
@@ -29,10 +30,9 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use futures_util::StreamExt;
 use serde_json::json;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{Read, Seek, SeekFrom, Write},
     ops::Range,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -249,18 +249,4 @@ fn read_key(path: &Path) -> anyhow::Result<ImageKey> {
             path.display()
         ),
     }
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    PathBuf::from(part)
-}
-
-/// A new file that is its owner's alone.
-fn private(path: &Path) -> anyhow::Result<fs::File> {
-    let _ = fs::remove_file(path);
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true).mode(0o600);
-    options.open(path).with_context(|| format!("cannot write {}", path.display()))
 }

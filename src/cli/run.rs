@@ -5,7 +5,9 @@ use crate::{
         args::{Args, Command, Evidence, Format, Index, Keys, Level},
         canaries, case, check,
         client::Client,
-        deliveries, drill, incidents, index, init, journal, keys, material,
+        deliveries, drill, gate,
+        gate_args::Gate,
+        incidents, index, init, journal, keys, material,
         outcome::{FAILED, Outcome},
         parts, serve,
         shared::Shared,
@@ -68,6 +70,10 @@ async fn run(args: Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         Command::Scan { index: Some(file), paths, shared } => {
             tokio::task::block_in_place(|| index::scan(&args.config, &file, &paths, &shared, terminal))
         }
+        Command::Gate(Gate::Check { file, key_file }) => {
+            gate::check(&args.config, &file, key_file.as_deref(), terminal)
+        }
+        Command::Gate(Gate::Serve(serve)) => gate::serve(*serve, terminal).await,
         Command::Drill { simulate: true, trials, seed, .. } => {
             simulate::simulate(&read()?, Asked { trials, seed }, terminal).await
         }
@@ -107,6 +113,9 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Index(Index::Build { out, key_out }) => {
             index::build(config, &out, key_out.as_deref(), client, terminal).await
         }
+        Command::Gate(Gate::Build { out, endpoint, key_out }) => {
+            gate::build(config, &out, endpoint, key_out.as_deref(), client, terminal).await
+        }
         Command::Trace { paths, seen_at, record } => material::trace(&paths, seen_at, record, client, terminal).await,
         Command::Incidents(command) => incidents::run(command, client, terminal).await,
         Command::Deliveries(command) => deliveries::run(command, client, terminal).await,
@@ -123,6 +132,7 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         | Command::Restore { .. }
         | Command::Serve
         | Command::Drill { .. }
+        | Command::Gate(Gate::Check { .. } | Gate::Serve(_))
         | Command::ReadContainer { .. } => {
             unreachable!("these need no client, and were run before")
         }

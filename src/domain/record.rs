@@ -212,6 +212,13 @@ pub enum Record {
         action: String,
         detail: String,
     },
+    /// A login endpoint's filter was built. From then on digests of passwords under its key are known.
+    GateBuilt {
+        endpoint: String,
+        /// Names that it knows, those of ghosts among them.
+        names: u32,
+        by: Actor,
+    },
     /// How far a polling sensor has read; its own format.
     Positioned {
         sensor: String,

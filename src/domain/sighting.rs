@@ -12,6 +12,9 @@ pub struct Presented {
     pub hint: Option<MarkerKind>,
     /// The value, as presented.
     pub value: String,
+    /// Not the value itself: HMAC-SHA256 of it under the key of the endpoint that it was presented to, in hexadecimal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hmac: bool,
 }
 
 /// How a touch came to the sensor: attribution gives each class its own rates.

@@ -18,6 +18,7 @@ pub mod erase;
 pub mod error;
 pub mod excerpt;
 pub mod findings;
+pub mod gates;
 pub mod gathered;
 pub mod index;
 pub mod intact;

@@ -5,7 +5,7 @@ use crate::{
         record::Record,
         sighting::{Class, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError},
+    flow::{context::Context, error::FlowError, gates},
     journal::{counts::Stranger, key_ref::KeyRef, log},
     sensors::sensor::{NotDurable, Observer},
 };
@@ -45,6 +45,15 @@ pub struct Observe {
 impl Observer for Observe {
     async fn observe(&self, touch: Touch) -> Result<(), NotDurable> {
         observe(&self.context, touch, self.drill).await.map(drop).map_err(|_| NotDurable)
+    }
+
+    async fn observe_all(
+        &self,
+        sensor: &str,
+        touches: Vec<Touch>,
+        position: serde_json::Value,
+    ) -> Result<(), NotDurable> {
+        observe_all(&self.context, sensor, &touches, position, self.drill).await
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
@@ -92,6 +101,32 @@ async fn keep(context: &Context, touch: Touch, drill: bool) -> Result<Vec<Canary
         _ => None,
     };
     Ok(records.iter().filter_map(canary).collect())
+}
+
+/// Makes the canaries' touches and the position durable, in one piece. The index is waited for: what the touches come from
+/// stays where it is meanwhile.
+async fn observe_all(
+    context: &Context,
+    sensor: &str,
+    touches: &[Touch],
+    position: serde_json::Value,
+    drill: bool,
+) -> Result<(), NotDurable> {
+    while !context.ready.load(Ordering::Acquire) {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            () = context.stop.cancelled() => return Err(NotDurable),
+        }
+    }
+    let now = context.now();
+    let mut records: Vec<Record> = touches.iter().flat_map(|touch| recognised(context, touch, drill, now)).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
+    context.append(&records).await.map_err(|_| NotDurable)?;
+    context.sighted.store(true, Ordering::Release);
+    Ok(())
 }
 
 /// The sightings that this touch makes; none if it is a stranger's.
@@ -165,9 +200,9 @@ fn recognise(index: &Index, presented: &[Presented], text: &[u8]) -> BTreeMap<Ca
         found.entry(name(owner)).and_modify(|best| *best = telling(*best, kind)).or_insert(kind);
     };
     for value in presented {
-        for known in index.recognise(value.hint, &value.value) {
-            take(known.owner, known.kind);
-        }
+        let known =
+            if value.hmac { gates::recognise(index, &value.value) } else { index.recognise(value.hint, &value.value) };
+        known.into_iter().for_each(|known| take(known.owner, known.kind));
     }
     if !text.is_empty() {
         index::scan(text, index, &mut |sight| {

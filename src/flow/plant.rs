@@ -7,6 +7,7 @@ use crate::{
         context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
+        gates,
         mapping::Mapping,
         mint::{self, Mint, Minted},
         plan::{self, Aim},
@@ -296,11 +297,15 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
     context.append(&records).await?;
     context.settle()?;
+    let gates = gates::keys(context)?;
     let mut index = context.index.write().expect("no thread panics while it holds the index");
     for minted in fresh {
         for entry in &minted.index {
             index.insert(entry.fingerprint, Owner::Canary(minted.placement.seen_as()), entry.kind, entry.digest);
         }
+    }
+    for minted in fresh {
+        gates::learn(&mut index, &gates, Owner::Canary(minted.placement.canary), &minted.contents.markers);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod coded;
 pub mod engine;
+pub mod gates;
 pub mod health;
 pub mod held;
 pub mod incidents;

@@ -95,6 +95,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             }
             Ok(())
         }
+        Record::GateBuilt { endpoint, .. } => view.put(Key::of(Table::Gate).text(endpoint), &at),
         Record::Positioned { sensor, .. } => view.put(Key::of(Table::Position).text(sensor), &seq),
         Record::MaterialTaken { trace, .. } => traces::material(view, seq, trace),
         Record::Traced { trace, .. } => traces::traced(view, seq, trace),

@@ -43,6 +43,7 @@ pub(crate) enum Table {
     LeakedRow = b'5',
     Lot = b'6',
     Bearer = b'7',
+    Gate = b'8',
     Held = b'E',
     HeldKey = b'F',
     Clock = b'T',

@@ -127,7 +127,11 @@ fn segments(path: &str) -> Vec<Presented> {
     for segment in path.split('/').rev().filter(|segment| segment.len() >= SHORTEST).take(SEGMENTS) {
         let stem = segment.split_once('.').map(|(stem, _)| stem).filter(|stem| stem.len() >= SHORTEST);
         for value in [Some(segment), stem].into_iter().flatten() {
-            presented.push(Presented { hint: Some(MarkerKind::DocumentLink), value: request::bounded(value) });
+            presented.push(Presented {
+                hint: Some(MarkerKind::DocumentLink),
+                value: request::bounded(value),
+                hmac: false,
+            });
         }
     }
     presented

@@ -31,7 +31,7 @@ impl Credentials {
         let mut presented = Vec::new();
         let mut add = |hint, value: &str| {
             if !value.is_empty() {
-                presented.push(Presented { hint: Some(hint), value: bounded(value) });
+                presented.push(Presented { hint: Some(hint), value: bounded(value), hmac: false });
             }
         };
         let name = self.username.trim();

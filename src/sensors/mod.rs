@@ -2,7 +2,9 @@
 
 pub mod beacon;
 pub mod credentials;
+pub mod gate;
 pub mod listener;
+pub mod log;
 pub mod logins;
 pub mod pages;
 pub mod paste;
@@ -14,4 +16,4 @@ pub mod smtp;
 use sensor::Entry;
 
 /// Every kind of sensor.
-pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY, paste::ENTRY];
+pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY, paste::ENTRY, log::ENTRY];

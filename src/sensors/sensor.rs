@@ -57,6 +57,15 @@ pub trait Observer: Send + Sync {
     /// Makes the touch durable. Canary or stranger, it takes the same time and gives the same answer.
     async fn observe(&self, touch: Touch) -> Result<(), NotDurable>;
 
+    /// Makes the canaries' touches of one look durable, and with them how far was looked: both or neither. Strangers' are
+    /// forgotten, since what they come from is read again after a crash.
+    async fn observe_all(
+        &self,
+        sensor: &str,
+        touches: Vec<Touch>,
+        position: serde_json::Value,
+    ) -> Result<(), NotDurable>;
+
     /// Makes a polling sensor's position durable.
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable>;
 

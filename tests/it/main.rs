@@ -6,6 +6,7 @@ mod case;
 mod cli;
 mod dumps;
 mod flow;
+mod gate;
 mod journal;
 mod ledger;
 mod sensors;

@@ -39,6 +39,13 @@ impl FingerprintKey {
         fingerprint
     }
 
+    /// The fingerprint of an endpoint's keyed digest of a password.
+    pub fn hmac(&self, hmac: &[u8; 32]) -> Fingerprint {
+        let mut fingerprint = self.mac(hmac);
+        fingerprint[15] = SPACE_OF_HMACS;
+        fingerprint
+    }
+
     /// Every fingerprint under which a marker is found: its canonical form, and for addresses and passwords their
     /// digests. Empty if the value cannot be of its kind.
     pub fn all(&self, marker: &Marker) -> Vec<(Fingerprint, MarkerKind, Option<Digest>)> {
@@ -67,6 +74,9 @@ pub(super) fn in_space_of(mut mac: Fingerprint, kind: MarkerKind) -> Fingerprint
     mac[15] = space_of(kind);
     mac
 }
+
+/// The number of the space of endpoints' keyed digests.
+const SPACE_OF_HMACS: u8 = 0x40;
 
 /// The number of a kind's space.
 pub(super) fn space_of(kind: MarkerKind) -> u8 {
@@ -139,6 +149,7 @@ mod tests {
         let mut seen: Vec<Fingerprint> = MarkerKind::ALL.iter().map(|kind| key.plain(*kind, "same")).collect();
         seen.extend(Digest::ALL.iter().map(|digest| key.digest(*digest, b"same")));
         seen.push(other.plain(MarkerKind::Phone, "same"));
+        seen.push(key.hmac(b"same same same same same same sa"));
         let in_all = seen.len();
         seen.sort();
         seen.dedup();

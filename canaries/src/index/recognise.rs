@@ -51,6 +51,12 @@ impl Index {
         matches
     }
 
+    /// Whose password this is: an endpoint's keyed digest of it was presented.
+    pub fn recognise_hmac(&self, hmac: &[u8; 32]) -> Option<Match> {
+        let entry = self.get(self.key().hmac(hmac))?;
+        Some(Match { owner: entry.owner, kind: entry.kind, digest: entry.digest })
+    }
+
     /// The first spelling that is a marker of this kind; the others are tried all the same.
     fn try_spellings(&self, kind: MarkerKind, value: &str) -> Option<Match> {
         let mut spellings = vec![value];

@@ -4,12 +4,13 @@
 pub mod shapes;
 
 use crate::{
-    domain::sighting::{Class, Touch},
+    domain::sighting::{Class, Presented, Touch},
     sensors::{
         credentials::Credentials,
         request::{EVIDENCE_LIMIT, bounded},
     },
 };
+use canaries::MarkerKind;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +19,9 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The sensor's name in its touches.
 pub const SENSOR: &str = "logins";
+
+/// The digits of an HMAC-SHA256.
+const HMAC_DIGITS: usize = 64;
 
 /// What a body held.
 #[derive(Default)]
@@ -108,6 +112,14 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<
         Some(Value::String(password)) => Some(password.clone()),
         Some(_) => return Err("password: expected text"),
     };
+    let mut presented = Credentials { username, password }.presented();
+    match event.get("password_hmac").filter(|_| shape.own) {
+        None | Some(Value::Null) => {}
+        Some(Value::String(hmac)) if hmac.len() == HMAC_DIGITS && hmac.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            presented.push(Presented { hint: Some(MarkerKind::Password), value: hmac.clone(), hmac: true });
+        }
+        Some(_) => return Err("password_hmac: expected the 64 hexadecimal digits of an HMAC-SHA256"),
+    }
     let service = shape.text(event, shape.service).filter(|text| !text.trim().is_empty());
     let service = service.unwrap_or_else(|| shape.name.to_owned());
     Ok(Touch {
@@ -117,7 +129,7 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<
         at,
         source_ip,
         service: bounded(&service.replace(char::is_control, " ")),
-        presented: Credentials { username, password }.presented(),
+        presented,
         text: Vec::new(),
         evidence: bytes[..bytes.len().min(EVIDENCE_LIMIT)].to_vec(),
     })

@@ -13,6 +13,8 @@ pub struct Shape {
     pub at: &'static [&'static str],
     pub service: &'static [&'static str],
     pub password: &'static [&'static str],
+    /// Our own shape, which endpoints with a gate send.
+    pub own: bool,
     success: fn(&Value) -> Option<bool>,
     /// Why it is refused when the name is missing.
     pub missing: &'static str,
@@ -39,6 +41,7 @@ const SHAPES: &[Shape] = &[
         at: &["/time", "/time_dt"],
         service: &["/service/name", "/dst_endpoint/hostname", "/metadata/product/name"],
         password: &[],
+        own: false,
         success: |event| match (event.get("status_id").and_then(Value::as_i64), word(event, "/status").as_deref()) {
             (Some(1), _) | (_, Some("success")) => Some(true),
             (Some(2), _) | (_, Some("failure")) => Some(false),
@@ -55,6 +58,7 @@ const SHAPES: &[Shape] = &[
         at: &["/time"],
         service: &["/clientId"],
         password: &[],
+        own: false,
         success: |event| match word(event, "/type").as_deref() {
             Some("login") => Some(true),
             Some("login_error") => Some(false),
@@ -71,6 +75,7 @@ const SHAPES: &[Shape] = &[
         at: &["/published"],
         service: &["/target/0/displayName"],
         password: &[],
+        own: false,
         success: |event| match word(event, "/outcome/result").as_deref() {
             Some("success" | "allow") => Some(true),
             Some("failure" | "deny" | "challenge") => Some(false),
@@ -87,6 +92,7 @@ const SHAPES: &[Shape] = &[
         at: &["/createdDateTime"],
         service: &["/appDisplayName"],
         password: &[],
+        own: false,
         success: |event| event.pointer("/status/errorCode").and_then(Value::as_i64).map(|code| code == 0),
         missing: "userPrincipalName: expected a name",
         without_outcome: "status.errorCode: expected a number",
@@ -99,6 +105,7 @@ const SHAPES: &[Shape] = &[
         at: &["/data/date"],
         service: &["/data/client_name"],
         password: &[],
+        own: false,
         success: |event| match word(event, "/data/type").as_deref() {
             Some("s") => Some(true),
             Some("f" | "fp" | "fu") => Some(false),
@@ -125,6 +132,7 @@ const SHAPES: &[Shape] = &[
         at: &["/TimeCreated", "/@timestamp", "/System/TimeCreated/SystemTime", "/Event/System/TimeCreated/SystemTime"],
         service: &["/Computer", "/System/Computer", "/Event/System/Computer", "/winlog/computer_name"],
         password: &[],
+        own: false,
         success: |event| match windows_id(event) {
             Some(4624 | 4768) => Some(true),
             Some(4625 | 4771 | 4776) => Some(false),
@@ -141,6 +149,7 @@ const SHAPES: &[Shape] = &[
         at: &["/at"],
         service: &["/service"],
         password: &["/password"],
+        own: true,
         success: |event| match word(event, "/outcome").as_deref() {
             Some("success") => Some(true),
             Some("failure") => Some(false),

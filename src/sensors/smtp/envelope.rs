@@ -41,7 +41,11 @@ impl Envelope {
                 at: Timestamp::now(),
                 source_ip: Some(peer.source),
                 service: "smtp".into(),
-                presented: vec![Presented { hint: Some(MarkerKind::WorkEmail), value: bounded(recipient) }],
+                presented: vec![Presented {
+                    hint: Some(MarkerKind::WorkEmail),
+                    value: bounded(recipient),
+                    hmac: false,
+                }],
                 text: std::mem::take(&mut text),
                 evidence,
             }

@@ -49,6 +49,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("post", "/api/v1/traces/{id}/conclude", "/api/v1/traces/t-1/conclude", "{}", &["investigator"]),
     ("post", "/api/v1/material", "/api/v1/material?path=a.txt", "text", &["investigator"]),
     ("post", "/api/v1/index", "/api/v1/index", "", &[]),
+    ("post", "/api/v1/gates", "/api/v1/gates", r#"{"endpoint":"vpn"}"#, &[]),
     ("post", "/api/v1/scan", "/api/v1/scan?path=a.txt", "text", &["investigator"]),
     ("get", "/api/v1/journal", "/api/v1/journal", "", &["auditor"]),
     ("post", "/api/v1/journal/verify", "/api/v1/journal/verify", "{}", &["auditor", "investigator"]),

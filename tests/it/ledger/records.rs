@@ -131,6 +131,7 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
             lots: vec![Lot { persona: canary(9), chance: 0.5, drawn: true }],
         },
         Record::Revised { canary: canary(1), version: 1, locator: Some("id=17".to_owned()) },
+        Record::GateBuilt { endpoint: "vpn".to_owned(), names: 3, by: by() },
     ];
     for (second, record) in records.into_iter().enumerate() {
         put(&journal, second as i64, record).await;

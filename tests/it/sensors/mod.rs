@@ -2,6 +2,7 @@
 
 mod beacon;
 mod listener;
+mod log;
 mod mail_clients;
 mod observer;
 mod paste;

@@ -45,6 +45,13 @@ impl Observer for Recorder {
         Ok(())
     }
 
+    async fn observe_all(&self, sensor: &str, touches: Vec<Touch>, position: Value) -> Result<(), NotDurable> {
+        for touch in touches {
+            self.observe(touch).await?;
+        }
+        self.remember(sensor, position).await
+    }
+
     async fn remember(&self, sensor: &str, position: Value) -> Result<(), NotDurable> {
         if self.failing.load(SeqCst) {
             return Err(NotDurable);

@@ -137,7 +137,7 @@ pub fn root() -> PathBuf {
 /// Every Rust file of the workspace.
 pub fn sources() -> Vec<Source> {
     let mut files = Vec::new();
-    for folder in ["src", "canaries", "webhooks", "tests", "benches"] {
+    for folder in ["src", "canaries", "gate", "webhooks", "tests", "benches"] {
         collect(&root().join(folder), &mut files);
     }
     files.sort();

@@ -1,0 +1,160 @@
+//! Follows a log file in which a service writes down logins, and reports each. What was read is remembered together with
+//! what was seen in it: after a crash nothing is missed, and nothing is told twice. Strangers' lines are forgotten.
+
+pub mod formats;
+pub mod tail;
+
+use crate::{
+    domain::{
+        section::{Section, SectionError},
+        sighting::{Class, Touch},
+    },
+    sensors::{
+        credentials::Credentials,
+        request::bounded,
+        sensor::{Entry, Reporter, Running, Sensor},
+    },
+};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use formats::format::{Clock, Format};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Deserialize;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+use tail::{Position, Tail};
+use tokio_util::sync::CancellationToken;
+
+/// The row of `sensors::ALL`.
+pub const ENTRY: Entry = Entry { kind: "log", about: "follows a log file of logins (sshd)", build };
+
+const EVERY: Duration = Duration::from_millis(500);
+/// While nothing is seen, the position is remembered so often; what was read since is read again after a crash.
+const REMEMBERED: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    format: String,
+    path: PathBuf,
+    time_zone: Option<String>,
+}
+
+/// A log that is followed.
+pub struct Log {
+    name: String,
+    format: &'static Format,
+    path: PathBuf,
+    time_zone: TimeZone,
+}
+
+fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
+    let config: Config = section.read()?;
+    let Some(format) = formats::ALL.iter().find(|format| format.name == config.format) else {
+        let known: Vec<&str> = formats::ALL.iter().map(|format| format.name).collect();
+        let message = format!("no format is called {:?}; known are {}", config.format, known.join(", "));
+        return Err(SectionError::new("format", message));
+    };
+    let time_zone = match &config.time_zone {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).map_err(|_| {
+            SectionError::new("time_zone", format!("{name:?} is no time zone: expected a name such as Europe/Paris"))
+        })?,
+    };
+    Ok(Box::new(Log { name: section.name.clone(), format, path: section.path(&config.path), time_zone }))
+}
+
+#[async_trait]
+impl Sensor for Log {
+    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
+        Ok(Running { address: None, task: tokio::spawn(self.follow(reporter, stop)) })
+    }
+
+    async fn probe(&self) -> anyhow::Result<()> {
+        std::fs::File::open(&self.path).map(drop).with_context(|| {
+            format!("cannot read {}: give the service the right to read it, or correct `path`", self.path.display())
+        })
+    }
+}
+
+impl Log {
+    async fn follow(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<()> {
+        let recalled = reporter.recall(&self.name).await;
+        let mut position: Option<Position> = recalled.and_then(|value| serde_json::from_value(value).ok());
+        let mut remembered = (position.clone(), Instant::now());
+        let mut tail = Tail::new(self.path.clone());
+        let mut readable = true;
+        loop {
+            let since = position.clone();
+            let looked = tokio::task::spawn_blocking(move || (tail.read(since.as_ref()), tail)).await?;
+            tail = looked.1;
+            let mut more = false;
+            match looked.0 {
+                Ok(read) => {
+                    readable = true;
+                    more = read.more;
+                    read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
+                    let touches: Vec<Touch> = read.lines.iter().filter_map(|line| self.touch(line)).collect();
+                    if !touches.is_empty() {
+                        let place = serde_json::to_value(&read.position)?;
+                        // The file keeps what cannot be made durable now.
+                        while reporter.observe_all(&self.name, touches.clone(), place.clone()).await.is_err() {
+                            if !waited(&stop, PATIENCE).await {
+                                return Ok(());
+                            }
+                        }
+                    }
+                    position = Some(read.position);
+                }
+                Err(error) => {
+                    if readable {
+                        tracing::warn!(sensor = self.name, kind = ?error.kind(), "the log cannot be read; it is tried on");
+                        reporter.refused(&self.name, "unreadable");
+                    }
+                    readable = false;
+                }
+            }
+            let going = more && !stop.is_cancelled() || waited(&stop, EVERY).await;
+            if let Some(position) = position.as_ref().filter(|position| remembered.0.as_ref() != Some(*position))
+                && (!going || remembered.1.elapsed() >= REMEMBERED)
+            {
+                let kept = reporter.remember(&self.name, serde_json::to_value(position)?).await;
+                remembered = (kept.ok().map(|()| position.clone()), Instant::now());
+            }
+            if !going {
+                return Ok(());
+            }
+        }
+    }
+
+    fn touch(&self, line: &str) -> Option<Touch> {
+        let now = Timestamp::now();
+        let login = (self.format.read)(line, &Clock { time_zone: self.time_zone.clone(), now })?;
+        let service = match &login.host {
+            Some(host) => format!("{} {host}", self.format.name),
+            None => self.format.name.to_owned(),
+        };
+        Some(Touch {
+            sensor: self.name.clone(),
+            reporter: format!("file:{}", self.path.display()),
+            class: Class::Login,
+            at: login.at.unwrap_or(now),
+            source_ip: login.source_ip,
+            service: bounded(&service.replace(char::is_control, " ")),
+            presented: Credentials { username: login.username, password: None }.presented(),
+            text: Vec::new(),
+            evidence: line.as_bytes().to_vec(),
+        })
+    }
+}
+
+/// Waits; false where the house stops.
+async fn waited(stop: &CancellationToken, so_long: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(so_long) => true,
+        () = stop.cancelled() => false,
+    }
+}
