@@ -7,7 +7,12 @@ use crate::{
     },
     flow::context::Context,
 };
-use axum::{Json, Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    middleware,
+    routing::get,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -73,7 +78,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .layer(middleware::from_fn(problem::shaped))
         .merge(open)
         .route("/api/openapi.json", get(|| async move { Json(description) }))
-        .route("/metrics", get(|| async move { exposed.map(|metrics| metrics.render()).unwrap_or_default() }))
+        .route("/metrics", get(move |State(context)| system::metrics(context, exposed)))
         .fallback(problem::no_such_path)
         .with_state(context)
 }

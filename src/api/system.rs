@@ -6,7 +6,7 @@ use crate::{
         long,
         problem::Problem,
     },
-    flow::{check, context::Context, notify},
+    flow::{check, context::Context, measures, notify},
 };
 use axum::{
     Json,
@@ -14,6 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::{Arc, atomic::Ordering};
@@ -37,6 +38,17 @@ pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'stati
     } else {
         (StatusCode::OK, "ready\n")
     }
+}
+
+/// What a monitoring system asks for.
+pub async fn metrics(context: Arc<Context>, exposed: Option<PrometheusHandle>) -> String {
+    let Some(exposed) = exposed else { return String::new() };
+    // Where they cannot be looked up, the others count all the more.
+    let measured = tokio::task::spawn_blocking(move || measures::measure(&context)).await;
+    if let Ok(Err(error)) = measured {
+        tracing::warn!("not all of /metrics could be looked up: {error}");
+    }
+    exposed.render()
 }
 
 /// Reaches every store, sensor address and sink without changing anything.

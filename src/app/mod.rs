@@ -39,13 +39,15 @@ use std::{
         Arc, Mutex, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is seen whether there is something to judge.
-const JUDGED_EVERY: Duration = Duration::from_millis(50);
+/// So long after a sighting it is judged: once the answer to it has left. And so long where the judge has more than it takes
+/// at once.
+const JUDGED_AFTER: Duration = Duration::from_millis(6);
+const IN_A_FLOOD: Duration = Duration::from_millis(100);
 /// So long after the last look there is another one, whether there was a sighting or not.
 const LOOKED_AT_LEAST: Duration = Duration::from_secs(2);
 
@@ -132,7 +134,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         blind: AtomicBool::new(false),
         stop: CancellationToken::new(),
         due: tokio::sync::Notify::new(),
-        sighted: AtomicBool::new(false),
+        sighted: tokio::sync::Notify::new(),
         refusals: Mutex::new(BTreeMap::new()),
         judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
@@ -300,29 +302,35 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
         }
     }
     // What a crash left unjudged comes first.
-    context.sighted.store(true, Ordering::Release);
-    let mut looked = Instant::now();
-    while !stop.is_cancelled() {
-        let mut pause = JUDGED_EVERY;
-        // What could not be judged is tried again.
-        if context.sighted.swap(false, Ordering::AcqRel) || looked.elapsed() > LOOKED_AT_LEAST {
-            looked = Instant::now();
-            match judge::judge(&context).await {
-                Ok(true) => {
-                    // In a flood the sightings of a while are judged together.
-                    context.sighted.store(true, Ordering::Release);
-                    pause = JUDGED_EVERY * 2;
-                }
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
-            }
-        }
+    context.sighted.notify_one();
+    let mut pause = JUDGED_AFTER;
+    let go_on = async |length: Duration| {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => {}
+            () = tokio::time::sleep(length) => true,
+            () = stop.cancelled() => false,
+        }
+    };
+    loop {
+        // What could not be judged is tried again.
+        tokio::select! {
+            () = context.sighted.notified() => {}
+            () = tokio::time::sleep(LOOKED_AT_LEAST) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        if !go_on(pause).await {
+            return Ok(());
+        }
+        pause = JUDGED_AFTER;
+        match judge::judge(&context).await {
+            Ok(true) => {
+                // In a flood the sightings of a while are judged together.
+                context.sighted.notify_one();
+                pause = IN_A_FLOOD;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
         }
     }
-    Ok(())
 }
 
 async fn prepare(context: &Arc<Context>) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use crate::{
     app::{self, App},
     cli::{client::locked, outcome::Outcome, terminal::Terminal},
     config::Config,
+    flow::measures,
 };
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -19,6 +20,7 @@ const SIGXFSZ: i32 = 25;
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcome> {
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+    measures::describe();
     let app = build(config, terminal).await?;
     let context = app.context.clone();
     // A limit on the size of files is a full disk, which the journal knows how to bear, and no reason to die.

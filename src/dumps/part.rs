@@ -94,6 +94,14 @@ pub fn read_part(
     let mut walk = Walk::new(name, &account, visit);
     let mut counted = Counted { source, account: None, bytes: 0 };
     let lines = walk.cut(None, &mut Plain(&mut counted), base, part, true)?;
+    let end = base + counted.bytes;
+    // A part without an end goes as far as there is text.
+    if end < part.end && part.end < u64::MAX {
+        walk.note(
+            None,
+            format!("it ends at byte {end}, and its part at {}: it became shorter, or was cut off", part.end),
+        );
+    }
     Ok(PartRead { bytes: counted.bytes, lines, not_scanned: walk.finish().not_scanned })
 }
 
@@ -143,6 +151,23 @@ mod tests {
             assert_eq!((told.lines, told.not_scanned.len()), (lines, 0));
             assert!(told.bytes >= (end - base) as u64);
         }
+    }
+
+    #[test]
+    fn a_part_that_is_not_all_there_is_not_called_scanned() {
+        let text = b"a line of text\n".repeat(1_000);
+        let left = |base: usize, text: &[u8], part: Range<u64>| {
+            let read = read_part("x", &mut &text[..], base as u64, &part, &Limits::default(), &mut |_| ());
+            read.expect("a slice does not fail").not_scanned.len()
+        };
+        assert_eq!(
+            [left(0, &text, 0..15_000), left(0, &text, 0..u64::MAX), left(6_000, &text[6_000..], 8_000..15_000)],
+            [0; 3]
+        );
+        assert_eq!(
+            [left(0, &text, 0..15_001), left(6_000, &text[6_000..9_000], 8_000..9_001), left(9_000, b"", 9_000..9_001)],
+            [1; 3]
+        );
     }
 
     #[test]

@@ -77,21 +77,25 @@ pub(super) fn cut(
             coded: None,
         };
         // Before what it is coded in, so that places come in order.
-        coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
+        let begins = coded::show(&piece, &mut |coded| visit(Shown::Piece(coded)));
         written::show(&piece, &mut |read| visit(Shown::Piece(read)));
         visit(Shown::Piece(&piece));
         if opening {
-            let containers = coded::containers(&text, own.clone(), offset, ended);
+            let containers = coded::containers(&text, &begins, own.clone(), offset, ended);
             if !containers.is_empty() {
                 visit(Shown::Containers(containers));
             }
         }
-        lines += text.get(own).map_or(0, line_ends);
+        // Most of it is counted once.
+        let (begin, end) = (own.start.min(own.end), own.end);
+        let own = line_ends(&text[begin..end]);
+        lines += own;
         if last {
             return (lines, failed);
         }
         let dropped = until.saturating_sub(MARGIN);
-        line = Some(first_line.wrapping_add(line_ends(&text[..dropped])));
+        let reported = line_ends(&text[..begin]) + own + line_ends(&text[end..until]);
+        line = Some(first_line.wrapping_add(reported - line_ends(&text[dropped..until])));
         offset += dropped as u64;
         from = until - dropped;
         text.drain(..dropped);

@@ -6,7 +6,7 @@ use crate::dumps::{
     Piece,
     places::{Fold, Places},
 };
-use canaries::index::Flavour;
+use canaries::index::{Escaped, Flavour};
 use std::ops::Range;
 
 /// How far around an escape a text is shown as it reads, within its line.
@@ -18,7 +18,7 @@ const BROKEN: Range<usize> = 56..81;
 struct Mark {
     at: usize,
     length: usize,
-    bytes: Vec<u8>,
+    bytes: Escaped,
 }
 
 /// Shows what the reporting part of a piece reads as.
@@ -63,7 +63,7 @@ fn broken_lines(text: &[u8]) -> Vec<Mark> {
         let behind = start + usize::from(text.get(start) == Some(&b' '));
         if text.get(behind).is_some_and(joins) {
             let at = start - 1 - usize::from(text[..end].ends_with(b"\r"));
-            marks.push(Mark { at, length: behind - at, bytes: Vec::new() });
+            marks.push(Mark { at, length: behind - at, bytes: Escaped::default() });
         }
     }
     marks

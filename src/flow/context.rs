@@ -123,9 +123,9 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Rung when something new is due for delivery.
     pub due: Notify,
-    /// Set when a sighting is to be judged. The judge looks at it now and then: to be woken by it would cost the answer
-    /// to a canary a moment that a stranger's has not.
-    pub sighted: AtomicBool,
+    /// Rung when a sighting is to be judged. The judge begins once the answer to the canary has left, which its work would
+    /// delay.
+    pub sighted: Notify,
     /// What sensors refused, by sensor and reason.
     pub refusals: Mutex<BTreeMap<(String, &'static str), u64>>,
     /// Incidents are moved by one at a time: the judge, or an operator.

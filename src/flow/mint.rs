@@ -15,7 +15,7 @@ use crate::{
 };
 use canaries::{
     CanaryId, Field, Marker, MarkerKind, documents,
-    index::{FingerprintKey, Owner},
+    index::{FingerprintKey, Owner, canonical},
     kinds, password,
     persona::{Label, Persona},
 };
@@ -155,12 +155,10 @@ impl<'a> Mint<'a> {
         }
     }
 
-    /// From now on, mints no value of this kind that a row of the store holds. Its fingerprint is kept, as long as the
-    /// planting lasts.
+    /// From now on, mints no value of this kind that a row holds. Its fingerprint is kept, as long as the planting lasts.
     pub fn avoid(&mut self, kind: MarkerKind, value: &str) {
         let index = self.context.index.read().expect("no thread panics while it holds the index");
-        let marker = Marker { kind, value: value.to_owned() };
-        self.taken.extend(index.key().all(&marker).first().map(|(fingerprint, ..)| *fingerprint));
+        self.taken.extend(canonical(kind, value).map(|canonical| index.key().plain(kind, &canonical)));
     }
 
     /// Why no canary could be minted whose values are free, and what would help.

@@ -24,6 +24,7 @@ pub mod intact;
 pub mod judge;
 pub mod mapped;
 pub mod mapping;
+pub mod measures;
 pub mod memory;
 pub mod mint;
 pub mod notify;

@@ -15,9 +15,9 @@ use crate::{
         supply::Supply,
     },
     journal::{key_ref::KeyRef, log::NotDurable},
-    stores::store::{NewPlanting, Profile, StoreError, Stored},
+    stores::store::{NewPlanting, Profile, StoreError, Stored, Takes},
 };
-use canaries::{CanaryId, Field, MarkerKind, allocation::Coded, index::Owner};
+use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -115,13 +115,15 @@ pub async fn plant_store(
     let lacking = missing - batch.len() as u64;
     let due = coded::draw(context, slot, generation, personas).await?;
     supply.suffices_for(lacking + due.len() as u64).await?;
-    avoid(slot, &mut mint, supply.named(true)).await?;
-    peers.avoided(context, &mut mint, &due).await?;
+    if lacking > 0 || !due.is_empty() {
+        avoid(slot, &mut mint, supply.named(true)).await?;
+        avoid_people_elsewhere(context, &mut mint, &mut notes, progress).await;
+    }
     let mut fresh = Vec::new();
     blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
         .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
     let due = due.into_iter().map(|coded| (coded, 0)).collect();
-    let mut lost = blocking(|| mint_coded(&mut mint, &mut fresh, due))?;
+    let mut lost = blocking(|| mint.all_coded(&mut fresh, due))?;
     batch.extend(shared);
     let missing = (batch.len() + fresh.len()) as u64;
     let mut planted = 0;
@@ -158,7 +160,7 @@ pub async fn plant_store(
                 }
                 abandon(context, taken.into_iter().collect()).await?;
                 let again = shared.iter().filter_map(|minted| coded::again(&minted.placement)).collect();
-                lost += blocking(|| mint_coded(&mut mint, &mut fresh, again))?;
+                lost += blocking(|| mint.all_coded(&mut fresh, again))?;
                 if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, own.len() as u64, progress)) {
                     abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
                     return Err(only(live.current + (batch.len() + fresh.len()) as u64, error));
@@ -201,18 +203,6 @@ fn mint_more(mint: &mut Mint<'_>, fresh: &mut Vec<Minted>, count: u64, progress:
     Ok(())
 }
 
-/// Mints what stands here for these coded personas, each from its attempt on; answers how many it could not.
-fn mint_coded(mint: &mut Mint<'_>, fresh: &mut Vec<Minted>, due: Vec<(Coded, u32)>) -> Result<u64, FlowError> {
-    let mut lost = 0;
-    for (coded, from) in due {
-        match mint.coded(coded, from)? {
-            Some(minted) => fresh.push(minted),
-            None => lost += 1,
-        }
-    }
-    Ok(lost)
-}
-
 /// Shows the mint what stands in these columns.
 pub(super) async fn avoid(
     slot: &StoreSlot,
@@ -232,6 +222,32 @@ pub(super) async fn avoid(
     slot.store.read(&names, &mut visit).await.map_err(|error| FlowError::of_store(&slot.name, &error))
 }
 
+/// Shows the mint who is in the other stores: a canary must not bear what identifies a person there, whose every login
+/// would be an alarm. A store that cannot be looked at is named in the notes.
+async fn avoid_people_elsewhere(context: &Context, mint: &mut Mint<'_>, notes: &mut Vec<String>, progress: &Progress) {
+    let elsewhere = |slot: &&StoreSlot| slot.name != mint.store() && slot.store.takes() == Takes::Rows;
+    for slot in context.stores.iter().filter(elsewhere).collect::<Vec<_>>() {
+        progress.at(format!("looking at {}", slot.name), 0, None);
+        let looked = async {
+            let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
+            let mapping = Mapping::of(slot, &profile)?;
+            let identifying = |(field, column): (&Field, &String)| {
+                let kind = MarkerKind::of(*field).filter(|kind| !kind.is_weak())?;
+                Some((kind, column.clone()))
+            };
+            avoid(slot, mint, mapping.fields.iter().filter_map(identifying).collect()).await
+        };
+        if let Err(error) = looked.await {
+            notes.push(format!(
+                "who is in {} could not be looked at, so that a canary of {} may bear what identifies somebody there \
+                 (`telltale check` finds it): {error}",
+                slot.name,
+                mint.store()
+            ));
+        }
+    }
+}
+
 /// Says how many canaries can be planted where not all of them can be minted. None was.
 fn only(fitting: u64, error: FlowError) -> FlowError {
     match error {
@@ -245,10 +261,8 @@ fn only(fitting: u64, error: FlowError) -> FlowError {
 /// The store's mapping; documents have none.
 pub fn mapping_of(slot: &StoreSlot, profile: &Profile) -> Result<Mapping, FlowError> {
     match slot.store.takes() {
-        crate::stores::store::Takes::Rows => Mapping::of(slot, profile),
-        crate::stores::store::Takes::Documents => {
-            Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None })
-        }
+        Takes::Rows => Mapping::of(slot, profile),
+        Takes::Documents => Ok(Mapping { fields: std::collections::BTreeMap::new(), password: None }),
     }
 }
 

@@ -124,7 +124,7 @@ impl Waiting {
                     Some(Err(error)) => {
                         let number = parts.number();
                         self.cutting = None;
-                        return Some(Err(Box::new(unread(file, number, &names[file], &error))));
+                        return Some(Err(Box::new(unread(file, number, &names[file], stopped(&error)))));
                     }
                 }
                 continue;
@@ -133,7 +133,7 @@ impl Waiting {
             match open(&path) {
                 Ok(Opened::Plain(parts)) => self.cutting = Some((file, parts)),
                 Ok(Opened::Other(source)) => return Some(Ok(Task::Whole(file, source))),
-                Err(error) => return Some(Err(Box::new(unread(file, 0, &names[file], &error)))),
+                Err(why) => return Some(Err(Box::new(unread(file, 0, &names[file], why)))),
             }
         }
     }
@@ -150,13 +150,21 @@ enum Other {
     Stream(Box<dyn Read + Send>),
 }
 
-fn open(path: &Path) -> io::Result<Opened> {
-    let standard = path == Path::new("-");
-    let mut source: Box<dyn Read + Send> = if standard { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+/// Opens a file and looks what it is; an error is answered as the reason why it is not scanned.
+fn open(path: &Path) -> Result<Opened, String> {
+    let source: Box<dyn Read + Send> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| reason(&error))?)
+    };
+    look(path, source).map_err(|error| stopped(&error))
+}
+
+fn look(path: &Path, mut source: Box<dyn Read + Send>) -> io::Result<Opened> {
     let mut head = Vec::with_capacity(HEAD);
     source.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
     let plain = is_plain(&head);
-    if !standard && path.metadata()?.is_file() {
+    if path != Path::new("-") && path.metadata()?.is_file() {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         // Some files, such as those of /proc, say that they are empty and are not: they are read as they come.
@@ -172,8 +180,11 @@ fn open(path: &Path) -> io::Result<Opened> {
     Ok(if plain { Opened::Plain(Parts::of_stream(whole)) } else { Opened::Other(Other::Stream(whole)) })
 }
 
-fn unread(file: usize, number: u64, name: &str, error: &io::Error) -> Outcome {
-    let reason = format!("reading stopped half way: {}", reason(error));
+fn stopped(error: &io::Error) -> String {
+    format!("reading stopped half way: {}", reason(error))
+}
+
+fn unread(file: usize, number: u64, name: &str, reason: String) -> Outcome {
     let not_scanned = vec![NotScanned { path: name.to_owned(), member: None, reason }];
     Outcome { file, number, last: true, end: 0, lines: 0, found: Vec::new(), findings: Vec::new(), not_scanned }
 }
@@ -194,21 +205,18 @@ fn scan_part(file: usize, part: Part, image: &Image<Mapped>, name: &str) -> Outc
     of_text.sort_by_key(place);
     of_text.dedup_by_key(|found| place(found));
     match read {
-        Ok(read) if base + read.bytes < own.end => {
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter meanwhile");
-            Outcome { found: of_text, findings: of_members, ..unread(file, number, name, &error) }
-        }
         Ok(read) => Outcome {
             file,
             number,
-            last,
-            end: own.end,
+            // A file that became shorter has no more parts.
+            last: last || base + read.bytes < own.end,
+            end: own.end.min(base + read.bytes),
             lines: read.lines,
             found: of_text,
             findings: of_members,
             not_scanned: read.not_scanned.into_iter().map(not_scanned).collect(),
         },
-        Err(error) => Outcome { found: of_text, findings: of_members, ..unread(file, number, name, &error) },
+        Err(error) => Outcome { found: of_text, findings: of_members, ..unread(file, number, name, stopped(&error)) },
     }
 }
 
@@ -228,9 +236,9 @@ fn scan_whole(file: usize, source: Other, image: &Image<Mapped>, name: &str) -> 
     let mut outcome = match read {
         Ok(summary) => {
             let not_scanned = summary.not_scanned.into_iter().map(not_scanned).collect();
-            Outcome { end: summary.bytes, not_scanned, ..unread(file, 0, name, &io::ErrorKind::Other.into()) }
+            Outcome { end: summary.bytes, not_scanned, ..unread(file, 0, name, String::new()) }
         }
-        Err(error) => unread(file, 0, name, &error),
+        Err(error) => unread(file, 0, name, stopped(&error)),
     };
     outcome.findings = findings;
     outcome

@@ -30,7 +30,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Read},
     ops::Range,
-    sync::{atomic::Ordering, mpsc},
+    sync::mpsc,
     thread,
 };
 
@@ -241,7 +241,7 @@ impl Trace {
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
             context.append(&records).await?;
             context.settle()?;
-            context.sighted.store(true, Ordering::Release);
+            context.sighted.notify_one();
         }
         Ok(verdict)
     }

@@ -16,6 +16,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An alert that is due at a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,16 @@ pub struct DeadLetter {
     pub at: Timestamp,
     /// Entry of the last attempt.
     pub seq: u64,
+}
+
+/// What a sink owes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    pub waiting: u64,
+    /// The oldest alert of those.
+    pub oldest: Option<String>,
+    /// Alerts that it was given up for.
+    pub dead: u64,
 }
 
 fn due_key(due: &Due) -> Key {
@@ -221,6 +232,23 @@ impl Ledger {
             Ok(true)
         })?;
         Ok(found)
+    }
+
+    /// What each sink owes, of those that owe anything.
+    pub fn queues(&self) -> Result<BTreeMap<String, Queue>, LedgerError> {
+        let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
+        // By the alert's number, which is the order of time.
+        self.each(&Key::of(Table::Delivery), None, |_, value| {
+            let Due { alert, sink, .. } = row::decode(value)?;
+            let queue = queues.entry(sink).or_default();
+            queue.waiting += 1;
+            queue.oldest.get_or_insert(alert);
+            Ok(true)
+        })?;
+        for DeadLetter { sink, .. } in self.dead_letters()? {
+            queues.entry(sink).or_default().dead += 1;
+        }
+        Ok(queues)
     }
 
     /// What was given up.

@@ -2,10 +2,19 @@
 //! to be the truth.
 
 use crate::ledger::engine::{Change, Engine, EngineError, Row};
-use std::{fs, io, panic, path::Path, path::PathBuf};
+use std::{
+    fs, io, panic,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Memory that sled may use for its pages.
 const CACHE: u64 = 128 << 20;
+
+/// How sled says that somebody holds its file, and how long that is waited for.
+const HELD: &str = "could not acquire lock";
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A sled database.
 pub struct Sled {
@@ -18,6 +27,20 @@ impl Sled {
     /// Opens or makes the database in a folder.
     pub fn open(folder: &Path) -> Result<Sled, EngineError> {
         remove_half_snapshots(folder).map_err(|error| EngineError::Failed(error.to_string()))?;
+        let begun = Instant::now();
+        loop {
+            match Self::try_open(folder) {
+                // The data folder is locked: what holds the store is a former one of this process, whose last writes go on
+                // for a moment after it was closed.
+                Err(error) if error.to_string().contains(HELD) && begun.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn try_open(folder: &Path) -> Result<Sled, EngineError> {
         // Some damage makes sled panic instead of answering an error.
         let opened = panic::catch_unwind(|| {
             sled::Config::new()

@@ -1,6 +1,8 @@
 //! How other formats write a character: percent-encoding, quoted-printable, backslashes, HTML entities. A text is
 //! read in one flavour at a time, so that `user=dc@…` is not taken for quoted-printable only.
 
+use std::ops::Deref;
+
 /// One way to write characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -14,11 +16,46 @@ pub enum Flavour {
     Entity,
 }
 
+/// What an escape stands for: a character, a byte, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Escaped {
+    bytes: [u8; 4],
+    length: u8,
+}
+
+impl Escaped {
+    fn byte(byte: u8) -> Escaped {
+        Escaped { bytes: [byte, 0, 0, 0], length: 1 }
+    }
+
+    fn character(character: char) -> Escaped {
+        let mut bytes = [0; 4];
+        let length = character.encode_utf8(&mut bytes).len() as u8;
+        Escaped { bytes, length }
+    }
+}
+
+impl Deref for Escaped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
 /// Bytes with the place in the text where each begins.
 pub(super) struct Decoded {
     pub bytes: Vec<u8>,
     /// For each byte, the offset in the text where its writing begins; one more at the end.
     pub starts: Vec<usize>,
+}
+
+impl Decoded {
+    /// Adds a range of the text as it stands.
+    fn stand(&mut self, text: &[u8], from: usize, to: usize) {
+        self.starts.extend(from..to);
+        self.bytes.extend_from_slice(&text[from..to]);
+    }
 }
 
 impl Flavour {
@@ -41,13 +78,13 @@ impl Flavour {
     }
 
     /// Reads the escape at the start of `text`: the bytes it stands for, and its length. None: it is no escape.
-    pub fn read(self, text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    pub fn read(self, text: &[u8]) -> Option<(Escaped, usize)> {
         match self {
-            Flavour::Percent => Some((vec![hex_byte(text.get(1..3)?)?], 3)),
+            Flavour::Percent => Some((Escaped::byte(hex_byte(text.get(1..3)?)?), 3)),
             Flavour::QuotedPrintable => match text {
-                [b'=', b'\r', b'\n', ..] => Some((Vec::new(), 3)),
-                [b'=', b'\n', ..] => Some((Vec::new(), 2)),
-                _ => Some((vec![hex_byte(text.get(1..3)?)?], 3)),
+                [b'=', b'\r', b'\n', ..] => Some((Escaped::default(), 3)),
+                [b'=', b'\n', ..] => Some((Escaped::default(), 2)),
+                _ => Some((Escaped::byte(hex_byte(text.get(1..3)?)?), 3)),
             },
             Flavour::Backslash => read_backslash(text),
             Flavour::Entity => read_entity(text),
@@ -58,14 +95,23 @@ impl Flavour {
     pub(super) fn decode(self, text: &[u8], from: usize, to: usize) -> Decoded {
         let mut decoded = Decoded { bytes: Vec::with_capacity(to - from), starts: Vec::with_capacity(to - from + 1) };
         let mut at = from;
-        while at < to {
-            let escape = (text[at] == self.introducer()).then(|| self.read(&text[at..to])).flatten();
-            let (bytes, length) = escape.unwrap_or_else(|| (vec![text[at]], 1));
-            decoded.starts.extend(bytes.iter().map(|_| at));
-            decoded.bytes.extend(bytes);
+        while let Some(length) = memchr::memchr(self.introducer(), &text[at..to]) {
+            decoded.stand(text, at, at + length);
             at += length;
+            match self.read(&text[at..to]) {
+                Some((bytes, length)) => {
+                    decoded.starts.extend(bytes.iter().map(|_| at));
+                    decoded.bytes.extend_from_slice(&bytes);
+                    at += length;
+                }
+                None => {
+                    decoded.stand(text, at, at + 1);
+                    at += 1;
+                }
+            }
         }
-        decoded.starts.push(at);
+        decoded.stand(text, at, to);
+        decoded.starts.push(to);
         decoded
     }
 }
@@ -84,23 +130,23 @@ fn hex_byte(pair: &[u8]) -> Option<u8> {
     }
 }
 
-fn read_backslash(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn read_backslash(text: &[u8]) -> Option<(Escaped, usize)> {
     match *text.get(1)? {
-        b'n' => Some((vec![b'\n'], 2)),
-        b't' => Some((vec![b'\t'], 2)),
-        b'r' => Some((vec![b'\r'], 2)),
-        b'0' => Some((vec![0], 2)),
+        b'n' => Some((Escaped::byte(b'\n'), 2)),
+        b't' => Some((Escaped::byte(b'\t'), 2)),
+        b'r' => Some((Escaped::byte(b'\r'), 2)),
+        b'0' => Some((Escaped::byte(0), 2)),
         b'u' => {
             let digits = std::str::from_utf8(text.get(2..6)?).ok()?;
             let character = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-            Some((character.to_string().into_bytes(), 6))
+            Some((Escaped::character(character), 6))
         }
-        b'x' => Some((vec![hex_byte(text.get(2..4)?)?], 4)),
-        other => Some((vec![other], 2)),
+        b'x' => Some((Escaped::byte(hex_byte(text.get(2..4)?)?), 4)),
+        other => Some((Escaped::byte(other), 2)),
     }
 }
 
-fn read_entity(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn read_entity(text: &[u8]) -> Option<(Escaped, usize)> {
     let end = text.iter().take(10).position(|&byte| byte == b';')?;
     let name = std::str::from_utf8(&text[1..end]).ok()?;
     let character = match name.strip_prefix('#') {
@@ -146,7 +192,7 @@ fn read_entity(text: &[u8]) -> Option<(Vec<u8>, usize)> {
             _ => return None,
         },
     };
-    Some((character.to_string().into_bytes(), end + 1))
+    Some((Escaped::character(character), end + 1))
 }
 
 #[cfg(test)]

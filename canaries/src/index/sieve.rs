@@ -2,8 +2,8 @@
 
 use super::simd;
 
-/// Bits for each key: with them one stranger in some 600 passes.
-const BITS: u64 = 16;
+/// Bits for each key: with them one stranger in some 2000 passes.
+const BITS: u64 = 20;
 /// Bytes of a block: four words, in which each key has six bits.
 const BLOCK: usize = 32;
 

@@ -4,6 +4,16 @@ use super::*;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use std::collections::BTreeSet;
 
+fn piece(text: &[u8], base_offset: u64, first_line: u64, report: Range<usize>) -> Piece<'_> {
+    Piece { path: "", member: None, text, base_offset, first_line, report, coded: None }
+}
+
+/// The containers that begin in `own`.
+fn opened(text: &[u8], own: Range<usize>, base: u64, ended: bool) -> Vec<Container> {
+    let begins = show(&piece(text, base, 1, 0..text.len()), &mut |_| ());
+    containers(text, &begins, own, base, ended)
+}
+
 /// Where this word is found in what is coded, and on which line, in a text that is cut into pieces of this length.
 fn places_of(word: &str, text: &[u8], length: usize, around: usize) -> BTreeSet<(usize, u64)> {
     let (mut places, mut from) = (BTreeSet::new(), 0);
@@ -11,23 +21,17 @@ fn places_of(word: &str, text: &[u8], length: usize, around: usize) -> BTreeSet<
         let until = (from + length).min(text.len());
         let base = from.saturating_sub(around);
         let shown = &text[base..(until + around).min(text.len())];
-        let piece = Piece {
-            path: "",
-            member: None,
-            text: shown,
-            base_offset: base as u64,
-            first_line: 1 + line_ends(&text[..base]) as u64,
-            report: from - base..until - base,
-            coded: None,
-        };
-        show(&piece, &mut |found| {
-            for at in memchr::memmem::find_iter(found.text, word) {
-                if found.report.contains(&at) {
-                    let (offset, line) = found.place(at as u64, 1);
-                    assert!(places.insert((offset as usize, line)), "shown twice");
+        show(
+            &piece(shown, base as u64, 1 + line_ends(&text[..base]) as u64, from - base..until - base),
+            &mut |found| {
+                for at in memchr::memmem::find_iter(found.text, word) {
+                    if found.report.contains(&at) {
+                        let (offset, line) = found.place(at as u64, 1);
+                        assert!(places.insert((offset as usize, line)), "shown twice");
+                    }
                 }
-            }
-        });
+            },
+        );
         from = until;
     }
     places
@@ -86,14 +90,14 @@ fn words_paths_and_digests_are_not_coded() {
 fn containers_are_handed_on_whole_or_asked_more_of() {
     let packed = BASE64.encode(&[&[0x1f, 0x8b, 8][..], &[7; 300]].concat());
     let text = format!("a;b\n1;{packed}\n");
-    let found = containers(text.as_bytes(), 0..text.len(), 100, true);
+    let found = opened(text.as_bytes(), 0..text.len(), 100, true);
     assert_eq!((found.len(), found[0].offset, found[0].bytes.len(), found[0].whole), (1, 106, 303, true));
-    assert!(containers(text.as_bytes(), 7..text.len(), 0, true).is_empty(), "it begins before");
+    assert!(opened(text.as_bytes(), 7..text.len(), 0, true).is_empty(), "it begins before");
     assert!(goes_on(text.as_bytes(), 0..text.len()), "who knows what the next line is");
     assert!(!goes_on(format!("{text}x;y\n").as_bytes(), 0..text.len()));
     let cut = &text.as_bytes()[..300];
     assert!(goes_on(cut, 0..250) && !goes_on(cut, 0..3) && !goes_on(cut, 7..250));
-    assert!(!containers(cut, 0..250, 0, false)[0].whole);
+    assert!(!opened(cut, 0..250, 0, false)[0].whole);
     assert!(!goes_on(b"plain text, and no more", 0..10));
 }
 
@@ -104,17 +108,9 @@ fn a_folded_container_goes_on_where_a_line_begins_as_one_does() {
     let coded = BASE64.encode(&bytes);
     let lines: Vec<&str> = (0..coded.len()).step_by(76).map(|at| &coded[at..coded.len().min(at + 76)]).collect();
     let text = format!("x: {}\ny", lines.join("\r\n"));
-    let found = containers(text.as_bytes(), 0..text.len(), 0, true);
+    let found = opened(text.as_bytes(), 0..text.len(), 0, true);
     assert_eq!(found.iter().map(|found| found.bytes.clone()).collect::<Vec<_>>(), [bytes]);
     // A list of values has one on each line.
     let list = format!("{0}\n{0}\n", &coded[..76]);
-    assert_eq!(containers(list.as_bytes(), 0..list.len(), 0, true).len(), 2);
-}
-
-#[test]
-fn stretches_are_the_text_in_bytes() {
-    let of = |bytes: &[u8]| stretches(bytes).collect::<Vec<_>>();
-    assert_eq!(of(b"\0\x01some text\x02short\xffanother"), [2..11, 18..25]);
-    assert_eq!(of("a\u{85}eight eight\0six six".as_bytes()), [3..14, 15..22]);
-    assert!(of(b"").is_empty());
+    assert_eq!(opened(list.as_bytes(), 0..list.len(), 0, true).len(), 2);
 }

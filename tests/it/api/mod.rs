@@ -1,3 +1,4 @@
 //! Tests of `api` through the true binary.
 
+mod metrics;
 mod roles;

@@ -70,6 +70,5 @@ fn as_many_as_are_usual_tell_what_two_stores_share() {
         told += tally.sources_told;
         sources += tally.sources;
     }
-    println!("{told} of {sources}");
     assert!(told * 100 >= sources * 97, "{told} of {sources}");
 }

@@ -160,6 +160,12 @@ async fn parts_find_what_one_scan_finds() {
 
     let gone = piped(&site, &["scan", "--parts"], b"{\"path\":\"nowhere\"}\n").await.ends(0).stderr;
     assert!(gone.starts_with("not scanned: nowhere: there is no such file"), "{gone}");
+    // A file that is shorter than it was when it was split.
+    let beyond = text.len() + 5;
+    let part = format!("{{\"path\":\"leak/minutes.txt\",\"from\":{from},\"to\":{beyond}}}\n");
+    let told = piped(&site, &["--json", "scan", "--parts"], part.as_bytes()).await.ends(0).lines();
+    let why = told.last().unwrap()["not_scanned"][0]["reason"].as_str().unwrap();
+    assert!(why.contains("shorter"), "{why}");
     assert!(piped(&site, &["scan", "--parts"], b"nonsense\n").await.complaint().contains("--split"));
     site.run("scan --split none leak").await.ends(2);
     site.run("scan leak - --only 9-3").await.ends(2);

@@ -167,6 +167,18 @@ async fn parts_and_stretches_by_an_index_are_the_whole() {
         .collect();
     assert!(!within.is_empty());
     assert_eq!(places(&stretch), places(&within));
+    // A file that became shorter since it was split, or is gone, is not called scanned.
+    std::fs::write(elsewhere.path("loot/e-long.csv"), &long[..1_000_000]).unwrap();
+    std::fs::remove_file(elsewhere.path("loot/a.csv")).unwrap();
+    let (told, code) = scan_with(&elsewhere, &["--parts"], parts.as_bytes()).await;
+    assert_eq!(code, 0);
+    for part in told.iter().filter(of_long) {
+        let whole = part["part"]["to"].as_u64().unwrap() <= 1_000_000;
+        assert_eq!(part["not_scanned"].as_array().unwrap().is_empty(), whole, "{part}");
+    }
+    let gone = told.iter().find(|line| line["part"]["path"] == "loot/a.csv").unwrap();
+    let why = gone["not_scanned"][0]["reason"].as_str().unwrap();
+    assert!(why.starts_with("there is no such file"), "it was not opened, so it did not stop half way: {why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,9 +22,10 @@ use super::{
     image::{Sieved, Sieves},
     scan::{Search, conclude},
     sieve::Sieve,
-    simd::{BLOCKS, Bits, Classes, Isa},
+    simd::{BLOCKS, Bits, Classes, Isa, Work},
     tokens,
 };
+use std::cell::Cell;
 
 /// Bytes that are classified at once, and then looked through.
 const STRETCH: usize = BLOCKS * 64;
@@ -65,6 +66,7 @@ pub fn scan_fast_by<B: AsRef<[u8]>>(
 }
 
 fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mut dyn FnMut(Found)) {
+    let Room { mut classes, words, places } = ROOM.take().unwrap_or_default();
     let mut spans = Vec::new();
     let (clues, gates, sieves) = image.outline();
     let mut gates = *gates;
@@ -85,14 +87,34 @@ fn scan_with(isa: Isa, reach: Reach, text: &[u8], image: &dyn Sieved, visit: &mu
         sieves,
         numbered: gates.has_numbers(),
         lengths: makes.map(|make| std::array::from_fn(|length| u8::from(gates.has_word(make, length, 63)))),
-        words: words::Words::new(),
-        places: Box::new([0; STRETCH + 64]),
+        words: words.anew(),
+        places,
         waiting: [Question { hash: 0, sieve: sieves.words, place: Place::Sign { at: 0 } }; WAITING],
         asked: 0,
         fields_until: 0,
     };
-    isa.with(|| fast.run());
+    isa.with(Run { fast: &mut fast, classes: &mut classes });
+    ROOM.set(Some(Room { classes, words: fast.words, places: fast.places }));
     conclude(text, spans).into_iter().for_each(visit);
+}
+
+thread_local! {
+    /// What a scan leaves to the next one of its thread: getting room takes longer than scanning a short text.
+    static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
+}
+
+/// Room to work in.
+struct Room {
+    classes: Box<Classes>,
+    words: words::Words,
+    /// For the places of a stretch.
+    places: Box<[u16; STRETCH + 64]>,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { classes: Classes::new(), words: words::Words::new(), places: Box::new([0; STRETCH + 64]) }
+    }
 }
 
 /// A scan under way.
@@ -115,6 +137,19 @@ struct Fast<'a> {
     asked: usize,
     /// Up to where fields were tried because of an escape.
     fields_until: usize,
+}
+
+/// A scan that is to be run.
+struct Run<'a, 'b> {
+    fast: &'a mut Fast<'b>,
+    classes: &'a mut Classes,
+}
+
+impl Work for Run<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        self.fast.run(self.classes);
+    }
 }
 
 /// A question to a sieve, and what is to be read if it passes.
@@ -187,12 +222,13 @@ impl Stretch<'_> {
 
 impl Fast<'_> {
     #[inline(always)]
-    fn run(&mut self) {
+    fn run(&mut self, classes: &mut Classes) {
         let text = self.text;
-        let mut classes = Classes::new();
+        classes.begin();
         for at in (0..text.len()).step_by(STRETCH) {
-            self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], &mut classes);
-            let stretch = Stretch { at, classes: &classes };
+            self.isa.classify(&text[at..text.len().min(at + STRETCH + 64)], classes);
+            classes.make_up();
+            let stretch = Stretch { at, classes };
             self.see_words(&stretch);
             self.see_signs(&stretch);
             self.see_numbers(&stretch);

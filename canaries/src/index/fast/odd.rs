@@ -1,12 +1,13 @@
 //! Odd words: with letters beyond ASCII, with marks of several kinds or at their ends, behind an escape. They are asked for
 //! in all the cuts in which the reference tries them.
 
-use super::{Fast, Place, words::run_around};
+use super::{Fast, Place, Stretch, words::run_around};
 use crate::{
     index::{
         canonical::{canonical, separator},
         clue,
         gates::Make,
+        simd::{self, Mask},
         tokens,
     },
     marker::MarkerKind,
@@ -14,18 +15,22 @@ use crate::{
 
 impl Fast<'_> {
     /// A word that ends here, and is neither plain nor simply marked.
-    pub(super) fn odd_word(&mut self, end: usize) {
-        let text = self.text;
-        let (start, _) = run_around(text, end - 1);
+    #[inline(always)]
+    pub(super) fn odd_word(&mut self, stretch: &Stretch<'_>, place: u16) {
+        let (c, text, end) = (stretch.classes, self.text, stretch.place(place));
+        let length = simd::before(&c.word, place).leading_ones();
+        if length == 64 {
+            let (start, _) = run_around(text, end - 1);
+            return self.special_word(start, end);
+        }
+        let start = end - length as usize;
         if !self.gates.wide && !self.gates.wide_names && behind_escape(text, start).next().is_none() {
-            let word = &text[start..end];
-            let western = word
-                .iter()
-                .position(|byte| !byte.is_ascii())
-                .is_some_and(|high| matches!(word[high..], [0xc3, 0x80..=0xbf, ..]));
+            let within = |mask: &Mask| simd::before(mask, place) >> (64 - length);
+            let high = start + within(&c.high).trailing_zeros() as usize;
+            let western = high < end && matches!(text[high..end], [0xc3, 0x80..=0xbf, ..]);
             // A letter that stays what it is: such a word can be nothing within ASCII, and what stands before its first
             // dot is a plain word.
-            if western && !word.iter().any(|byte| matches!(byte, b'-' | b'_')) && word[0] != b'.' {
+            if western && within(&c.dash) == 0 && text[start] != b'.' {
                 return;
             }
         }

@@ -27,6 +27,11 @@ impl Words {
     pub fn new() -> Words {
         Words { list: simd::Words::new(), long: Box::new([0; STRETCH]), open: None, carry: [false; 7] }
     }
+
+    /// The same room for another text, of which nothing is known.
+    pub fn anew(self) -> Words {
+        Words { open: None, carry: [false; 7], ..self }
+    }
 }
 
 /// Where words of a stretch end, a bit each.
@@ -56,7 +61,7 @@ impl Fast<'_> {
         let mut count = self.take_plain(stretch, &ends, base);
         self.take_marked(stretch, &ends, base, &mut count);
         self.sift(base, count);
-        self.each(&ends.odd, |fast, end| fast.odd_word(stretch.place(end)));
+        self.each(&ends.odd, |fast, end| fast.odd_word(stretch, end));
         if self.numbered {
             self.see_joined(stretch);
         }

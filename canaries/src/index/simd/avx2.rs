@@ -1,7 +1,7 @@
 //! AVX2: comparisons, thirty-two bytes at a time.
 #![allow(unsafe_code)]
 
-use super::Classes;
+use super::{Classes, Work};
 use std::arch::x86_64::{
     __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
     _mm256_set1_epi8, _mm256_sub_epi8,
@@ -17,27 +17,27 @@ pub(super) fn is_here() -> bool {
 
 /// Does this work with these instructions.
 #[inline]
-pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn here<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn here(work: impl Work) {
+        work.run();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
     unsafe { here(work) }
 }
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
-    unsafe { classify_here(text, classes) }
+    unsafe { classify_here(text, from, classes) }
 }
 
 /// Both halves of sixty-four bytes.
 type Pair = [__m256i; 2];
 
 #[target_feature(enable = "avx2")]
-fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+fn classify_here(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     for (number, bytes) in text.iter().enumerate() {
         let (first, second) = bytes.split_at(32);
         // SAFETY: each half is thirty-two bytes long, and loads need no alignment.
@@ -59,7 +59,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
             equal(pair, b'\''),
             bits(pair),
         ];
-        classes.put(number + 1, block);
+        classes.put(from + number, block);
     }
 }
 

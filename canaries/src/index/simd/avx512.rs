@@ -1,7 +1,7 @@
 //! AVX-512: one permutation looks up the class of sixty-four bytes.
 #![allow(unsafe_code)]
 
-use super::{BATCH, Classes, Runs, SHORT, Taken, Words};
+use super::{BATCH, Classes, Runs, SHORT, Taken, Words, Work};
 use crate::index::{
     clue::{self, ClueKey},
     sieve::Sieve,
@@ -19,10 +19,10 @@ pub(super) fn is_here() -> bool {
 
 /// Does this work with these instructions.
 #[inline]
-pub(super) fn with<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn with(work: impl Work) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn here<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn here(work: impl Work) {
+        work.run();
     }
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
@@ -50,14 +50,14 @@ const fn table() -> [u8; 128] {
 
 static TABLE: [u8; 128] = table();
 
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     assert!(is_here());
     // SAFETY: the machine has what the function is compiled for.
-    unsafe { classify_here(text, classes) }
+    unsafe { classify_here(text, from, classes) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
+fn classify_here(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     // SAFETY: the table is 128 bytes long, and loads need no alignment.
     let (low, high) =
         unsafe { (_mm512_loadu_si512(TABLE.as_ptr().cast()), _mm512_loadu_si512(TABLE[64..].as_ptr().cast())) };
@@ -82,7 +82,7 @@ fn classify_here(text: &[[u8; 64]], classes: &mut Classes) {
             equal(b'\''),
             beyond,
         ];
-        classes.put(number + 1, block);
+        classes.put(from + number, block);
     }
 }
 
@@ -101,15 +101,19 @@ fn sift_here(key: &ClueKey, sieve: Sieve<'_>, text: &[u8], starts: &[u16], lengt
     let end = _mm512_set1_epi64(key.end.cast_signed());
     let tag = _mm512_set_epi32(TAG, 0, 0, 0, TAG, 0, 0, 0, TAG, 0, 0, 0, TAG, 0, 0, 0);
     let mut hashes = [[0_u64; 8]; BATCH / 4];
+    let roomy = starts.iter().max().is_some_and(|last| usize::from(*last) + 16 <= text.len());
     for ((starts, lengths), hashes) in starts.chunks(4).zip(lengths.chunks(4)).zip(&mut hashes) {
-        let word = |number: usize| match (starts.get(number), lengths.get(number)) {
-            (Some(start), Some(length)) => load(text, *start, *length),
-            _ => _mm_setzero_si128(),
+        let blocks = match (starts.first_chunk::<4>(), lengths.first_chunk::<4>()) {
+            // SAFETY: sixteen bytes are there from each place on.
+            (Some(starts), Some(lengths)) if roomy => unsafe { load_four(text, starts, lengths) },
+            _ => {
+                let word = |number: usize| match (starts.get(number), lengths.get(number)) {
+                    (Some(start), Some(length)) => load(text, *start, *length),
+                    _ => _mm_setzero_si128(),
+                };
+                together([word(0), word(1), word(2), word(3)])
+            }
         };
-        let blocks = _mm512_castsi128_si512(word(0));
-        let blocks = _mm512_inserti32x4::<1>(blocks, word(1));
-        let blocks = _mm512_inserti32x4::<2>(blocks, word(2));
-        let blocks = _mm512_inserti32x4::<3>(blocks, word(3));
         let hash = hash_of(fold(blocks, tag), parts, end);
         // Both halves of each of four hold its hash.
         // SAFETY: eight words are sixty-four bytes.
@@ -225,6 +229,42 @@ fn load(text: &[u8], start: u16, length: u8) -> __m128i {
     unsafe { _mm_maskz_loadu_epi8(((1_u32 << length) - 1) as u16, word.as_ptr().cast()) }
 }
 
+/// Sixteen bytes that are set, and as many that are not: from the right place on, as many as wanted are.
+static KEPT: [u8; 32] = {
+    let mut kept = [0; 32];
+    let mut number = 0;
+    while number < 16 {
+        kept[number] = 0xff;
+        number += 1;
+    }
+    kept
+};
+
+/// Four words, and zeros behind each.
+///
+/// # Safety
+/// From each place on there are sixteen bytes in the text.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load_four(text: &[u8], starts: &[u16; 4], lengths: &[u8; 4]) -> __m512i {
+    // SAFETY: the caller's promise; of the mask, sixteen bytes are there from any place up to sixteen on.
+    let words = unsafe {
+        [0, 1, 2, 3].map(|number| {
+            let word = _mm_loadu_si128(text.as_ptr().add(usize::from(starts[number])).cast());
+            let kept = _mm_loadu_si128(KEPT.as_ptr().add(16 - usize::from(lengths[number] & 15)).cast());
+            _mm_and_si128(word, kept)
+        })
+    };
+    together(words)
+}
+
+#[target_feature(enable = "avx512f")]
+fn together([first, second, third, fourth]: [__m128i; 4]) -> __m512i {
+    let words = _mm512_castsi128_si512(first);
+    let words = _mm512_inserti32x4::<1>(words, second);
+    let words = _mm512_inserti32x4::<2>(words, third);
+    _mm512_inserti32x4::<3>(words, fourth)
+}
+
 /// In small letters, with the tag of a word.
 #[target_feature(enable = "avx512f,avx512bw")]
 fn fold(blocks: __m512i, tag: __m512i) -> __m512i {
@@ -261,25 +301,45 @@ static NUMBERS: [u8; 64] = {
     numbers
 };
 
+/// Which of up to eight masks hold a bit.
+#[target_feature(enable = "avx512f")]
+fn filled(masks: &[u64]) -> u8 {
+    match masks.first_chunk::<8>() {
+        Some(masks) => {
+            // SAFETY: eight words are sixty-four bytes.
+            let masks = unsafe { _mm512_loadu_si512(masks.as_ptr().cast()) };
+            _mm512_test_epi64_mask(masks, masks)
+        }
+        None => masks.iter().enumerate().fold(0, |bits, (number, mask)| bits | u8::from(*mask != 0) << number),
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 fn list_here(masks: &[u64], places: &mut [u16]) -> usize {
     // SAFETY: sixty-four bytes are there.
     let numbers = unsafe { _mm512_loadu_si512(NUMBERS.as_ptr().cast()) };
-    let mut count = 0;
-    for (number, mask) in masks.iter().enumerate() {
-        let some = _mm512_maskz_compress_epi8(*mask, numbers);
-        let base = _mm512_set1_epi16((number * 64) as i16);
-        let room: &mut [u16; 64] = (&mut places[count..count + 64]).try_into().expect("sixty-four of them");
-        let low = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(some)), base);
-        // SAFETY: thirty-two places are sixty-four bytes, and there are as many again.
-        unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), low) };
-        let many = mask.count_ones() as usize;
-        if many > 32 {
-            let high = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(some)), base);
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_si512(room[32..].as_mut_ptr().cast(), high) };
+    let (mut count, mut number) = (0, 0);
+    for eight in masks.chunks(8) {
+        let mut blocks = filled(eight);
+        while blocks != 0 {
+            let block = blocks.trailing_zeros() as usize;
+            blocks &= blocks - 1;
+            let mask = eight[block % eight.len()];
+            let some = _mm512_maskz_compress_epi8(mask, numbers);
+            let base = _mm512_set1_epi16(((number + block) * 64) as i16);
+            let room: &mut [u16; 64] = (&mut places[count..count + 64]).try_into().expect("sixty-four of them");
+            let low = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(some)), base);
+            // SAFETY: thirty-two places are sixty-four bytes, and there are as many again.
+            unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), low) };
+            let many = mask.count_ones() as usize;
+            if many > 32 {
+                let high = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(some)), base);
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_si512(room[32..].as_mut_ptr().cast(), high) };
+            }
+            count += many;
         }
-        count += many;
+        number += 8;
     }
     count
 }

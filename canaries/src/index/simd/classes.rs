@@ -81,15 +81,32 @@ impl Classes {
         self.sign[number] = sign;
         self.quote[number] = quote;
         self.high[number] = high;
-        let (alnum, marks) = (digit | alpha, dot | dash);
-        self.alnum[number] = alnum;
-        self.word[number] = alnum | marks | high;
-        self.number[number] = digit | marks | plus | slash | blank | high | intro;
-        self.base64[number] = alnum | dash | plus | slash | back;
+    }
+
+    /// Once all blocks were noted: the classes that others make up.
+    #[inline(always)]
+    pub fn make_up(&mut self) {
+        for n in 1..BLOCKS + 2 {
+            let alnum = self.digit[n] | self.alpha[n];
+            let (marks, signs) = (self.dot[n] | self.dash[n], self.plus[n] | self.slash[n]);
+            self.alnum[n] = alnum;
+            self.word[n] = alnum | marks | self.high[n];
+            self.number[n] = self.digit[n] | marks | signs | self.blank[n] | self.high[n] | self.intro[n];
+            self.base64[n] = alnum | self.dash[n] | signs | self.back[n];
+        }
+    }
+
+    /// Before a text stands nothing.
+    pub fn begin(&mut self) {
+        self.each().into_iter().for_each(|mask| mask[0] = 0);
     }
 
     /// The stretch's last block becomes the one before the next stretch.
     pub fn go_on(&mut self) {
+        self.each().into_iter().for_each(|mask| mask[0] = mask[BLOCKS]);
+    }
+
+    fn each(&mut self) -> [&mut Mask; 16] {
         let Classes {
             digit,
             alpha,
@@ -108,11 +125,7 @@ impl Classes {
             number,
             base64,
         } = self;
-        for mask in
-            [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, number, base64]
-        {
-            mask[0] = mask[BLOCKS];
-        }
+        [digit, alpha, dot, dash, plus, slash, blank, intro, back, sign, quote, high, alnum, word, number, base64]
     }
 }
 

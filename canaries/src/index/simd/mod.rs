@@ -64,6 +64,12 @@ pub(super) struct Taken {
     pub open: Option<u16>,
 }
 
+/// Work that was written for every machine. What does it is `#[inline(always)]`, and so is what that calls: only so is it
+/// compiled for the instructions that are there. A closure cannot say so of itself.
+pub(super) trait Work {
+    fn run(self);
+}
+
 /// Which instructions are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
@@ -104,11 +110,11 @@ impl Isa {
         Isa::Portable
     }
 
-    /// Does some work that was written for every machine, compiled for these instructions.
+    /// Does some work, compiled for these instructions.
     #[inline(always)]
-    pub(super) fn with<R>(self, work: impl FnOnce() -> R) -> R {
+    pub(super) fn with(self, work: impl Work) {
         match self {
-            Isa::Portable => work(),
+            Isa::Portable => work.run(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::with(work),
             #[cfg(target_arch = "x86_64")]
@@ -152,21 +158,28 @@ impl Isa {
     pub(super) fn classify(self, text: &[u8], classes: &mut Classes) {
         let (whole, rest) = text.as_chunks::<64>();
         debug_assert!(whole.len() <= BLOCKS + 1);
-        match self {
-            Isa::Portable => portable::classify(whole, classes),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2::classify(whole, classes),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512::classify(whole, classes),
-        }
+        self.classify_blocks(whole, 1, classes);
         let mut next = whole.len() + 1;
         if !rest.is_empty() {
-            let mut padded = [0; 64];
-            padded[..rest.len()].copy_from_slice(rest);
-            classes.put(next, portable::block(&padded));
+            // What it is filled up with is of no class.
+            let mut padded = [[0; 64]];
+            padded[0][..rest.len()].copy_from_slice(rest);
+            self.classify_blocks(&padded, next, classes);
             next += 1;
         }
         (next..BLOCKS + 2).for_each(|number| classes.put(number, [0; 12]));
+    }
+
+    /// Classifies these blocks, as those from this number on.
+    #[inline(always)]
+    fn classify_blocks(self, blocks: &[[u8; 64]], from: usize, classes: &mut Classes) {
+        match self {
+            Isa::Portable => portable::classify(blocks, from, classes),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2::classify(blocks, from, classes),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512::classify(blocks, from, classes),
+        }
     }
 }
 

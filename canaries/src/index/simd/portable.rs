@@ -1,4 +1,4 @@
-//! The path of every machine: a table.
+//! The path of every machine: what a compiler makes vectors of by itself.
 
 use super::{BATCH, Classes, Runs, SHORT, Taken, Words, classes::Block};
 use crate::index::{
@@ -6,46 +6,43 @@ use crate::index::{
     sieve::Sieve,
 };
 
-const fn table() -> [u16; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let is = byte as u8;
-        table[byte] = is.is_ascii_digit() as u16
-            | (is.is_ascii_alphabetic() as u16) << 1
-            | ((is == b'.') as u16) << 2
-            | (matches!(is, b'-' | b'_') as u16) << 3
-            | ((is == b'+') as u16) << 4
-            | ((is == b'/') as u16) << 5
-            | (matches!(is, b' ' | b'(' | b')') as u16) << 6
-            | (matches!(is, b'%' | b'=' | b'&' | b'\\') as u16) << 7
-            | ((is == b'\\') as u16) << 8
-            | ((is == b'@') as u16) << 9
-            | ((is == b'\'') as u16) << 10
-            | ((is >= 0x80) as u16) << 11;
-        byte += 1;
-    }
-    table
-}
-
-static TABLE: [u16; 256] = table();
-
-pub(super) fn classify(text: &[[u8; 64]], classes: &mut Classes) {
+pub(super) fn classify(text: &[[u8; 64]], from: usize, classes: &mut Classes) {
     for (number, bytes) in text.iter().enumerate() {
-        classes.put(number + 1, block(bytes));
+        classes.put(from + number, block(bytes));
     }
 }
 
 /// The classes of sixty-four bytes.
-pub(super) fn block(bytes: &[u8; 64]) -> Block {
-    let mut masks = [0_u64; 12];
-    for (at, byte) in bytes.iter().enumerate() {
-        let is = TABLE[usize::from(*byte)];
-        for (class, mask) in masks.iter_mut().enumerate() {
-            *mask |= u64::from(is >> class & 1) << at;
-        }
+fn block(bytes: &[u8; 64]) -> Block {
+    let is = |byte: u8| mask(bytes, |other| other == byte);
+    let (percent, equals, and, back) = (is(b'%'), is(b'='), is(b'&'), is(b'\\'));
+    [
+        mask(bytes, |byte| byte.wrapping_sub(b'0') < 10),
+        mask(bytes, |byte| (byte | 0x20).wrapping_sub(b'a') < 26),
+        is(b'.'),
+        is(b'-') | is(b'_'),
+        is(b'+'),
+        is(b'/'),
+        is(b' ') | is(b'(') | is(b')'),
+        percent | equals | and | back,
+        back,
+        is(b'@'),
+        is(b'\''),
+        mask(bytes, |byte| byte >= 0x80),
+    ]
+}
+
+/// A bit for each byte of which this holds: a byte for each, which are compiled to vectors, and eight of those at a time
+/// gathered by a multiplication into its highest byte.
+#[inline(always)]
+fn mask(bytes: &[u8; 64], holds: impl Fn(u8) -> bool) -> u64 {
+    let mut ones = [0_u8; 64];
+    for (one, byte) in ones.iter_mut().zip(bytes) {
+        *one = u8::from(holds(*byte));
     }
-    masks
+    let gathered = |ones: &[u8; 8]| u64::from_le_bytes(*ones).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let eights = ones.as_chunks().0.iter().enumerate();
+    eights.fold(0, |mask, (number, ones)| mask | gathered(ones) << (8 * number))
 }
 
 /// See `Isa::sift`.
