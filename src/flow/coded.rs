@@ -33,13 +33,7 @@ pub struct Part {
 
 /// What is known of the stores that may share personas with one: each is looked at once.
 #[derive(Default)]
-pub struct Peers(BTreeMap<String, Peer>);
-
-/// What a store could share; nothing where it takes no part, or cannot be looked at now.
-#[derive(Default)]
-struct Peer {
-    strong: BTreeSet<MarkerKind>,
-}
+pub struct Peers(BTreeMap<String, BTreeSet<MarkerKind>>);
 
 /// What the part of a store is judged by.
 #[derive(Clone, Copy)]
@@ -71,7 +65,7 @@ pub async fn part(
         let own = strong(sized.mapping);
         let mut shares = false;
         for other in context.stores.iter().filter(|other| other.name != slot.name) {
-            shares |= !peers.of(context, other).await.strong.is_disjoint(&own);
+            shares |= !peers.of(context, other).await.is_disjoint(&own);
         }
         why_none = (!shares).then(|| {
             "no other store that could share people with it has an address, login, NIR or account in common with it"
@@ -118,16 +112,17 @@ fn strong(mapping: &Mapping) -> BTreeSet<MarkerKind> {
 }
 
 impl Peers {
-    async fn of(&mut self, context: &Context, slot: &StoreSlot) -> &Peer {
+    /// What the store could share; nothing where it takes no part, or cannot be looked at now.
+    async fn of(&mut self, context: &Context, slot: &StoreSlot) -> &BTreeSet<MarkerKind> {
         if !self.0.contains_key(&slot.name) {
-            let peer = look(context, slot).await.unwrap_or_default();
-            self.0.insert(slot.name.clone(), peer);
+            let shared = look(context, slot).await.unwrap_or_default();
+            self.0.insert(slot.name.clone(), shared);
         }
         &self.0[&slot.name]
     }
 }
 
-async fn look(context: &Context, slot: &StoreSlot) -> Option<Peer> {
+async fn look(context: &Context, slot: &StoreSlot) -> Option<BTreeSet<MarkerKind>> {
     if unfit(slot).is_some() {
         return None;
     }
@@ -135,7 +130,7 @@ async fn look(context: &Context, slot: &StoreSlot) -> Option<Peer> {
     let mapping = plant::mapping_of(slot, &profile).ok()?;
     let live = plan::live(context, slot).ok()?;
     let sized = Sized { mapping: &mapping, rows: profile.rows, live };
-    too_small(context, slot, sized).is_none().then(|| Peer { strong: strong(&mapping) })
+    too_small(context, slot, sized).is_none().then(|| strong(&mapping))
 }
 
 /// The lots of this store and generation that are on record.
@@ -188,10 +183,22 @@ pub fn again(placement: &Placement) -> Option<(Coded, u32)> {
 }
 
 impl Mint<'_> {
+    /// Mints what stands in this store for these coded personas, each from its attempt on; answers how many it could not.
+    pub fn all_coded(&mut self, fresh: &mut Vec<Minted>, due: Vec<(Coded, u32)>) -> Result<u64, FlowError> {
+        let mut lost = 0;
+        for (coded, from) in due {
+            match self.coded(coded, from)? {
+                Some(minted) => fresh.push(minted),
+                None => lost += 1,
+            }
+        }
+        Ok(lost)
+    }
+
     /// What stands for a coded persona in this store: the person that stands in other stores already, else one whose values
     /// are free, from this attempt on. None where that person does not fit, or its values are somebody's here: a loss, which
     /// the draw outlives.
-    pub fn coded(&mut self, coded: Coded, from: u32) -> Result<Option<Minted>, FlowError> {
+    fn coded(&mut self, coded: Coded, from: u32) -> Result<Option<Minted>, FlowError> {
         let minter = &self.context.minter;
         let id = minter.coded_id(coded);
         let known = self.context.ledger.bearers(id)?.into_iter().find_map(|row| row.placement.persona);

@@ -242,7 +242,8 @@ impl<'a> Mint<'a> {
         (kind, planting, markers): Draft,
         clashes: u32,
     ) -> Result<Minted, MarkerKind> {
-        let seen_as = Owner::Canary(persona.map_or(canary, |persona| persona.id));
+        // What a person has elsewhere already is its own; any other canary that bears it is another, even one of this name.
+        let own = persona.map(|persona| Owner::Canary(persona.id));
         let index = {
             let index = self.context.index.read().expect("no thread panics while it holds the index");
             let entries = entries(index.key(), &markers);
@@ -250,7 +251,7 @@ impl<'a> Mint<'a> {
                 && markers.iter().any(|marker| !marker.kind.is_weak());
             let clashing = |entry: &IndexEntry| {
                 let shares = |after| may_share && entry.kind == MarkerKind::Phone && clashes >= after;
-                index.owner(&entry.fingerprint) != Some(seen_as)
+                (own.is_none() || index.owner(&entry.fingerprint) != own)
                     && ((self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
                         || (index.holds(&entry.fingerprint)
                             && !shares(PHONES_APART)

@@ -18,7 +18,7 @@ use crate::{
     journal::{key_ref::KeyRef, log::NotDurable},
     stores::store::{NewPlanting, Profile, StoreError, Stored, Takes},
 };
-use canaries::{CanaryId, Field, MarkerKind, allocation::Coded, index::Owner};
+use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -124,7 +124,7 @@ pub async fn plant_store(
     blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
         .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
     let due = due.into_iter().map(|coded| (coded, 0)).collect();
-    let mut lost = blocking(|| mint_coded(&mut mint, &mut fresh, due))?;
+    let mut lost = blocking(|| mint.all_coded(&mut fresh, due))?;
     batch.extend(shared);
     let missing = (batch.len() + fresh.len()) as u64;
     let mut planted = 0;
@@ -161,7 +161,7 @@ pub async fn plant_store(
                 }
                 abandon(context, taken.into_iter().collect()).await?;
                 let again = shared.iter().filter_map(|minted| coded::again(&minted.placement)).collect();
-                lost += blocking(|| mint_coded(&mut mint, &mut fresh, again))?;
+                lost += blocking(|| mint.all_coded(&mut fresh, again))?;
                 if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, own.len() as u64, progress)) {
                     abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
                     return Err(only(live.current + (batch.len() + fresh.len()) as u64, error));
@@ -202,18 +202,6 @@ fn mint_more(mint: &mut Mint<'_>, fresh: &mut Vec<Minted>, count: u64, progress:
         fresh.push(mint.mint()?);
     }
     Ok(())
-}
-
-/// Mints what stands here for these coded personas, each from its attempt on; answers how many it could not.
-fn mint_coded(mint: &mut Mint<'_>, fresh: &mut Vec<Minted>, due: Vec<(Coded, u32)>) -> Result<u64, FlowError> {
-    let mut lost = 0;
-    for (coded, from) in due {
-        match mint.coded(coded, from)? {
-            Some(minted) => fresh.push(minted),
-            None => lost += 1,
-        }
-    }
-    Ok(lost)
 }
 
 /// Shows the mint what stands in these columns.

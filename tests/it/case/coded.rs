@@ -22,9 +22,8 @@ async fn the_other_side_recomputes_the_bound_from_the_case_file() {
     people::write_csv(&site.path("directory.csv"), 10_000, 3_300);
     let third =
         "[[stores]]\nname = \"directory\"\nkind = \"csv\"\npath = \"directory.csv\"\n[[sensors]]\nname = \"portal\"";
-    // More than usual: an incident grows look by look, and the last look may be at half of it.
     let configured = configuration(NOBODY).replace("[[sensors]]\nname = \"portal\"", third);
-    site.configure(&configured.replace("ghosts = 1000\n", "ghosts = 1000\ncoded = 150\n"));
+    site.configure(&configured);
     site.init().await;
     site.run("plant --json").await.ends(0);
     site.run("verify --json").await.ends(0);
@@ -91,7 +90,7 @@ async fn the_other_side_recomputes_the_bound_from_the_case_file() {
     assert_eq!(drawn.len(), 3, "{opened}");
     let planted = report["canaries"].as_array().unwrap();
     for (entry, record) in &drawn {
-        assert_eq!(record["lots"].as_array().unwrap().len(), 150);
+        assert_eq!(record["lots"].as_array().unwrap().len(), 132);
         let own = planted.iter().filter(|canary| canary["store"] == record["store"]);
         assert!(
             own.flat_map(|canary| canary["entries"].as_array().unwrap()).all(|planned| planned.as_u64() > Some(*entry))

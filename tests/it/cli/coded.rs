@@ -122,6 +122,11 @@ async fn what_two_stores_have_in_common_gives_both_away() {
         assert_eq!(store["route"], "e_value", "{store}");
         assert!(store["e_value_log10"].as_f64().unwrap() > 7.0, "{store}");
     }
+    assert_eq!(
+        (&verdict["claim"]["authentic"], &verdict["claim"]["rows"]["altered"]),
+        (&json!(true), &json!(0)),
+        "{verdict}"
+    );
     let innocent = verdict["stores"].as_array().unwrap().iter().find(|store| store["store"] == "directory").unwrap();
     assert!(innocent["e_value_log10"].as_f64().unwrap() < 2.0, "{innocent}");
 
