@@ -72,7 +72,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         OpenApiRouter::new().routes(routes!(system::healthz)).routes(routes!(system::readyz)).split_for_parts();
     description.merge(more);
     description.merge(rest);
-    let exposed = metrics.clone();
+    let exposed = metrics.map(|metrics| Arc::new(system::Exposed { metrics, looked: tokio::sync::Mutex::default() }));
     known
         .merge(streamed)
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))

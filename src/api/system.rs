@@ -17,7 +17,10 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "system", responses((status = 200, description = "It lives")))]
@@ -40,15 +43,29 @@ pub async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, &'stati
     }
 }
 
-/// What a monitoring system asks for.
-pub async fn metrics(context: Arc<Context>, exposed: Option<PrometheusHandle>) -> String {
+/// What a monitoring system asks for, and when figures were looked up last.
+pub struct Exposed {
+    pub metrics: PrometheusHandle,
+    pub looked: tokio::sync::Mutex<Option<Instant>>,
+}
+
+/// However often somebody asks, so long the figures that were looked up count.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The figures, as Prometheus reads them.
+pub async fn metrics(context: Arc<Context>, exposed: Option<Arc<Exposed>>) -> String {
     let Some(exposed) = exposed else { return String::new() };
-    // Where they cannot be looked up, the others count all the more.
-    let measured = tokio::task::spawn_blocking(move || measures::measure(&context)).await;
-    if let Ok(Err(error)) = measured {
-        tracing::warn!("not all of /metrics could be looked up: {error}");
+    let mut looked = exposed.looked.lock().await;
+    if looked.is_none_or(|looked| looked.elapsed() > FRESH) {
+        // Where they cannot be looked up, the others count all the more.
+        let measured = tokio::task::spawn_blocking(move || measures::measure(&context)).await;
+        if let Ok(Err(error)) = measured {
+            tracing::warn!("not all of /metrics could be looked up: {error}");
+        }
+        *looked = Some(Instant::now());
     }
-    exposed.render()
+    drop(looked);
+    exposed.metrics.render()
 }
 
 /// Reaches every store, sensor address and sink without changing anything.

@@ -329,7 +329,10 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
                 pause = IN_A_FLOOD;
             }
             Ok(false) => {}
-            Err(error) => tracing::error!(%error, "sightings could not be judged; they are tried again"),
+            Err(error) => {
+                tracing::error!(%error, "sightings could not be judged; they are tried again");
+                pause = IN_A_FLOOD;
+            }
         }
     }
 }

@@ -13,9 +13,8 @@ use std::collections::BTreeMap;
 pub struct Draws {
     /// Coded canaries, by the chance with which each store drew them.
     chances: Vec<(f64, Bits)>,
-    /// Of each candidate, what it drew, and of what it drew at all; none where its draw is not its own: a feed brought it
-    /// another store's, or took its own along, and parent and child would be one to the lock.
-    drawn: Vec<Option<Drawn>>,
+    /// Of each candidate, what it drew, and of what it drew at all.
+    drawn: Vec<Drawn>,
     /// By generation: one of which nothing was seen may have been in no copy.
     generations: BTreeMap<u32, Bits>,
     models: Vec<Model>,
@@ -26,6 +25,9 @@ pub struct Draws {
 struct Drawn {
     held: Bits,
     took_part: Bits,
+    /// Its draw is not its own: a feed brought it another store's, or took its own along, and parent and child would be one
+    /// to the lock.
+    struck: bool,
 }
 
 /// A lock, with the canaries of each of its groups.
@@ -40,7 +42,10 @@ impl Draws {
         let size = evidence.canaries.len();
         let mut draws = Draws {
             chances: Vec::new(),
-            drawn: vec![Some(Drawn { held: Bits::empty(size), took_part: Bits::empty(size) }); candidates.len()],
+            drawn: vec![
+                Drawn { held: Bits::empty(size), took_part: Bits::empty(size), struck: false };
+                candidates.len()
+            ],
             generations: BTreeMap::new(),
             models: models(),
         };
@@ -57,11 +62,10 @@ impl Draws {
             }
             draws.generations.entry(facts.generation).or_insert_with(|| Bits::empty(size)).insert(number);
             for store in &draw.among {
-                if let Some(drawn) = place(store).and_then(|store| draws.drawn[store].as_mut()) {
-                    drawn.took_part.insert(number);
-                    if draw.stores.contains(store) {
-                        drawn.held.insert(number);
-                    }
+                let Some(place) = place(store) else { continue };
+                draws.drawn[place].took_part.insert(number);
+                if draw.stores.contains(store) {
+                    draws.drawn[place].held.insert(number);
                 }
             }
             let strayed: Vec<usize> = facts
@@ -73,7 +77,7 @@ impl Draws {
             if !strayed.is_empty() {
                 let parents = draw.stores.iter().filter_map(|store| place(store));
                 for store in parents.chain(strayed).collect::<Vec<_>>() {
-                    draws.drawn[store] = None;
+                    draws.drawn[store].struck = true;
                 }
             }
         }
@@ -83,11 +87,8 @@ impl Draws {
         let looked = |store: &str| problem.audits.get(store).into_iter().flatten().any(|audit| Some(*audit) >= planted);
         for (home, fed) in reached(problem) {
             if !fed.iter().all(|store| looked(store)) {
-                fed.into_iter().chain([home]).filter_map(place).for_each(|store| draws.drawn[store] = None);
+                fed.into_iter().chain([home]).filter_map(place).for_each(|store| draws.drawn[store].struck = true);
             }
-        }
-        for drawn in &mut draws.drawn {
-            *drawn = drawn.take().filter(|drawn| drawn.took_part.count() > 0);
         }
         draws.chances.sort_by(|a, b| a.0.total_cmp(&b.0));
         draws
@@ -96,8 +97,7 @@ impl Draws {
     /// The lock for what was seen, given who is accused.
     pub fn lock(&self, seen: &Bits, accused: &[usize]) -> Asked {
         let (mut groups, mut alike) = (Vec::new(), Vec::new());
-        let drew =
-            |store: usize, number: usize| self.drawn[store].as_ref().is_some_and(|drawn| drawn.held.contains(number));
+        let drew = |store: usize, number: usize| self.drawn[store].held.contains(number);
         // Which generations count follows from what was seen, never from a candidate's draw.
         let alive = self.generations.values().filter(|of| of.count_shared(seen) > 0).cloned();
         let alive = alive.reduce(|all, more| all.union(&more));
@@ -127,7 +127,7 @@ impl Draws {
 
     /// ln of the candidate's value; none where it has no draw of its own.
     pub fn ln_value(&self, asked: &Asked, store: usize) -> Option<f64> {
-        let drawn = self.drawn[store].as_ref()?;
+        let drawn = Some(&self.drawn[store]).filter(|drawn| !drawn.struck && drawn.took_part.count() > 0)?;
         let counts: Vec<[u64; 2]> = asked
             .groups
             .iter()

@@ -234,8 +234,8 @@ impl Case {
                 (true, reveal)
             }
             Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),
-            // Names of personas and bits: no value.
-            Record::Drawn { lots, .. } => (lots.iter().any(|lot| seen(&lot.persona)), true),
+            // Names of personas and bits: no value. The bound rests on those that were not seen too.
+            Record::Drawn { .. } => (true, true),
             Record::GenerationOpened { store, generation } => {
                 self.generations.push(Opened { entry: seq, at, store, generation });
                 (true, true)

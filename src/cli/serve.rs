@@ -23,6 +23,7 @@ pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcom
     measures::describe();
     let app = build(config, terminal).await?;
     let context = app.context.clone();
+    measures::begin(&context);
     // A limit on the size of files is a full disk, which the journal knows how to bear, and no reason to die.
     let _limited = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut terminate = signal(SignalKind::terminate())?;

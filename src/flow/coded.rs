@@ -11,10 +11,11 @@ use crate::{
         context::{Context, StoreSlot, blocking},
         error::FlowError,
         mapping::Mapping,
-        mint::{ATTEMPTS, CLASHES, FITTING, Mint, Minted, STANDS},
+        mint::{ATTEMPTS, FITTING, Mint, Minted, STANDS},
         plan::{self, Aim, Live},
         plant,
     },
+    journal::key_ref::KeyRef,
     stores::store::Takes,
 };
 use canaries::{MarkerKind, allocation::Coded};
@@ -53,8 +54,9 @@ pub async fn part(
     peers: &mut Peers,
 ) -> Result<Part, FlowError> {
     let drawn_before = blocking(|| lots(context, slot, generation))?.len() as u32;
+    let fits = unfit(slot).is_none();
     let part = |personas: u32, why_none: Option<String>| {
-        let drawn = |ordinal: &u32| context.minter.draws(Coded { generation, ordinal: *ordinal }, &slot.name);
+        let drawn = |ordinal: &u32| fits && context.minter.draws(Coded { generation, ordinal: *ordinal }, &slot.name);
         Part { personas, rows: (0..personas).filter(drawn).count() as u64, why_none }
     };
     if context.coded == 0 || drawn_before >= context.coded {
@@ -165,11 +167,18 @@ pub async fn draw(
         context.append_one(&Record::Drawn { store: slot.name.clone(), generation, lots: new }).await?;
         context.settle()?;
     }
+    // The lots stay on record, whatever is planted by them.
+    if unfit(slot).is_some() {
+        return Ok(Vec::new());
+    }
     let mut due = Vec::new();
     for coded in pool().filter(|coded| context.minter.draws(*coded, &slot.name)) {
-        let row = context.ledger.placement(context.minter.coded_canary(coded, &slot.name))?;
+        let (id, canary) = (context.minter.coded_id(coded), context.minter.coded_canary(coded, &slot.name));
+        let row = context.ledger.placement(canary)?;
         let stands = |state: State| matches!(state, State::Planned | State::Planted | State::Altered);
-        if !row.is_some_and(|row| stands(row.placement.state)) {
+        let is_erased = [id, canary].into_iter().any(|id| context.keyring.is_erased(KeyRef::Canary(id)));
+        // Whoever was seen already is in circulation: where it were planted now, it would be taken for another leak.
+        if !row.is_some_and(|row| stands(row.placement.state)) && !is_erased && context.ledger.touched(id)?.is_none() {
             due.push(coded);
         }
     }
@@ -224,8 +233,8 @@ impl Mint<'_> {
                     self.take(&minted);
                     return Ok(Some(minted));
                 }
-                Err(_) if clashes < CLASHES => clashes += 1,
-                Err(_) => break,
+                // All attempts are made: whether one fits must not hang on who has it elsewhere.
+                Err(_) => clashes += 1,
             }
         }
         Ok(None)

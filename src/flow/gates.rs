@@ -79,9 +79,8 @@ fn fill_under(context: &Context, gates: &[GateKey]) -> anyhow::Result<()> {
     for some in context.ledger.placements(None)?.chunks(AT_ONCE as usize) {
         let mut read = Vec::with_capacity(some.len());
         for row in some {
-            let canary = row.placement.canary;
-            let contents = context.ledger.contents(&context.journal, canary)?;
-            read.extend(contents.map(|contents| (Owner::Canary(canary), contents.markers)));
+            let contents = context.ledger.contents(&context.journal, row.placement.canary)?;
+            read.extend(contents.map(|contents| (Owner::Canary(row.placement.seen_as()), contents.markers)));
         }
         known(read);
     }

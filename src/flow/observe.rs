@@ -95,7 +95,7 @@ async fn keep(context: &Context, touch: Touch, drill: bool) -> Result<Vec<Canary
     // What a stranger's touch would have been counted with: whoever has a clock sees that both are made.
     std::hint::black_box(Stranger::new(&touch.sensor, touch.source_ip, 0, 0));
     context.append(&records).await?;
-    context.sighted.notify_one();
+    sighted(context, &records);
     let canary = |record: &Record| match record {
         Record::Sighted { sighting, .. } => Some(sighting.canary),
         _ => None,
@@ -125,8 +125,18 @@ async fn observe_all(
     }
     records.push(Record::Positioned { sensor: sensor.to_owned(), position });
     context.append(&records).await.map_err(|_| NotDurable)?;
-    context.sighted.store(true, Ordering::Release);
+    sighted(context, &records);
     Ok(())
+}
+
+/// Counts the sightings among these records, which are durable now, and has them judged.
+fn sighted(context: &Context, records: &[Record]) {
+    for record in records {
+        if let Record::Sighted { sighting, .. } = record {
+            metrics::counter!("telltale_sightings_total", "sensor" => sighting.sensor.clone()).increment(1);
+        }
+    }
+    context.sighted.notify_one();
 }
 
 /// The sightings that this touch makes; none if it is a stranger's.
@@ -135,7 +145,6 @@ fn recognised(context: &Context, touch: &Touch, drill: bool, received_at: Timest
         let index = context.index.read().expect("no thread panics while it holds the index");
         recognise(&index, &touch.presented, &touch.text)
     };
-    metrics::counter!("telltale_sightings_total", "sensor" => touch.sensor.clone()).increment(recognised.len() as u64);
     sightings(context, touch, &recognised, drill, received_at)
 }
 
@@ -179,7 +188,7 @@ pub async fn release(context: &Context) -> Result<(), FlowError> {
             // One append: whoever is killed here finds each of them held or sighted, and never both.
             records.extend(some.last().map(|last| Record::Released { up_to: *last }));
             context.patiently(|| context.append(&records)).await?;
-            context.sighted.notify_one();
+            sighted(context, &records);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

@@ -95,11 +95,11 @@ pub async fn plant_store(
             let sized = coded::Sized { mapping: &mapping, rows: profile.rows, live };
             let Part { personas, rows, .. } = coded::part(context, slot, generation, sized, peers).await?;
             let planned = plan::of_store(slot, profile.rows, live, rows, Aim::default());
-            (planned.count - planned.coded, planned.notes, personas)
+            (planned.count.saturating_sub(planned.coded), planned.notes, personas)
         }
     };
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
-    let missing = count.saturating_sub(live.current - live.coded);
+    let missing = count.saturating_sub(live.current.saturating_sub(live.coded));
     let supply = Supply { context, slot, mapping: &mapping, profile: &profile };
     // What another generation never planted would be counted in none.
     let (left, late): (Vec<Unplanted>, Vec<Unplanted>) =
@@ -115,16 +115,18 @@ pub async fn plant_store(
     abandon(context, surplus).await?;
     let lacking = missing - batch.len() as u64;
     let due = coded::draw(context, slot, generation, personas).await?;
-    supply.suffices_for(lacking + due.len() as u64).await?;
+    // Of the shared people, whoever cannot be had is a loss, which the draw outlives.
+    supply.suffices_for(lacking).await?;
     if lacking > 0 || !due.is_empty() {
         avoid(slot, &mut mint, supply.named(true)).await?;
         avoid_people_elsewhere(context, &mut mint, &mut notes, progress).await;
     }
     let mut fresh = Vec::new();
-    blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
-        .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
+    // The shared people first: what the store's own canaries bear must not decide which of those fit.
     let due = due.into_iter().map(|coded| (coded, 0)).collect();
     let mut lost = blocking(|| mint.all_coded(&mut fresh, due))?;
+    blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
+        .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
     batch.extend(shared);
     let missing = (batch.len() + fresh.len()) as u64;
     let mut planted = 0;
@@ -155,11 +157,11 @@ pub async fn plant_store(
                 let (shared, own): (Vec<Minted>, Vec<Minted>) =
                     gone.partition(|minted| minted.placement.persona.is_some());
                 mint.differ();
-                // Chance alone seldom takes two rounds: then it is better known what the rows hold.
+                abandon(context, taken.into_iter().collect()).await?;
+                // Chance alone seldom takes two rounds: then it is better known what the rows hold, now that no canary has it.
                 if round == 1 {
                     avoid(slot, &mut mint, supply.named(false)).await?;
                 }
-                abandon(context, taken.into_iter().collect()).await?;
                 let again = shared.iter().filter_map(|minted| coded::again(&minted.placement)).collect();
                 lost += blocking(|| mint.all_coded(&mut fresh, again))?;
                 if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, own.len() as u64, progress)) {
@@ -293,7 +295,7 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
         }
     }
     for minted in fresh {
-        gates::learn(&mut index, &gates, Owner::Canary(minted.placement.canary), &minted.contents.markers);
+        gates::learn(&mut index, &gates, Owner::Canary(minted.placement.seen_as()), &minted.contents.markers);
     }
     Ok(())
 }
@@ -312,11 +314,17 @@ pub async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), F
     }
     context.append_one(&Record::Abandoned { canaries }).await?;
     context.settle()?;
-    // What other stores show of a persona stays known.
-    let mut borne = Vec::new();
+    // What other stores show of a persona stays known, and so does its password at the gates.
+    let gates = gates::keys(context)?;
+    let (mut borne, mut passwords) = (Vec::new(), Vec::new());
     for persona in &personas {
         for row in context.ledger.bearers(*persona)? {
-            borne.extend(context.ledger.entries_of(row.placement.canary)?.into_iter().map(|entry| (*persona, entry)));
+            let canary = row.placement.canary;
+            borne.extend(context.ledger.entries_of(canary)?.into_iter().map(|entry| (*persona, entry)));
+            if !gates.is_empty() {
+                let contents = context.ledger.contents(&context.journal, canary)?;
+                passwords.extend(contents.map(|contents| (*persona, contents.markers)));
+            }
         }
     }
     let mut index = context.index.write().expect("no thread panics while it holds the index");
@@ -325,6 +333,9 @@ pub async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), F
     );
     for (persona, entry) in borne {
         index.insert(entry.fingerprint, Owner::Canary(persona), entry.kind, entry.digest);
+    }
+    for (persona, markers) in passwords {
+        gates::learn(&mut index, &gates, Owner::Canary(persona), &markers);
     }
     Ok(())
 }

@@ -136,6 +136,11 @@ impl Keyring {
         self.read().data.get(&key).cloned().flatten()
     }
 
+    /// Whether this key was erased.
+    pub fn is_erased(&self, key: KeyRef) -> bool {
+        matches!(self.read().data.get(&key), Some(None))
+    }
+
     /// The version of minting that new canaries and ghosts come from.
     pub fn mint_version(&self) -> u32 {
         self.read().mint_version

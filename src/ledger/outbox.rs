@@ -245,9 +245,11 @@ impl Ledger {
             queue.oldest.get_or_insert(alert);
             Ok(true)
         })?;
-        for DeadLetter { sink, .. } in self.dead_letters()? {
+        self.each(&Key::of(Table::Dead), None, |_, value| {
+            let DeadLetter { sink, .. } = row::decode(value)?;
             queues.entry(sink).or_default().dead += 1;
-        }
+            Ok(true)
+        })?;
         Ok(queues)
     }
 

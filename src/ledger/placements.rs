@@ -28,6 +28,9 @@ pub struct PlacementRow {
     pub planned: u64,
     /// Entry that says it was planted: its locator.
     pub planted: Option<u64>,
+    /// What it was before it was planned anew: where that comes to nothing, it is that again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Box<PlacementRow>>,
 }
 
 /// The last audit of a store.
@@ -80,7 +83,15 @@ pub(crate) fn planned(
 ) -> Result<(), EngineError> {
     let canary = placement.canary;
     view.put(Key::of(Table::StorePlacement).text(&placement.store).bytes(&canary.0), &())?;
-    view.put(placement_key(canary), &PlacementRow { placement: placement.clone(), planned: seq, planted: None })?;
+    let former = match view.get::<PlacementRow>(&placement_key(canary))? {
+        Some(row) if row.planted.is_some() => Some(Box::new(PlacementRow { former: None, ..row })),
+        Some(row) => row.former,
+        None => None,
+    };
+    view.put(
+        placement_key(canary),
+        &PlacementRow { placement: placement.clone(), planned: seq, planted: None, former },
+    )?;
     let packed: Vec<u8> = index.iter().flat_map(pack).collect();
     view.put_bytes(Key::of(Table::Index).bytes(&canary.0), &packed);
     coded::borne(view, placement)
@@ -89,6 +100,7 @@ pub(crate) fn planned(
 pub(crate) fn planted(view: &mut View<'_>, seq: u64, at: Timestamp, canary: CanaryId) -> Result<(), EngineError> {
     let Some(mut row) = view.get::<PlacementRow>(&placement_key(canary))? else { return Ok(()) };
     row.planted = Some(seq);
+    row.former = None;
     row.placement.state = State::Planted;
     row.placement.since = at;
     appears(view, &row.placement.store, row.placement.seen_as(), at)?;
@@ -99,6 +111,10 @@ pub(crate) fn abandoned(view: &mut View<'_>, canaries: &[CanaryId]) -> Result<()
     for canary in canaries {
         let row: Option<PlacementRow> = view.get(&placement_key(*canary))?;
         if let Some(row) = row.filter(|row| row.placement.state == State::Planned) {
+            if let Some(former) = row.former {
+                view.put(placement_key(*canary), &former)?;
+                continue;
+            }
             view.remove(placement_key(*canary));
             view.remove(Key::of(Table::StorePlacement).text(&row.placement.store).bytes(&canary.0));
             view.remove(Key::of(Table::Index).bytes(&canary.0));

@@ -13,7 +13,7 @@ use std::{
 const CACHE: u64 = 128 << 20;
 
 /// How sled says that somebody holds its file, and how long that is waited for.
-const HELD: &str = "could not acquire lock";
+const HELD: [&str; 2] = ["could not acquire lock", "WouldBlock"];
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A sled database.
@@ -32,7 +32,9 @@ impl Sled {
             match Self::try_open(folder) {
                 // The data folder is locked: what holds the store is a former one of this process, whose last writes go on
                 // for a moment after it was closed.
-                Err(error) if error.to_string().contains(HELD) && begun.elapsed() < PATIENCE => {
+                Err(error)
+                    if HELD.iter().all(|part| error.to_string().contains(part)) && begun.elapsed() < PATIENCE =>
+                {
                     thread::sleep(Duration::from_millis(20));
                 }
                 opened => return opened,
