@@ -125,7 +125,7 @@ async fn observe_all(
     }
     records.push(Record::Positioned { sensor: sensor.to_owned(), position });
     context.append(&records).await.map_err(|_| NotDurable)?;
-    context.sighted.store(true, Ordering::Release);
+    context.sighted.notify_one();
     Ok(())
 }
 
