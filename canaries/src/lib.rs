@@ -1,6 +1,7 @@
 //! What Telltale makes and recognises: personas, canaries, markers, documents, and the keyed index that finds
 //! them again. No I/O, no clock, no ambient randomness: seeds, dates and names come in as arguments.
 
+pub mod allocation;
 pub mod canary;
 pub mod documents;
 mod draw;

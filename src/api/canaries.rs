@@ -33,6 +33,9 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Registered {
     pub canary: CanaryId,
+    /// The coded persona that stands here and in other stores: sightings name it; absent of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<CanaryId>,
     pub kind: String,
     pub store: String,
     /// Only with `reveal`.
@@ -76,6 +79,7 @@ pub async fn list(
             let Ok(Some(contents)) = context.ledger.contents(&context.journal, placement.canary) else { continue };
             let registered = Registered {
                 canary: placement.canary,
+                persona: placement.persona.map(|persona| persona.id),
                 kind: placement.kind,
                 store: placement.store,
                 locator: contents.locator.filter(|_| filter.reveal),

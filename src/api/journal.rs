@@ -53,6 +53,10 @@ pub async fn list(
 
 fn outline(record: &Record) -> Value {
     match record {
+        // Which lots were drawn is not shown: whoever knows them can choose what accuses a store.
+        Record::Drawn { store, generation, lots } => {
+            json!({ "record": "drawn", "store": store, "generation": generation, "lots": lots.len() })
+        }
         Record::Planned { placement, .. } => json!({ "record": "planned", "placement": placement }),
         Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
         Record::Revising { canary, version, .. } => {

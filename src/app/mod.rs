@@ -112,6 +112,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         ingest,
         minter: Minter::new(&keyring.derive("mint seed"), locale, house),
         ghosts: config.organisation.ghosts,
+        coded: config.organisation.coded,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
         image: Mutex::default(),
         held: rand::random(),

@@ -40,13 +40,16 @@ pub fn candidates(problem: &Problem, evidence: &Evidence<'_>) -> Vec<Candidate> 
     for (number, facts) in evidence.canaries.iter().enumerate() {
         let stays = || facts.stays.iter().filter(|stay| stay.until.is_none_or(|until| until > stay.from));
         let earliest_in = |store: &str| stays().filter(|stay| stay.store == store).min_by_key(|stay| stay.from);
-        let home = earliest_in(&facts.home);
-        let mut unaudited: BTreeSet<&str> = reached.get(facts.home.as_str()).cloned().unwrap_or_default();
+        let homes = facts.homes();
+        let home = homes.iter().filter_map(|home| earliest_in(home)).min_by_key(|stay| stay.from);
+        let mut unaudited: BTreeSet<&str> =
+            homes.iter().filter_map(|home| reached.get(home)).flatten().copied().collect();
+        unaudited.retain(|store| !homes.contains(store));
         for stay in stays() {
             unaudited.remove(stay.store.as_str());
             let first = earliest_in(&stay.store).is_some_and(|earliest| earliest.from == stay.from);
             let from = home
-                .filter(|home| first && home.from < stay.from)
+                .filter(|home| first && home.from < stay.from && !homes.contains(stay.store.as_str()))
                 .map_or(stay.from, |home| last_looked(problem, &stay.store, home.from, stay.from).unwrap_or(home.from));
             add(&mut audited, &stay.store, (number, stay.from, stay.until), problem.now);
             add(&mut prompt, &stay.store, (number, from, stay.until), problem.now);

@@ -151,7 +151,7 @@ fn generations(store: &str, evidence: &Evidence<'_>) -> Vec<u32> {
         .canaries
         .iter()
         .enumerate()
-        .filter(|(number, facts)| evidence.seen.contains(*number) && facts.home == store)
+        .filter(|(number, facts)| evidence.seen.contains(*number) && facts.homes().contains(store))
         .map(|(_, facts)| facts.generation)
         .collect();
     seen.into_iter().collect()

@@ -7,15 +7,25 @@ use crate::attribution::{
     evidence::Evidence,
     problem::Problem,
 };
+use std::collections::BTreeMap;
 
 /// What was drawn.
 pub struct Draws {
     /// Coded canaries, by the chance with which each store drew them.
     chances: Vec<(f64, Bits)>,
-    /// Of each candidate, what it drew; none where its draw is not its own: a feed brought it another store's, or took its own
-    /// along, and parent and child would be one to the lock.
-    drawn: Vec<Option<Bits>>,
+    /// Of each candidate, what it drew, and of what it drew at all; none where its draw is not its own: a feed brought it
+    /// another store's, or took its own along, and parent and child would be one to the lock.
+    drawn: Vec<Option<Drawn>>,
+    /// By generation: one of which nothing was seen may have been in no copy.
+    generations: BTreeMap<u32, Bits>,
     models: Vec<Model>,
+}
+
+/// One candidate's draws.
+#[derive(Clone)]
+struct Drawn {
+    held: Bits,
+    took_part: Bits,
 }
 
 /// A lock, with the canaries of each of its groups.
@@ -30,7 +40,8 @@ impl Draws {
         let size = evidence.canaries.len();
         let mut draws = Draws {
             chances: Vec::new(),
-            drawn: candidates.iter().map(|_| Some(Bits::empty(size))).collect(),
+            drawn: vec![Some(Drawn { held: Bits::empty(size), took_part: Bits::empty(size) }); candidates.len()],
+            generations: BTreeMap::new(),
             models: models(),
         };
         let place = |store: &str| candidates.iter().position(|candidate| candidate.store == *store);
@@ -44,9 +55,13 @@ impl Draws {
                     draws.chances.push((draw.chance, rows));
                 }
             }
-            for store in draw.stores.iter().filter_map(|store| place(store)) {
-                if let Some(drawn) = &mut draws.drawn[store] {
-                    drawn.insert(number);
+            draws.generations.entry(facts.generation).or_insert_with(|| Bits::empty(size)).insert(number);
+            for store in &draw.among {
+                if let Some(drawn) = place(store).and_then(|store| draws.drawn[store].as_mut()) {
+                    drawn.took_part.insert(number);
+                    if draw.stores.contains(store) {
+                        drawn.held.insert(number);
+                    }
                 }
             }
             let strayed: Vec<usize> = facts
@@ -71,6 +86,9 @@ impl Draws {
                 fed.into_iter().chain([home]).filter_map(place).for_each(|store| draws.drawn[store] = None);
             }
         }
+        for drawn in &mut draws.drawn {
+            *drawn = drawn.take().filter(|drawn| drawn.took_part.count() > 0);
+        }
         draws.chances.sort_by(|a, b| a.0.total_cmp(&b.0));
         draws
     }
@@ -78,9 +96,14 @@ impl Draws {
     /// The lock for what was seen, given who is accused.
     pub fn lock(&self, seen: &Bits, accused: &[usize]) -> Asked {
         let (mut groups, mut alike) = (Vec::new(), Vec::new());
-        let drew = |store: usize, number: usize| self.drawn[store].as_ref().is_some_and(|drawn| drawn.contains(number));
+        let drew =
+            |store: usize, number: usize| self.drawn[store].as_ref().is_some_and(|drawn| drawn.held.contains(number));
+        // Which generations count follows from what was seen, never from a candidate's draw.
+        let alive = self.generations.values().filter(|of| of.count_shared(seen) > 0).cloned();
+        let alive = alive.reduce(|all, more| all.union(&more));
         let holders_of = |number: usize| accused.iter().filter(|store| drew(**store, number)).count();
         for (chance, rows) in &self.chances {
+            let rows = alive.as_ref().map_or_else(|| rows.clone(), |alive| rows.shared(alive));
             for was_seen in [false, true] {
                 let outcome = if was_seen { rows.shared(seen) } else { rows.without(seen) };
                 for holders in 0..=accused.len() {
@@ -105,7 +128,15 @@ impl Draws {
     /// ln of the candidate's value; none where it has no draw of its own.
     pub fn ln_value(&self, asked: &Asked, store: usize) -> Option<f64> {
         let drawn = self.drawn[store].as_ref()?;
-        let counts: Vec<u64> = asked.groups.iter().map(|group| group.count_shared(drawn)).collect();
-        asked.lock.ln_value(&counts)
+        let counts: Vec<[u64; 2]> = asked
+            .groups
+            .iter()
+            .map(|group| {
+                let held = group.count_shared(&drawn.held);
+                [group.count_shared(&drawn.took_part) - held, held]
+            })
+            .collect();
+        let any = counts.iter().flatten().any(|count| *count > 0);
+        asked.lock.ln_value(&counts).filter(|_| any)
     }
 }

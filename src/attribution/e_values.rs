@@ -72,7 +72,6 @@ pub struct Lock {
     ln_shares: Vec<f64>,
     /// By model and group: ln weight of a canary that the store did not draw, and of one that it did.
     weights: Vec<Vec<[f64; 2]>>,
-    groups: Vec<Group>,
 }
 
 impl Lock {
@@ -91,13 +90,13 @@ impl Lock {
         Lock {
             ln_shares: fits.iter().map(|fit| fit - whole).collect(),
             weights: models.iter().map(|model| groups.iter().map(|group| weight(model, group)).collect()).collect(),
-            groups: groups.to_vec(),
         }
     }
 
-    /// ln of the store's value, when it drew so many of each group; none where there is no model or no coded canary.
-    pub fn ln_value(&self, drawn: &[u64]) -> Option<f64> {
-        if self.ln_shares.is_empty() || self.groups.is_empty() {
+    /// ln of the store's value, when it drew so many of each group and left so many others: `[left, drawn]`. Where it took
+    /// no part in a draw it did neither. None where there is no model or no coded canary.
+    pub fn ln_value(&self, counts: &[[u64; 2]]) -> Option<f64> {
+        if self.ln_shares.is_empty() || counts.is_empty() {
             return None;
         }
         let terms: Vec<f64> = self
@@ -105,10 +104,8 @@ impl Lock {
             .iter()
             .zip(&self.weights)
             .map(|(share, weights)| {
-                let of = |((group, [not, yes]), drawn): ((&Group, &[f64; 2]), &u64)| {
-                    *drawn as f64 * yes + (group.canaries - drawn) as f64 * not
-                };
-                share + self.groups.iter().zip(weights).zip(drawn).map(of).sum::<f64>()
+                let of = |([not, yes], [left, drawn]): (&[f64; 2], &[u64; 2])| *drawn as f64 * yes + *left as f64 * not;
+                share + weights.iter().zip(counts).map(of).sum::<f64>()
             })
             .collect();
         Some(ln_sum_exp(&terms))
@@ -183,7 +180,7 @@ mod tests {
     }
 
     fn ln_value(lock: &Lock, drawn: &[bool]) -> f64 {
-        lock.ln_value(&drawn.iter().map(|bit| u64::from(*bit)).collect::<Vec<_>>()).unwrap()
+        lock.ln_value(&drawn.iter().map(|bit| [u64::from(!bit), u64::from(*bit)]).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
@@ -229,7 +226,7 @@ mod tests {
     #[test]
     fn too_few_copies_leave_no_model() {
         let group = Group { drawn_with: 0.5, seen: true, accused: 4, canaries: 3 };
-        assert_eq!(Lock::new(&models(), &[group], 4).ln_value(&[1]), None);
+        assert_eq!(Lock::new(&models(), &[group], 4).ln_value(&[[2, 1]]), None);
         assert_eq!(Lock::new(&models(), &[], 0).ln_value(&[]), None);
     }
 }

@@ -39,8 +39,10 @@ pub fn looks(problem: &Problem, evidence: &Evidence<'_>, candidates: usize) -> V
     let mut looks = Vec::new();
     for number in 1u32.. {
         let Some(size) = 1usize.checked_shl(number - 1).filter(|size| *size <= received.len()) else { break };
+        // What came at one moment, as from one leaked file, is not parted.
+        let by_then = received[size - 1].0;
         let mut seen = Bits::empty(evidence.canaries.len());
-        received[..size].iter().for_each(|(_, canary)| seen.insert(*canary));
+        received.iter().filter(|(at, _)| *at <= by_then).for_each(|(_, canary)| seen.insert(*canary));
         let share = 1.0 / (f64::from(number) * f64::from(number + 1));
         looks.push(Look { seen, ln_allowed: ln_allowed(share) });
     }
@@ -86,5 +88,9 @@ mod tests {
         problem.seen.push(Seen { received: second(1_000), ..seen(15) });
         let later = looks(&problem, &Evidence::of(&problem), 4);
         assert!(later.iter().zip(&growing).all(|(later, before)| later.seen == before.seen));
+        // Nor is a leaked file looked at in part.
+        problem.seen.extend((10..15).map(|number| Seen { received: second(100 - 7), ..seen(number) }));
+        let file = looks(&problem, &Evidence::of(&problem), 4);
+        assert_eq!(file.iter().map(|look| look.seen.count()).collect::<Vec<_>>(), [1, 7, 7, 8]);
     }
 }

@@ -22,6 +22,8 @@ pub struct Stay {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draw {
     pub chance: f64,
+    /// The stores that took part. Of any other its absence tells nothing by lot.
+    pub among: BTreeSet<String>,
     /// The stores that drew it.
     pub stores: BTreeSet<String>,
 }
@@ -30,7 +32,7 @@ pub struct Draw {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CanaryFacts {
     pub id: CanaryId,
-    /// The store it was planted in.
+    /// The store it was planted in; of one that was drawn by lot none.
     pub home: String,
     /// The generation of that store it belongs to.
     pub generation: u32,
@@ -40,6 +42,16 @@ pub struct CanaryFacts {
     pub showable: Vec<Class>,
     /// How its stores were drawn, if they were.
     pub draw: Option<Draw>,
+}
+
+impl CanaryFacts {
+    /// The stores it was planted in.
+    pub fn homes(&self) -> BTreeSet<&str> {
+        match &self.draw {
+            Some(draw) => draw.stores.iter().map(String::as_str).collect(),
+            None => BTreeSet::from([self.home.as_str()]),
+        }
+    }
 }
 
 impl Default for CanaryFacts {

@@ -3,7 +3,7 @@
 
 use crate::{
     attribution::{
-        problem::{CanaryFacts, Problem, Seen, Stay},
+        problem::{CanaryFacts, Draw, Problem, Seen, Stay},
         rules::Rule,
     },
     domain::sighting::Class,
@@ -67,6 +67,24 @@ pub fn planned(stores: &[PlannedStore], ghosts: u64) -> Problem {
     problem
 }
 
+/// The same with canaries that were drawn by lot, each standing where it was drawn.
+pub fn with_draws(mut problem: Problem, draws: Vec<Draw>) -> Problem {
+    let from = hours(0);
+    for (number, draw) in draws.into_iter().enumerate() {
+        // The first bytes of those that are not drawn count from zero.
+        let mut id = [254; 10];
+        id[2..].copy_from_slice(&(number as u64).to_be_bytes());
+        let stay = |store: &String| Stay { store: store.clone(), from, until: None };
+        problem.canaries.push(CanaryFacts {
+            id: CanaryId(id),
+            stays: draw.stores.iter().map(stay).collect(),
+            draw: Some(draw),
+            ..CanaryFacts::default()
+        });
+    }
+    problem
+}
+
 /// Every store that a store's rows come to.
 pub fn fed_by<'a>(stores: &'a [PlannedStore], home: &str) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
@@ -101,7 +119,9 @@ pub fn seen_and_audited(base: &Problem, seen: impl IntoIterator<Item = CanaryId>
 pub fn typical(base: &Problem, sources: &[usize], leak: Leak) -> Vec<CanaryId> {
     let mut alike: BTreeMap<(Vec<&str>, bool, usize), Vec<CanaryId>> = BTreeMap::new();
     for facts in &base.canaries {
-        let stores: Vec<&str> = facts.stays.iter().map(|stay| stay.store.as_str()).collect();
+        // Of those that were drawn by lot hardly two stand in the same stores.
+        let stays = facts.stays.iter().filter(|_| facts.draw.is_none());
+        let stores: Vec<&str> = stays.map(|stay| stay.store.as_str()).collect();
         let holders = holders(base, facts, sources, base.now);
         alike.entry((stores, facts.draw.is_some(), holders)).or_default().push(facts.id);
     }

@@ -4,6 +4,7 @@
 use crate::{
     case::{
         holdings::{Holdings, Learning},
+        matrix::Placed,
         stamped::{self, Stamped},
     },
     domain::{
@@ -158,24 +159,6 @@ pub struct CaseStore {
     pub holdings: Holdings,
 }
 
-/// One row of the matrix.
-#[derive(Clone, Serialize)]
-pub struct Placed {
-    pub canary: CanaryId,
-    pub kind: String,
-    pub store: String,
-    pub generation: u32,
-    pub stays: Vec<Stay>,
-}
-
-/// A canary was in a store, as audited.
-#[derive(Clone, Serialize)]
-pub struct Stay {
-    pub store: String,
-    pub from: Timestamp,
-    pub until: Option<Timestamp>,
-}
-
 /// Gathers the case of an incident. `reveal` keeps what was received with each sighting. Blocks.
 pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowError> {
     let unknown = || FlowError::Unknown(format!("no incident has the id {id:?}"));
@@ -231,16 +214,17 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         let holdings = learning.remove(name).unwrap_or_default().conclude(store.columns());
         case.stores.push(CaseStore { name: name.clone(), kind, feeds: feeds.clone(), holdings });
     }
-    case.read_presences(context)?;
+    case.read_matrix(context)?;
     case.rests_on = voices::rests_on_as_of(context, &case.incident, case.as_of)?.rests_on;
     Ok(case)
 }
 
 impl Case {
     fn take(&mut self, found: &Outline, seq: u64, at: Timestamp, record: Record, reveal: bool) {
-        let seen = |canary: &CanaryId| self.incident.canaries.contains(canary);
+        // What stands for a coded persona in a store has a name of its own.
+        let seen = |canary: &CanaryId| self.incident.canaries.contains(canary) || self.planted.contains_key(canary);
         let (rests_on_it, may_be_opened) = match record {
-            Record::Planned { placement, .. } if seen(&placement.canary) => {
+            Record::Planned { placement, .. } if seen(&placement.seen_as()) => {
                 let planted = Planted { planned: (seq, at), planted: None, placement };
                 self.planted.insert(planted.placement.canary, planted);
                 (true, reveal)
@@ -250,6 +234,8 @@ impl Case {
                 (true, reveal)
             }
             Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),
+            // Names of personas and bits: no value.
+            Record::Drawn { lots, .. } => (lots.iter().any(|lot| seen(&lot.persona)), true),
             Record::GenerationOpened { store, generation } => {
                 self.generations.push(Opened { entry: seq, at, store, generation });
                 (true, true)
@@ -311,27 +297,6 @@ impl Case {
                 self.openable.insert(seq);
             }
         }
-    }
-
-    /// Presences and placements, cut at the case's last moment.
-    fn read_presences(&mut self, context: &Context) -> Result<(), FlowError> {
-        let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
-        for Presence { canary, store, from, until } in context.ledger.presences()? {
-            if from <= self.as_of {
-                let until = until.filter(|until| *until <= self.as_of);
-                stays.entry(canary).or_default().push(Stay { store: store.clone(), from, until });
-                if self.incident.canaries.contains(&canary) {
-                    self.presences.push(Presence { canary, store, from, until });
-                }
-            }
-        }
-        for row in context.ledger.placements(None)? {
-            let Placement { canary, kind, store, generation, .. } = row.placement;
-            if let Some(stays) = stays.remove(&canary) {
-                self.placements.push(Placed { canary, kind, store, generation, stays });
-            }
-        }
-        Ok(())
     }
 }
 

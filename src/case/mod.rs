@@ -10,6 +10,7 @@ pub mod drawing;
 pub mod gather;
 pub mod holdings;
 pub mod html;
+pub mod matrix;
 pub mod ocsf;
 pub mod path;
 pub mod pdf;

@@ -4,8 +4,9 @@
 use crate::{
     case::{
         claims,
-        gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Stay, Traced},
+        gather::{Audited, Case, Delivery, Look, MaterialTaken, Opened, Traced},
         holdings::{Category, Holdings},
+        matrix::Stay,
         path::{self, Feed},
         stamped::Stamped,
         statements,
@@ -127,6 +128,9 @@ pub struct ReportStore {
 #[derive(Clone, Serialize)]
 pub struct ReportCanary {
     pub canary: CanaryId,
+    /// The coded persona that it shares with other stores: sightings name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<CanaryId>,
     pub kind: String,
     pub store: String,
     pub generation: u32,
@@ -279,12 +283,13 @@ fn canaries(case: &Case) -> Vec<ReportCanary> {
         .iter()
         .map(|(canary, planted)| ReportCanary {
             canary: *canary,
+            persona: planted.placement.persona.map(|persona| persona.id),
             kind: planted.placement.kind.clone(),
             store: planted.placement.store.clone(),
             generation: planted.placement.generation,
             planted_at: planted.planted.map(|(_, at)| at),
             entries: std::iter::once(planted.planned.0).chain(planted.planted.map(|(seq, _)| seq)).collect(),
-            stays: stays(*canary),
+            stays: stays(planted.placement.seen_as()),
         })
         .collect()
 }

@@ -39,7 +39,7 @@ pub async fn run(command: Canaries, client: &Client, terminal: Terminal) -> anyh
         return Ok(Outcome::NothingFound);
     }
     if !terminal.json {
-        terminal.line(&table(&["canary", "kind", "store", "generation", "state", "markers"], &rows));
+        terminal.line(&table(&["canary", "persona", "kind", "store", "generation", "state", "markers"], &rows));
     }
     Ok(Outcome::Done)
 }
@@ -56,6 +56,7 @@ fn row(registered: Registered) -> Vec<String> {
     let state = serde_json::to_value(registered.state).ok().and_then(|state| state.as_str().map(str::to_owned));
     vec![
         registered.canary.to_string(),
+        registered.persona.map(|persona| persona.to_string()).unwrap_or_default(),
         registered.kind,
         registered.store,
         registered.generation.to_string(),

@@ -103,6 +103,7 @@ pub async fn plan(
                     store.live.to_string(),
                     store.earlier.to_string(),
                     store.count.to_string(),
+                    store.coded.to_string(),
                     format!("{:.2} %", store.share * 100.0),
                     format!("{:.4}", store.coverage),
                 ]
@@ -115,7 +116,7 @@ pub async fn plan(
                 plan.aim.confidence
             ),
             String::new(),
-            table(&["store", "rows", "live", "earlier", "canaries", "share", "probability"], &rows),
+            table(&["store", "rows", "live", "earlier", "canaries", "in several", "share", "probability"], &rows),
         ];
         for store in &plan.stores {
             lines.extend(store.notes.iter().map(|note| format!("! {}: {note}", store.store)));
@@ -144,6 +145,12 @@ pub async fn plan(
                 format!("Whole copies of up to {copies} stores, put together, would give every one of them away.")
             }
         });
+        if plan.design.in_common > 1 {
+            lines.push(format!(
+                "Rows that up to {} stores have in common would give every one of them away.",
+                plan.design.in_common
+            ));
+        }
         lines.push(format!("{} ghosts are the control group.", plan.ghosts));
         lines.join("\n")
     });

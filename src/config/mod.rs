@@ -65,6 +65,8 @@ pub struct Organisation {
     pub alias_domains: Vec<String>,
     #[serde(default = "hundred_thousand")]
     pub ghosts: u32,
+    #[serde(default = "two_copies")]
+    pub coded: u32,
     #[serde(default)]
     pub phone_numbers: Vec<String>,
     #[serde(default)]
@@ -209,6 +211,11 @@ fn utc() -> String {
 
 fn hundred_thousand() -> u32 {
     100_000
+}
+
+/// So many that what two stores have in common gives both away.
+fn two_copies() -> u32 {
+    132
 }
 
 fn data_dir() -> PathBuf {

@@ -1,7 +1,7 @@
 //! Where a canary stands: this canary, in this store, from this time to that, in this generation.
 
 use canaries::{CanaryId, Marker};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,6 +61,38 @@ pub struct Placement {
     pub state: State,
     /// When the state was last established.
     pub since: Timestamp,
+    /// The coded persona that stands here and in other stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<Shared>,
+}
+
+impl Placement {
+    /// As what it is seen: its own markers name it, and those of a coded persona name the persona.
+    pub fn seen_as(&self) -> CanaryId {
+        self.persona.as_ref().map_or(self.canary, |persona| persona.id)
+    }
+}
+
+/// A coded persona, as a placement bears it: enough to mint the same person for another store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// Sightings and audits know it by this name.
+    pub id: CanaryId,
+    /// Its number within the generation.
+    pub ordinal: u32,
+    /// Which attempt at it fitted and was free.
+    pub attempt: u32,
+    /// When it was first minted, for whatever store.
+    pub minted: Date,
+}
+
+/// A store's lot for one coded persona: drawn blindly, and journaled before anything was planted by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lot {
+    pub persona: CanaryId,
+    /// The chance with which it was drawn.
+    pub chance: f64,
+    pub drawn: bool,
 }
 
 /// For how long a canary was in a store, as audited: the rows of the matrix that attribution works on.

@@ -3,7 +3,7 @@
 use crate::domain::{
     alert::Alert,
     incident::Incident,
-    placement::{Contents, Placement},
+    placement::{Contents, Lot, Placement},
     sighting::{Sighting, Touch},
     verdict::Verdict,
 };
@@ -116,6 +116,12 @@ pub enum Record {
     Withdrawn {
         store: String,
         canaries: Vec<CanaryId>,
+    },
+    /// Which coded personas of a generation this store drew, and which not. It never changes, whatever comes of planting them.
+    Drawn {
+        store: String,
+        generation: u32,
+        lots: Vec<Lot>,
     },
     /// From now on, new canaries of this store belong to this generation.
     GenerationOpened {

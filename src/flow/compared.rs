@@ -58,6 +58,22 @@ impl Planted {
     }
 }
 
+/// What this row looks most like, of all that was planted of its canary: a coded persona stands in several stores, each of
+/// which writes it in its own way.
+pub fn likest<'a>(planted: &'a [Planted], row: &CanaryRow) -> Option<&'a Planted> {
+    let alike = |planted: &&Planted| {
+        let held = |cell: &&Cell| {
+            planted.versions.iter().any(|version| version.row.values().any(|value| *value == cell.value))
+        };
+        row.cells.iter().filter(held).count()
+    };
+    match planted {
+        [one] => Some(one),
+        // The first of those that are equally like it.
+        several => several.iter().rev().max_by_key(alike),
+    }
+}
+
 /// Where a value stands in the rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Column {
@@ -77,11 +93,11 @@ impl Column {
 impl Compared {
     /// Compares the rows of one table. Which column is which is told by its name, else by where the planted values of
     /// most rows stand.
-    pub fn compare(&mut self, rows: &[CanaryRow], planted: &BTreeMap<CanaryId, Planted>) {
+    pub fn compare(&mut self, rows: &[CanaryRow], planted: &BTreeMap<CanaryId, Vec<Planted>>) {
         let rows: Vec<(&CanaryRow, &Planted)> = rows
             .iter()
             .filter(|row| row.alone && row.tabular)
-            .filter_map(|row| Some((row, planted.get(&row.canary)?)))
+            .filter_map(|row| Some((row, likest(planted.get(&row.canary)?, row)?)))
             .collect();
         let mut by_store: BTreeMap<&str, Vec<(&CanaryRow, &Planted)>> = BTreeMap::new();
         for (row, planted) in rows {
@@ -269,7 +285,7 @@ mod tests {
     }
 
     fn altered(rows: &[CanaryRow], known: &[(u8, Planted)]) -> Vec<String> {
-        let known = known.iter().map(|(number, planted)| (CanaryId([*number; 10]), copy(planted))).collect();
+        let known = known.iter().map(|(number, planted)| (CanaryId([*number; 10]), vec![copy(planted)])).collect();
         let mut compared = Compared::default();
         compared.compare(rows, &known);
         compared.altered.into_iter().map(|altered| altered.field).collect()
@@ -324,7 +340,7 @@ mod tests {
         let read = |pay: &str, title: &str| {
             let seen = [("mail", "a@x.org"), ("tel", "0639980012"), ("pay", pay), ("title", title)];
             let mut compared = Compared::default();
-            compared.compare(&[row(1, &seen)], &BTreeMap::from([(CanaryId([1; 10]), copy(&known))]));
+            compared.compare(&[row(1, &seen)], &BTreeMap::from([(CanaryId([1; 10]), vec![copy(&known)])]));
             let spans = compared.dated.into_values().flatten();
             let spans: Vec<_> =
                 spans.map(|span| (span.from.as_second(), span.until.map(Timestamp::as_second))).collect();
@@ -335,6 +351,19 @@ mod tests {
         assert_eq!(read("43000", "head"), (vec![(300, None)], 0));
         assert_eq!(read("41000", "head"), (vec![], 0), "no version was ever so");
         assert_eq!(read("99999", "head"), (vec![(200, None)], 1), "what was changed dates nothing, and the rest does");
+    }
+
+    #[test]
+    fn a_row_of_somebody_who_stands_in_two_stores_is_compared_with_its_own() {
+        let of = |store: &str, values: &[(&str, &str)]| Planted { store: store.to_owned(), ..planted(values) };
+        let first = [("mail", "a@x.org"), ("number", "104711"), ("city", "Rennes"), ("pay", "2400")];
+        let second = [("mail", "a@x.org"), ("number", "M-4711"), ("city", "RENNES CEDEX"), ("pay", "28800.00")];
+        let known = BTreeMap::from([(CanaryId([1; 10]), vec![of("hris", &first), of("payroll", &second)])]);
+        let mut compared = Compared::default();
+        compared.compare(&[row(1, &first), row(1, &second)], &known);
+        assert!(compared.altered.is_empty(), "{:?}", compared.altered);
+        let agreement = compared.agreements[&CanaryId([1; 10])];
+        assert_eq!((agreement.agree, agreement.differ, agreement.rewritten), (4, 0, 0));
     }
 
     fn copy(planted: &Planted) -> Planted {

@@ -86,6 +86,8 @@ pub struct Context {
     pub name_servers: Vec<SocketAddr>,
     pub minter: Minter,
     pub ghosts: u32,
+    /// How many people may stand in several stores, drawn by lot.
+    pub coded: u32,
     pub keyring: Arc<Keyring>,
     pub journal: Journal,
     pub ledger: Ledger,

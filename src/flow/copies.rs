@@ -30,14 +30,16 @@ pub fn parts(
     let feeds: BTreeMap<&str, &[String]> =
         context.stores.iter().map(|slot| (slot.name.as_str(), slot.feeds.as_slice())).collect();
     for canary in seen {
-        let Some(row) = context.ledger.placement(*canary)? else { continue };
-        // A feed may have carried it on before an audit saw that.
-        let reached = reached(&row.placement.store, &feeds);
         let stood = context.ledger.presences_of(*canary, &stores)?.into_iter().map(|stay| stay.store);
+        let placements = context.ledger.placements_of(*canary)?;
+        // A feed may have carried it on before an audit saw that.
+        let reached = placements.iter().flat_map(|row| reached(&row.placement.store, &feeds));
         for store in stood.chain(reached) {
             held.entry(store).or_default().insert(*canary);
         }
-        homes.insert(*canary, row.placement.store);
+        if let [own] = placements.as_slice() {
+            homes.insert(*canary, own.placement.store.clone());
+        }
     }
     let accused = verdict.stores.iter().filter(|score| score.accused).map(|score| score.store.as_str());
     let mut parts = Vec::new();

@@ -100,10 +100,15 @@ impl Design {
         }
         if self.in_common < 2 && stores > 1 {
             told.push(
-                "rows that several stores have in common, and nothing else of them, would be attributed to nobody: each canary \
-                 stands in one store, and in those that its feeds copy it to"
+                "rows that several stores have in common, and nothing else of them, would be attributed to nobody, at least \
+                 of some stores: their canaries stand in one store, and in those that its feeds copy it to"
                     .to_owned(),
             );
+        } else if (2..most).contains(&self.in_common) {
+            told.push(format!(
+                "rows that {} stores have in common, and nothing else of them, would not give every one of them away",
+                self.in_common + 1
+            ));
         }
         told
     }

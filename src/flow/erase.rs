@@ -31,9 +31,17 @@ pub async fn erase(context: &Context, of: &str, by: Actor) -> Result<Erased, Flo
     let mut judging = context.judging.lock().await;
     context.settle()?;
     let key = known(context, of)?;
+    let placed = match key {
+        KeyRef::Canary(canary) => context.ledger.bearers(canary)?,
+        _ => Vec::new(),
+    };
+    // What stood for a coded persona in each of its stores goes with it.
+    let keys: Vec<KeyRef> = placed.iter().map(|row| KeyRef::Canary(row.placement.canary)).chain([key]).collect();
     // The intent first: a key that is gone without a word would look like damage.
     context.append_one(&Record::Acted { by, action: "erase".to_owned(), detail: key.to_string() }).await?;
-    context.keyring.erase(key).map_err(anyhow::Error::from)?;
+    for key in &keys {
+        context.keyring.erase(*key).map_err(anyhow::Error::from)?;
+    }
     if let KeyRef::File(_) = key {
         fs::remove_file(context.evidence.join(of)).map_err(anyhow::Error::from)?;
     }
@@ -48,7 +56,7 @@ pub async fn erase(context: &Context, of: &str, by: Actor) -> Result<Erased, Flo
         let mut closed = 0;
         for entry in context.journal.read(1) {
             let entry = entry.map_err(anyhow::Error::from)?;
-            closed += u64::from(entry.key == key && entry.record.is_err());
+            closed += u64::from(keys.contains(&entry.key) && entry.record.is_err());
         }
         Ok(closed)
     })?;
@@ -73,6 +81,12 @@ fn known(context: &Context, of: &str) -> Result<KeyRef, FlowError> {
         let key = KeyRef::Canary(canary);
         if context.keyring.key(key).is_none() {
             return Err(FlowError::Unknown(format!("there is no key of a canary {of}: it was erased, or never made")));
+        }
+        if let Some(persona) = context.ledger.placement(canary)?.and_then(|row| row.placement.persona) {
+            return Err(FlowError::Refused(format!(
+                "canary {of} is one of several placements of {persona}: `telltale evidence erase {persona}` erases them all",
+                persona = persona.id
+            )));
         }
         let stores: Vec<&str> = context.stores.iter().map(|slot| slot.name.as_str()).collect();
         let stands = context.ledger.presences_of(canary, &stores)?;

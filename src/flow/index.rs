@@ -40,8 +40,8 @@ pub fn build(context: &Context, salt: [u8; 16], to: &mut dyn Write) -> anyhow::R
     let mut builder = ImageBuilder::new(key, salt, context.keyring.mint_version());
     let mut erased = 0;
     for row in context.ledger.placements(None)? {
-        let canary = row.placement.canary;
-        match context.ledger.contents(&context.journal, canary)? {
+        let canary = row.placement.seen_as();
+        match context.ledger.contents(&context.journal, row.placement.canary)? {
             Some(contents) => {
                 contents.markers.iter().for_each(|marker| builder.add(Owner::Canary(canary), marker));
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        placement::{Contents, Placement, Planting, State},
+        placement::{Contents, Placement, Planting, Shared, State},
         record::{IndexEntry, Record},
     },
     flow::{
@@ -15,23 +15,25 @@ use crate::{
 };
 use canaries::{
     CanaryId, Field, Marker, MarkerKind, documents,
-    index::{FingerprintKey, canonical},
+    index::{FingerprintKey, Owner, canonical},
     kinds, password,
     persona::{Label, Persona},
 };
 use std::collections::{BTreeMap, HashSet};
 
 /// How often one canary is minted anew when a name does not fit its column: enough where one in a hundred fits.
-const ATTEMPTS: u32 = 1_000;
+pub(super) const ATTEMPTS: u32 = 1_000;
 /// In so many of them everything written in words must fit: town, street, title. Then only the names must, and no word
 /// may be cut.
-const FITTING: u32 = 50;
+pub(super) const FITTING: u32 = 50;
 /// How often one is minted anew when a marker of it is taken already.
-const CLASHES: u32 = 40;
+pub(super) const CLASHES: u32 = 40;
 /// So often a phone is refused that another canary bears, and so often one that another of the same planting
 /// bears; then two may share it, for there are few phones that reach nobody.
 const PHONES_APART: u32 = 4;
 const PHONES_APART_HERE: u32 = 8;
+/// Clashes of somebody who stands in another store already and cannot become another: what is weak may be shared.
+pub(super) const STANDS: u32 = u32::MAX;
 /// People on a staff list.
 const STAFF: u32 = 9;
 
@@ -39,7 +41,7 @@ const STAFF: u32 = 9;
 const NAMES: &[Field] = &[Field::GivenName, Field::FamilyName];
 
 /// Kind, planting and markers of what may become a canary.
-type Draft = (&'static str, Planting, Vec<Marker>);
+pub(super) type Draft = (&'static str, Planting, Vec<Marker>);
 
 /// A canary, minted and not yet planted.
 pub struct Minted {
@@ -61,8 +63,8 @@ impl Minted {
 
 /// Mints for one store and generation; remembers what it has minted, so that no marker is borne twice.
 pub struct Mint<'a> {
-    context: &'a Context,
-    slot: &'a StoreSlot,
+    pub(super) context: &'a Context,
+    pub(super) slot: &'a StoreSlot,
     mapping: &'a Mapping,
     profile: &'a Profile,
     kind: &'static str,
@@ -127,9 +129,9 @@ impl<'a> Mint<'a> {
             for nth in 0..ATTEMPTS {
                 let label = self.label(ordinal, self.first_attempt + nth);
                 let Some(draft) = self.draft(&label, nth < FITTING) else { continue };
-                match self.free(&label, draft, clashes) {
+                match self.free(self.context.minter.canary_id(&label), None, draft, clashes) {
                     Ok(minted) => {
-                        self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
+                        self.take(&minted);
                         return Ok(minted);
                     }
                     Err(kind) => *clashing.entry(kind).or_default() += 1,
@@ -153,10 +155,12 @@ impl<'a> Mint<'a> {
         }
     }
 
-    /// From now on, mints no value of this kind that a row holds. Its fingerprint is kept, as long as the planting lasts.
+    /// From now on, mints no value of this kind that a row holds, but for what is a canary's already: it may stand there, and
+    /// the index knows whose it is. Its fingerprint is kept, as long as the planting lasts.
     pub fn avoid(&mut self, kind: MarkerKind, value: &str) {
         let index = self.context.index.read().expect("no thread panics while it holds the index");
-        self.taken.extend(canonical(kind, value).map(|canonical| index.key().plain(kind, &canonical)));
+        let fingerprint = canonical(kind, value).map(|canonical| index.key().plain(kind, &canonical));
+        self.taken.extend(fingerprint.filter(|fingerprint| !index.holds(fingerprint)));
     }
 
     /// Why no canary could be minted whose values are free, and what would help.
@@ -188,30 +192,58 @@ impl<'a> Mint<'a> {
         Label { store: &self.slot.name, generation: self.generation, ordinal, attempt }
     }
 
+    /// The day.
+    pub(super) fn today(&self) -> jiff::civil::Date {
+        jiff::tz::TimeZone::UTC.to_datetime(self.context.now()).date()
+    }
+
+    /// Whether the store's columns take this persona's names, or, if `all` must fit, every word.
+    pub(super) fn fits(&self, persona: &Persona, all: bool) -> bool {
+        let whole = |(field, column): (&Field, &String)| {
+            let words = !all && !NAMES.contains(field);
+            self.column(column).is_none_or(|known| known.shape.fits(*field, persona, words))
+        };
+        self.mapping.fields.iter().all(whole)
+    }
+
+    /// Remembers the canary's markers.
+    pub(super) fn take(&mut self, minted: &Minted) {
+        self.taken.extend(minted.index.iter().map(|entry| entry.fingerprint));
+    }
+
+    /// A row of this store's kind.
+    pub(super) fn as_row(&self, row: BTreeMap<String, String>, markers: Vec<Marker>) -> Draft {
+        (self.kind, Planting::Row(row), markers)
+    }
+
     /// What this label means in this store; none where a name would be cut or another word, or, if `all`
     /// must fit, anything at all.
     fn draft(&self, label: &Label<'_>, all: bool) -> Option<Draft> {
         let minter = &self.context.minter;
-        let today = jiff::tz::TimeZone::UTC.to_datetime(self.context.now()).date();
-        Some(match self.slot.store.takes() {
+        match self.slot.store.takes() {
             Takes::Rows => {
-                let persona = minter.persona(label, today);
-                let whole = |field: &Field, column: &str| {
-                    let words = !all && !NAMES.contains(field);
-                    self.column(column).is_none_or(|known| known.shape.fits(*field, &persona, words))
-                };
-                if !self.mapping.fields.iter().all(|(field, column)| whole(field, column)) {
+                let persona = minter.persona(label, self.today());
+                if !self.fits(&persona, all) {
                     return None;
                 }
-                let (row, markers) = self.row(label, &persona);
-                (self.kind, Planting::Row(row), markers)
+                // By its place in the generation, so that minting anew gives the same; audits tell whether the feeds keep to it.
+                let (row, markers) = self.row(&persona, &minter.password_salt(label), !label.ordinal.is_multiple_of(2));
+                Some(self.as_row(row, markers))
             }
-            Takes::Documents => self.document(label, today),
-        })
+            Takes::Documents => Some(self.document(label, self.today())),
+        }
     }
 
     /// The canary, if nobody else has its markers; else the kind of one that somebody has.
-    fn free(&self, label: &Label<'_>, (kind, planting, markers): Draft, clashes: u32) -> Result<Minted, MarkerKind> {
+    pub(super) fn free(
+        &self,
+        canary: CanaryId,
+        persona: Option<Shared>,
+        (kind, planting, markers): Draft,
+        clashes: u32,
+    ) -> Result<Minted, MarkerKind> {
+        // What a person has elsewhere already is its own; any other canary that bears it is another, even one of this name.
+        let own = persona.map(|persona| Owner::Canary(persona.id));
         let index = {
             let index = self.context.index.read().expect("no thread panics while it holds the index");
             let entries = entries(index.key(), &markers);
@@ -219,8 +251,11 @@ impl<'a> Mint<'a> {
                 && markers.iter().any(|marker| !marker.kind.is_weak());
             let clashing = |entry: &IndexEntry| {
                 let shares = |after| may_share && entry.kind == MarkerKind::Phone && clashes >= after;
-                (self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
-                    || (index.holds(&entry.fingerprint) && !shares(PHONES_APART))
+                (own.is_none() || index.owner(&entry.fingerprint) != own)
+                    && ((self.taken.contains(&entry.fingerprint) && !shares(PHONES_APART_HERE))
+                        || (index.holds(&entry.fingerprint)
+                            && !shares(PHONES_APART)
+                            && !(clashes == STANDS && entry.kind.is_weak())))
             };
             if let Some(entry) = entries.iter().find(|entry| clashing(entry)) {
                 return Err(entry.kind);
@@ -228,12 +263,13 @@ impl<'a> Mint<'a> {
             entries
         };
         let placement = Placement {
-            canary: self.context.minter.canary_id(label),
+            canary,
             kind: kind.to_owned(),
             store: self.slot.name.clone(),
             generation: self.generation,
             state: State::Planned,
             since: self.context.now(),
+            persona,
         };
         Ok(Minted { placement, contents: Contents { planting, markers, locator: None }, index })
     }
@@ -242,7 +278,13 @@ impl<'a> Mint<'a> {
         self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    fn row(&self, label: &Label<'_>, persona: &Persona) -> (BTreeMap<String, String>, Vec<Marker>) {
+    /// The persona as a row of the store, and its markers; with `at_home`, one that its feeds leave out.
+    pub(super) fn row(
+        &self,
+        persona: &Persona,
+        salt: &[u8; 16],
+        at_home: bool,
+    ) -> (BTreeMap<String, String>, Vec<Marker>) {
         let mut row = BTreeMap::new();
         let mut markers = Vec::new();
         let drawn = supply::drawn(self.mapping, self.profile);
@@ -261,12 +303,11 @@ impl<'a> Mint<'a> {
         }
         if let Some((column, scheme)) = &self.mapping.password {
             let word = persona.get(Field::Password);
-            row.insert(column.clone(), password::hash(*scheme, word, &self.context.minter.password_salt(label)));
+            row.insert(column.clone(), password::hash(*scheme, word, salt));
             markers.push(Marker { kind: MarkerKind::Password, value: word.to_owned() });
         }
         row.extend(self.slot.store.constants().iter().map(|(column, value)| (column.clone(), value.clone())));
-        // By its place in the generation, so that minting anew gives the same; audits tell whether the feeds keep to it.
-        if !label.ordinal.is_multiple_of(2) {
+        if at_home {
             row.extend(self.slot.kept_home.iter().map(|(column, value)| (column.clone(), value.clone())));
         }
         (row, markers)

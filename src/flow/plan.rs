@@ -3,19 +3,23 @@
 use crate::{
     attribution::{
         coverage, design_audit,
+        problem::{Draw, Problem},
         scenario::{self, PlannedStore},
     },
     flow::{
         borne,
+        coded::{self, Peers},
         context::{Context, StoreSlot, blocking},
         design::{self, Design},
         error::FlowError,
         plant,
         progress::Progress,
     },
-    stores::store::Takes,
+    stores::store::{Profile, Takes},
 };
+use canaries::allocation::Coded;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan shall hold for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +41,7 @@ const FEWEST: u64 = 8;
 /// Documents are looked at one by one: a few are enough, and many would stand out.
 const DOCUMENTS: u64 = 12;
 /// More than this share of a store would be noticed.
-const LARGEST_SHARE: f64 = 0.05;
+pub const LARGEST_SHARE: f64 = 0.05;
 
 /// The plan for one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +55,12 @@ pub struct StorePlan {
     pub earlier: u64,
     /// Canaries that its current generation shall have.
     pub count: u64,
+    /// Those of them that stand in other stores too: coded personas, as far as it drew them.
+    #[serde(default)]
+    pub coded: u64,
+    /// Coded personas of its current generation for which it has a lot.
+    #[serde(default)]
+    pub lots: u32,
     /// The share of the store that is canaries then, of whatever generation.
     pub share: f64,
     /// The chance that a leak of the aimed size holds two or more of the current generation.
@@ -95,11 +105,12 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
     }
     let chosen = context.chosen(names)?;
     let mut stores = Vec::new();
+    let mut peers = Peers::default();
     for (place, slot) in chosen.iter().enumerate() {
         progress.at(format!("looking at {}", slot.name), place as u64, Some(chosen.len() as u64));
         let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
         let live = live(context, slot)?;
-        let mut plan = of_store(slot, profile.rows, live, aim);
+        let mut plan = whole(context, slot, &profile, live, aim, &mut peers).await?;
         if live.current + live.earlier > 0 && slot.store.takes() == Takes::Rows {
             plan.notes.extend(borne::told(&borne::borne(context, slot, &plant::mapping_of(slot, &profile)?).await?));
         }
@@ -113,7 +124,7 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         stores.push(plan);
     }
     let audited: Vec<PlannedStore> =
-        stores.iter().zip(&chosen).map(|(plan, slot)| planned_store(slot, plan.count)).collect();
+        stores.iter().zip(&chosen).map(|(plan, slot)| planned_store(slot, plan.count - plan.coded)).collect();
     let pairs = design_audit::compare(&audited, aim.leak_fraction)
         .into_iter()
         .map(|pair| PairPlan {
@@ -125,8 +136,48 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
         })
         .collect();
     progress.at("putting leaks before the rule", chosen.len() as u64, Some(chosen.len() as u64));
-    let design = blocking(|| design::of(&scenario::planned(&audited, u64::from(context.ghosts))));
+    let base = as_problem(context, &chosen, &stores)?;
+    let design = blocking(|| design::of(&base));
     Ok(Plan { aim, stores, pairs, ghosts: context.ghosts, design })
+}
+
+/// What would stand if it were all planted, as attribution sees it.
+pub fn as_problem(context: &Context, slots: &[&StoreSlot], plans: &[StorePlan]) -> Result<Problem, FlowError> {
+    let own = |(slot, plan): (&&StoreSlot, &StorePlan)| planned_store(slot, plan.count - plan.coded);
+    let stores: Vec<PlannedStore> = slots.iter().zip(plans).map(own).collect();
+    let mut draws: BTreeMap<Coded, Draw> = BTreeMap::new();
+    for plan in plans {
+        let generation = context.ledger.generation(&plan.store)?;
+        for coded in (0..plan.lots).map(|ordinal| Coded { generation, ordinal }) {
+            let none = || Draw { chance: coded.chance(), among: BTreeSet::new(), stores: BTreeSet::new() };
+            let draw = draws.entry(coded).or_insert_with(none);
+            draw.among.insert(plan.store.clone());
+            if context.minter.draws(coded, &plan.store) {
+                draw.stores.insert(plan.store.clone());
+            }
+        }
+    }
+    let planned = scenario::planned(&stores, u64::from(context.ghosts));
+    Ok(scenario::with_draws(planned, draws.into_values().collect()))
+}
+
+/// The plan for one store with its part in the draw of coded personas.
+pub async fn whole(
+    context: &Context,
+    slot: &StoreSlot,
+    profile: &Profile,
+    live: Live,
+    aim: Aim,
+    peers: &mut Peers,
+) -> Result<StorePlan, FlowError> {
+    let generation = context.ledger.generation(&slot.name)?;
+    let mapping = plant::mapping_of(slot, profile)?;
+    let sized = coded::Sized { mapping: &mapping, rows: profile.rows, live };
+    let part = coded::part(context, slot, generation, sized, peers).await?;
+    let mut plan = of_store(slot, profile.rows, live, part.rows, aim);
+    plan.lots = part.personas;
+    plan.notes.extend(part.why_none.map(|why| format!("it shares no invented person with other stores: {why}")));
+    Ok(plan)
 }
 
 /// A store with so many canaries of its own; every other one stays at home, where its columns allow that.
@@ -140,6 +191,8 @@ pub fn planned_store(slot: &StoreSlot, count: u64) -> PlannedStore {
 pub struct Live {
     /// Of its current generation.
     pub current: u64,
+    /// Those of them that are coded personas.
+    pub coded: u64,
     /// Of those before.
     pub earlier: u64,
     /// The first generation of which any is live.
@@ -160,17 +213,23 @@ pub fn live_beside(context: &Context, slot: &StoreSlot, generation: u32) -> Resu
         if matches!(placement.state, State::Planted | State::Altered) {
             let counted = if placement.generation == generation { &mut live.current } else { &mut live.earlier };
             *counted += 1;
+            live.coded += u64::from(placement.generation == generation && placement.persona.is_some());
             live.oldest = Some(live.oldest.map_or(placement.generation, |oldest| oldest.min(placement.generation)));
         }
     }
     Ok(live)
 }
 
-/// The number for one store.
-pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, aim: Aim) -> StorePlan {
+/// More canaries than these would be noticed among so many people.
+pub fn most(staff: u64) -> u64 {
+    (((staff as f64) * LARGEST_SHARE).ceil() as u64).max(FEWEST)
+}
+
+/// The number for one store that has drawn so many coded personas.
+pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, coded: u64, aim: Aim) -> StorePlan {
     let mut notes = Vec::new();
     let staff = rows.saturating_sub(live.current + live.earlier);
-    let most = (((staff as f64) * LARGEST_SHARE).ceil() as u64).max(FEWEST);
+    let most = most(staff);
     let count = match slot.store.takes() {
         Takes::Documents => DOCUMENTS,
         Takes::Rows => {
@@ -186,6 +245,7 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, aim: Aim) -> StorePlan 
                 ));
             }
             let count = wanted.min(most);
+            let count = count + coded;
             if live.earlier > 0 && live.earlier + count > most {
                 notes.push(format!(
                     "with {} live canaries of earlier generations it would hold {}: more than {:.0} % of the store, which \
@@ -216,6 +276,8 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, aim: Aim) -> StorePlan 
         live: live.current,
         earlier: live.earlier,
         count,
+        coded,
+        lots: 0,
         share: canaries as f64 / total.max(1) as f64,
         coverage: covered,
         notes,

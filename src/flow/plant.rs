@@ -3,6 +3,7 @@
 use crate::{
     domain::{placement::Planting, record::Record},
     flow::{
+        coded::{self, Part, Peers},
         context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
@@ -19,7 +20,7 @@ use crate::{
 };
 use canaries::{CanaryId, Field, MarkerKind, index::Owner};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How often values that the store holds already are minted anew: enough for a crowded store, where half of the values
 /// that fit it are somebody's already.
@@ -48,8 +49,9 @@ pub async fn plant(
     at_least_one(count)?;
     let _works = context.works.lock().await;
     let mut each = Each::default();
+    let mut peers = Peers::default();
     for slot in context.chosen(names)? {
-        each.note(slot, plant_store(context, slot, None, count, progress).await);
+        each.note(slot, plant_store(context, slot, None, count, &mut peers, progress).await);
     }
     each.answer()
 }
@@ -76,6 +78,7 @@ pub async fn plant_store(
     slot: &StoreSlot,
     next: Option<u32>,
     count: Option<u64>,
+    peers: &mut Peers,
     progress: &Progress,
 ) -> Result<Planted, FlowError> {
     context.settle()?;
@@ -85,35 +88,45 @@ pub async fn plant_store(
     let left = recover::recover(context, slot, &mapping).await?;
     let generation = next.map_or_else(|| context.ledger.generation(&slot.name), Ok)?;
     let live = plan::live_beside(context, slot, generation)?;
-    let planned = plan::of_store(slot, profile.rows, live, Aim::default());
-    let (count, mut notes) = match count {
-        Some(count) => (count, Vec::new()),
-        None => (planned.count, planned.notes),
+    let (count, mut notes, personas) = match count {
+        // Whoever names a number means canaries of this store alone.
+        Some(count) => (count, Vec::new(), 0),
+        None => {
+            let sized = coded::Sized { mapping: &mapping, rows: profile.rows, live };
+            let Part { personas, rows, .. } = coded::part(context, slot, generation, sized, peers).await?;
+            let planned = plan::of_store(slot, profile.rows, live, rows, Aim::default());
+            (planned.count - planned.coded, planned.notes, personas)
+        }
     };
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
-    let missing = count.saturating_sub(live.current);
+    let missing = count.saturating_sub(live.current - live.coded);
     let supply = Supply { context, slot, mapping: &mapping, profile: &profile };
     // What another generation never planted would be counted in none.
     let (left, late): (Vec<Unplanted>, Vec<Unplanted>) =
         left.into_iter().partition(|unplanted| unplanted.placement.generation == generation);
     abandon(context, late.iter().map(|unplanted| unplanted.placement.canary).collect()).await?;
-    let mut batch: Vec<Minted> = left
+    let (shared, mut batch): (Vec<Minted>, Vec<Minted>) = left
         .into_iter()
         .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
-        .collect();
+        .partition(|minted| minted.placement.persona.is_some());
     // What was planned and is no longer wanted never reached the store.
     let surplus: Vec<CanaryId> =
         batch.drain(missing.min(batch.len() as u64) as usize..).map(|minted| minted.placement.canary).collect();
     abandon(context, surplus).await?;
-    supply.suffices_for(missing - batch.len() as u64).await?;
     let lacking = missing - batch.len() as u64;
-    if lacking > 0 {
+    let due = coded::draw(context, slot, generation, personas).await?;
+    supply.suffices_for(lacking + due.len() as u64).await?;
+    if lacking > 0 || !due.is_empty() {
         avoid(slot, &mut mint, supply.named(true)).await?;
         avoid_people_elsewhere(context, &mut mint, &mut notes, progress).await;
     }
     let mut fresh = Vec::new();
     blocking(|| mint_more(&mut mint, &mut fresh, lacking, progress))
         .map_err(|error| only(live.current + (batch.len() + fresh.len()) as u64, error))?;
+    let due = due.into_iter().map(|coded| (coded, 0)).collect();
+    let mut lost = blocking(|| mint.all_coded(&mut fresh, due))?;
+    batch.extend(shared);
+    let missing = (batch.len() + fresh.len()) as u64;
     let mut planted = 0;
     for round in 0..ROUNDS {
         as_shown(slot, &mut fresh).await?;
@@ -138,15 +151,18 @@ pub async fn plant_store(
             }
             Err(StoreError::Taken(taken)) => {
                 let taken: HashSet<CanaryId> = taken.into_iter().collect();
-                batch.retain(|minted| !taken.contains(&minted.placement.canary));
+                let gone = batch.extract_if(.., |minted| taken.contains(&minted.placement.canary));
+                let (shared, own): (Vec<Minted>, Vec<Minted>) =
+                    gone.partition(|minted| minted.placement.persona.is_some());
                 mint.differ();
                 // Chance alone seldom takes two rounds: then it is better known what the rows hold.
                 if round == 1 {
                     avoid(slot, &mut mint, supply.named(false)).await?;
                 }
-                let count = taken.len();
                 abandon(context, taken.into_iter().collect()).await?;
-                if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, count as u64, progress)) {
+                let again = shared.iter().filter_map(|minted| coded::again(&minted.placement)).collect();
+                lost += blocking(|| mint.all_coded(&mut fresh, again))?;
+                if let Err(error) = blocking(|| mint_more(&mut mint, &mut fresh, own.len() as u64, progress)) {
                     abandon(context, batch.iter().map(|minted| minted.placement.canary).collect()).await?;
                     return Err(only(live.current + (batch.len() + fresh.len()) as u64, error));
                 }
@@ -171,6 +187,11 @@ pub async fn plant_store(
     context.settle()?;
     progress.at(format!("planting {}", slot.name), missing, Some(missing));
     let live = plan::live_beside(context, slot, generation)?.current;
+    notes.extend((lost > 0).then(|| {
+        format!(
+            "{lost} of the people that it shares with other stores do not fit it, or somebody of it has their values"
+        )
+    }));
     Ok(Planted { store: slot.name.clone(), generation, planted, live, notes })
 }
 
@@ -257,7 +278,9 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     if fresh.is_empty() {
         return Ok(());
     }
-    let keys: Vec<KeyRef> = mint::keys(fresh.iter().map(|minted| minted.placement.canary));
+    // A persona's sightings are sealed under a key of its own.
+    let named = fresh.iter().flat_map(|minted| BTreeSet::from([minted.placement.canary, minted.placement.seen_as()]));
+    let keys: Vec<KeyRef> = mint::keys(named);
     blocking(|| context.keyring.ensure(&keys)).map_err(anyhow::Error::from)?;
     let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
     context.append(&records).await?;
@@ -266,7 +289,7 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     let mut index = context.index.write().expect("no thread panics while it holds the index");
     for minted in fresh {
         for entry in &minted.index {
-            index.insert(entry.fingerprint, Owner::Canary(minted.placement.canary), entry.kind, entry.digest);
+            index.insert(entry.fingerprint, Owner::Canary(minted.placement.seen_as()), entry.kind, entry.digest);
         }
     }
     for minted in fresh {
@@ -280,11 +303,29 @@ pub async fn abandon(context: &Context, canaries: Vec<CanaryId>) -> Result<(), F
     if canaries.is_empty() {
         return Ok(());
     }
-    let gone: HashSet<CanaryId> = canaries.iter().copied().collect();
+    let mut gone: HashSet<CanaryId> = HashSet::new();
+    let mut personas: BTreeSet<CanaryId> = BTreeSet::new();
+    for canary in &canaries {
+        gone.insert(*canary);
+        let persona = context.ledger.placement(*canary)?.and_then(|row| row.placement.persona);
+        personas.extend(persona.map(|persona| persona.id));
+    }
     context.append_one(&Record::Abandoned { canaries }).await?;
     context.settle()?;
+    // What other stores show of a persona stays known.
+    let mut borne = Vec::new();
+    for persona in &personas {
+        for row in context.ledger.bearers(*persona)? {
+            borne.extend(context.ledger.entries_of(row.placement.canary)?.into_iter().map(|entry| (*persona, entry)));
+        }
+    }
     let mut index = context.index.write().expect("no thread panics while it holds the index");
-    index.retain(|owner| !matches!(owner, Owner::Canary(canary) if gone.contains(&canary)));
+    index.retain(
+        |owner| !matches!(owner, Owner::Canary(canary) if gone.contains(&canary) || personas.contains(&canary)),
+    );
+    for (persona, entry) in borne {
+        index.insert(entry.fingerprint, Owner::Canary(persona), entry.kind, entry.digest);
+    }
     Ok(())
 }
 

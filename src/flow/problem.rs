@@ -3,11 +3,11 @@
 use crate::{
     attribution::{
         looks::Looks,
-        problem::{CanaryFacts, Problem, Seen, Stay},
+        problem::{CanaryFacts, Draw, Problem, Seen, Stay},
     },
     domain::{placement::State, sighting::Class, verdict::Material},
     flow::{context::Context, error::FlowError},
-    ledger::placements::PlacementRow,
+    ledger::{coded::LotRow, placements::PlacementRow},
 };
 use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
 pub struct Facts {
     canaries: Vec<CanaryFacts>,
     audits: BTreeMap<String, Vec<Timestamp>>,
+    /// Of each coded persona, the lots.
+    lots: BTreeMap<CanaryId, Vec<LotRow>>,
 }
 
 impl Facts {
@@ -48,7 +50,7 @@ impl Facts {
         let none = BTreeSet::new();
         let mut facts = Vec::new();
         for PlacementRow { placement, .. } in context.ledger.placements(None)? {
-            if placement.state == State::Planned {
+            if placement.state == State::Planned || placement.persona.is_some() {
                 continue;
             }
             facts.push(CanaryFacts {
@@ -60,17 +62,37 @@ impl Facts {
                 draw: None,
             });
         }
-        Ok(Facts { canaries: facts, audits: context.ledger.audits()? })
+        // Whatever became of its placements, a persona stays in the problem with all of its lots.
+        let lots = context.ledger.lots()?;
+        for (persona, lots) in &lots {
+            facts.push(CanaryFacts {
+                id: *persona,
+                showable: showable(kinds.get(persona).unwrap_or(&none)),
+                home: String::new(),
+                generation: lots.first().map_or(1, |lot| lot.generation),
+                stays: stays.remove(persona).unwrap_or_default(),
+                draw: draw(lots),
+            });
+        }
+        Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots })
     }
 
     /// What was known at a moment: what began later is left out, and what ended later goes on.
     pub fn as_of(mut self, at: Timestamp) -> Facts {
         self.audits.values_mut().for_each(|times| times.retain(|audited| *audited <= at));
+        self.lots.values_mut().for_each(|lots| lots.retain(|lot| lot.at <= at));
+        let lots = &self.lots;
         self.canaries.retain_mut(|canary| {
+            if let Some(lots) = lots.get(&canary.id) {
+                canary.draw = draw(lots);
+                if canary.draw.is_none() {
+                    return false;
+                }
+            }
             let planted = !canary.stays.is_empty();
             canary.stays.retain(|stay| stay.from <= at);
             canary.stays.iter_mut().for_each(|stay| stay.until = stay.until.filter(|until| *until <= at));
-            !planted || !canary.stays.is_empty()
+            !planted || !canary.stays.is_empty() || canary.draw.is_some()
         });
         self
     }
@@ -91,6 +113,14 @@ impl Facts {
             real_rows: None,
         }
     }
+}
+
+/// What was drawn for a persona; none before any lot.
+fn draw(lots: &[LotRow]) -> Option<Draw> {
+    let stores = |drawn: bool| {
+        lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<BTreeSet<String>>()
+    };
+    Some(Draw { chance: lots.first()?.chance, among: stores(false), stores: stores(true) })
 }
 
 /// The classes of sighting that a canary with these markers can cause.

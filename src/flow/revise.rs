@@ -194,7 +194,8 @@ fn due(
 ) -> Result<Vec<Change>, FlowError> {
     let mut due = Vec::new();
     for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
-        if placement.state != State::Planted {
+        // A coded persona is the same in all of its stores, and they would not change at once.
+        if placement.state != State::Planted || placement.persona.is_some() {
             continue;
         }
         let canary = placement.canary;

@@ -4,6 +4,7 @@
 use crate::{
     domain::placement::State,
     flow::{
+        coded::Peers,
         context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
@@ -37,8 +38,9 @@ pub async fn rotate(
     plant::at_least_one(count)?;
     let _works = context.works.lock().await;
     let mut each = Each::default();
+    let mut peers = Peers::default();
     for slot in context.chosen(names)? {
-        each.note(slot, rotate_store(context, slot, count, progress).await);
+        each.note(slot, rotate_store(context, slot, count, &mut peers, progress).await);
     }
     each.answer()
 }
@@ -47,13 +49,14 @@ async fn rotate_store(
     context: &Context,
     slot: &StoreSlot,
     count: Option<u64>,
+    peers: &mut Peers,
     progress: &Progress,
 ) -> Result<Planted, FlowError> {
     context.settle()?;
     let current = context.ledger.generation(&slot.name)?;
     let begun = context.ledger.placements(Some(&slot.name))?.iter().any(|row| row.placement.generation == current);
     // One that was opened and never planted is still the next.
-    plant::plant_store(context, slot, Some(if begun { current + 1 } else { current }), count, progress).await
+    plant::plant_store(context, slot, Some(if begun { current + 1 } else { current }), count, peers, progress).await
 }
 
 /// How often stores change by themselves; where nothing is configured they do not.
@@ -111,7 +114,7 @@ async fn keep(context: &Context, slot: &StoreSlot) -> Result<bool, FlowError> {
     let Schedule { generations, attributes } = context.schedule;
     let Some(planted) = blocking(|| planted_at(context, slot))? else { return Ok(true) };
     if generations.is_some_and(|every| context.now().duration_since(planted).unsigned_abs() >= every) {
-        let planted = rotate_store(context, slot, None, &progress).await?;
+        let planted = rotate_store(context, slot, None, &mut Peers::default(), &progress).await?;
         tracing::info!(
             store = slot.name,
             generation = planted.generation,

@@ -6,10 +6,11 @@ use crate::{
         looks::Looks,
         problem::Problem,
         rules::Rule,
-        scenario::{self, Leak},
+        scenario::Leak,
         simulate::{self, Tally},
     },
     flow::{
+        coded::Peers,
         context::{Context, blocking},
         error::FlowError,
         plan::{self, Aim},
@@ -140,14 +141,15 @@ pub async fn simulation(context: &Context, asked: Asked, progress: &Progress) ->
 }
 
 async fn planned(context: &Context, progress: &Progress) -> Result<Problem, FlowError> {
-    let mut stores = Vec::new();
-    for slot in context.chosen(&[])? {
+    let slots = context.chosen(&[])?;
+    let (mut plans, mut peers) = (Vec::new(), Peers::default());
+    for slot in &slots {
         progress.at(format!("looking at {}", slot.name), 0, None);
         let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
-        let plan = plan::of_store(slot, profile.rows, plan::live(context, slot)?, Aim::default());
-        stores.push(plan::planned_store(slot, plan.count));
+        let live = plan::live(context, slot)?;
+        plans.push(plan::whole(context, slot, &profile, live, Aim::default(), &mut peers).await?);
     }
-    Ok(scenario::planned(&stores, u64::from(context.ghosts)))
+    plan::as_problem(context, &slots, &plans)
 }
 
 fn row(leak: String, asked: Leak, tally: &Tally, basis: Basis) -> Row {

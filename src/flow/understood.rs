@@ -7,13 +7,14 @@ use crate::{
         verdict::{Altered, Excerpt, PasswordRows, PasswordStorage},
     },
     flow::{
-        compared::{Agreement, Compared, Planted},
+        compared::{Agreement, Compared, Planted, likest},
         context::Context,
         error::FlowError,
         excerpt,
         passwords::Passwords,
         sheet::{CanaryRow, Sheet},
     },
+    ledger::placements::PlacementRow,
 };
 use canaries::{CanaryId, MarkerKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,23 +49,21 @@ pub struct Told {
 impl Understood {
     /// Looks at the rows of one file or member. Blocks: what was planted is unsealed from the journal.
     pub fn take(&mut self, context: &Context, sheet: Sheet) -> Result<(), FlowError> {
-        let mut known: BTreeMap<CanaryId, Option<Planted>> = BTreeMap::new();
+        let mut known: BTreeMap<CanaryId, Vec<Planted>> = BTreeMap::new();
         let canaries = sheet.tables.values().flatten().map(|row| row.canary);
         for canary in canaries {
             if let std::collections::btree_map::Entry::Vacant(free) = known.entry(canary) {
                 free.insert(planted(context, canary)?);
             }
         }
-        let known: BTreeMap<CanaryId, Planted> =
-            known.into_iter().filter_map(|(canary, planted)| Some((canary, planted?))).collect();
         let key = context.keyring.derive("leaked row");
         for row in sheet.tables.values().flatten().filter(|row| row.alone && row.tabular) {
             self.rows.entry(row.canary).or_default().insert(fingerprint(&key, row));
         }
         for rows in sheet.tables.values() {
             for row in rows {
-                let markers = known.get(&row.canary).map(|planted| planted.markers.as_slice()).unwrap_or_default();
-                for marker in markers.iter().filter(|marker| marker.kind == MarkerKind::Password) {
+                let markers = known.get(&row.canary).into_iter().flatten().flat_map(|planted| &planted.markers);
+                for marker in markers.filter(|marker| marker.kind == MarkerKind::Password) {
                     self.passwords.look(row, &marker.value);
                 }
             }
@@ -72,7 +71,8 @@ impl Understood {
                 if self.excerpts.len() >= excerpt::HELD {
                     break;
                 }
-                let planted = known.get(&row.canary).filter(|planted| !planted.versions.is_empty());
+                let planted = known.get(&row.canary).and_then(|planted| likest(planted, row));
+                let planted = planted.filter(|planted| !planted.versions.is_empty());
                 self.excerpts.extend(planted.map(|planted| excerpt::excerpt(row, planted)));
             }
             self.compared.compare(rows, &known);
@@ -113,13 +113,13 @@ fn fingerprint(key: &[u8; 32], row: &CanaryRow) -> [u8; 16] {
     *first
 }
 
-/// What was planted as a row; none for documents, and where its key was erased.
-fn planted(context: &Context, canary: CanaryId) -> Result<Option<Planted>, FlowError> {
-    let Some(row) = context.ledger.placement(canary)? else { return Ok(None) };
-    let versions = context.ledger.versions(&context.journal, canary)?;
-    Ok(context.ledger.contents(&context.journal, canary)?.map(|contents| Planted {
-        store: row.placement.store,
-        versions,
-        markers: contents.markers,
-    }))
+/// What was planted as a row, in each of its stores; nothing where its key was erased.
+fn planted(context: &Context, seen: CanaryId) -> Result<Vec<Planted>, FlowError> {
+    let mut found = Vec::new();
+    for PlacementRow { placement, .. } in context.ledger.placements_of(seen)? {
+        let versions = context.ledger.versions(&context.journal, placement.canary)?;
+        let contents = context.ledger.contents(&context.journal, placement.canary)?;
+        found.extend(contents.map(|contents| Planted { store: placement.store, versions, markers: contents.markers }));
+    }
+    Ok(found)
 }

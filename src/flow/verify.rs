@@ -85,7 +85,8 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
         .await
         .map_err(|error| FlowError::of_store(&slot.name, &error))?;
     let Look { seen, copied, rows, .. } = look;
-    let missing: Vec<CanaryId> = own.keys().filter(|canary| !seen.contains_key(*canary)).copied().collect();
+    let own_ids = own.values().map(|(canary, _)| *canary);
+    let missing: Vec<CanaryId> = own_ids.filter(|canary| !seen.contains_key(canary)).collect();
     let present = seen.keys().chain(copied.iter()).copied().collect();
     let altered: Vec<Alteration> = seen.into_values().flatten().collect();
     let copied: Vec<CanaryId> = copied.into_iter().collect();
@@ -103,22 +104,25 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     Ok(Verified { store: slot.name.clone(), planted: own.len() as u64, missing, altered, copied })
 }
 
-/// The canaries that the store should hold.
-fn own(context: &Context, slot: &StoreSlot) -> Result<BTreeMap<CanaryId, Planting>, FlowError> {
+/// The canaries that the store should hold, by what they are seen as.
+fn own(context: &Context, slot: &StoreSlot) -> Result<Own, FlowError> {
     let mut own = BTreeMap::new();
     for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
         if !matches!(placement.state, State::Planned | State::Withdrawn) {
             let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
-            own.insert(placement.canary, contents.planting);
+            own.insert(placement.seen_as(), (placement.canary, contents.planting));
         }
     }
     Ok(own)
 }
 
+/// What was planted, and as which canary.
+type Own = BTreeMap<CanaryId, (CanaryId, Planting)>;
+
 struct Look<'a> {
     context: &'a Context,
     mapping: &'a Mapping,
-    own: &'a BTreeMap<CanaryId, Planting>,
+    own: &'a Own,
     seen: BTreeMap<CanaryId, Vec<Alteration>>,
     copied: BTreeSet<CanaryId>,
     rows: u64,
@@ -128,12 +132,13 @@ impl Look<'_> {
     fn at(&mut self, stored: &Stored) {
         self.rows += 1;
         let index = self.context.index.read().expect("no thread panics while it holds the index");
-        for canary in owners(&index, self.mapping, &stored.planting) {
-            match self.own.get(&canary) {
+        for seen in owners(&index, self.mapping, &stored.planting) {
+            match self.own.get(&seen) {
                 None => {
-                    self.copied.insert(canary);
+                    self.copied.insert(seen);
                 }
-                Some(planted) => {
+                Some((canary, planted)) => {
+                    let canary = *canary;
                     self.seen.entry(canary).or_insert_with(|| {
                         let key = index.key();
                         differences(planted, &stored.planting)

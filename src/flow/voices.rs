@@ -127,10 +127,11 @@ fn voices(context: &Context, sightings: &[Sighting], reveals: &[Look]) -> Result
     reporters.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)));
     let mut revealed = BTreeSet::new();
     for sighting in sightings {
-        let Some(row) = context.ledger.placement(sighting.canary)? else { continue };
-        let looked = |look: &Look| look.stores.contains(&row.placement.store);
-        if reveals.iter().any(looked) {
-            revealed.insert(sighting.canary);
+        for row in context.ledger.placements_of(sighting.canary)? {
+            let looked = |look: &Look| look.stores.contains(&row.placement.store);
+            if reveals.iter().any(looked) {
+                revealed.insert(sighting.canary);
+            }
         }
     }
     let mut voices: Vec<Voice> = sensors.into_iter().map(|name| Voice::Sensor(name.to_owned())).collect();

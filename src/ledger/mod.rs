@@ -2,6 +2,7 @@
 //! journal does not hold, and no marker, locator or personal value: those are fetched from it by number.
 
 pub mod accounts;
+pub mod coded;
 pub mod engine;
 pub mod gates;
 pub mod health;

@@ -8,6 +8,7 @@ use crate::{
     },
     journal::log::Journal,
     ledger::{
+        coded,
         engine::EngineError,
         row::{self, Key, Table},
         state::{Ledger, LedgerError},
@@ -67,7 +68,7 @@ fn presence_key(store: &str, canary: CanaryId) -> Key {
     Key::of(Table::Presence).text(store).bytes(&canary.0)
 }
 
-fn last_id(key: &[u8]) -> Result<CanaryId, EngineError> {
+pub(crate) fn last_id(key: &[u8]) -> Result<CanaryId, EngineError> {
     key.last_chunk::<10>().copied().map(CanaryId).ok_or(EngineError::Damaged)
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn planned(
     view.put(placement_key(canary), &PlacementRow { placement: placement.clone(), planned: seq, planted: None })?;
     let packed: Vec<u8> = index.iter().flat_map(pack).collect();
     view.put_bytes(Key::of(Table::Index).bytes(&canary.0), &packed);
-    Ok(())
+    coded::borne(view, placement)
 }
 
 pub(crate) fn planted(view: &mut View<'_>, seq: u64, at: Timestamp, canary: CanaryId) -> Result<(), EngineError> {
@@ -90,7 +91,7 @@ pub(crate) fn planted(view: &mut View<'_>, seq: u64, at: Timestamp, canary: Cana
     row.planted = Some(seq);
     row.placement.state = State::Planted;
     row.placement.since = at;
-    appears(view, &row.placement.store, canary, at)?;
+    appears(view, &row.placement.store, row.placement.seen_as(), at)?;
     view.put(placement_key(canary), &row)
 }
 
@@ -101,6 +102,7 @@ pub(crate) fn abandoned(view: &mut View<'_>, canaries: &[CanaryId]) -> Result<()
             view.remove(placement_key(*canary));
             view.remove(Key::of(Table::StorePlacement).text(&row.placement.store).bytes(&canary.0));
             view.remove(Key::of(Table::Index).bytes(&canary.0));
+            coded::dropped(view, &row.placement);
         }
     }
     Ok(())
@@ -119,15 +121,21 @@ pub(crate) fn verified(
 ) -> Result<(), EngineError> {
     let altered: BTreeSet<CanaryId> = altered.iter().map(|alteration| alteration.canary).collect();
     let here: BTreeSet<CanaryId> = present.iter().chain(&altered).chain(copied).copied().collect();
+    let mut seen = BTreeSet::new();
+    for canary in &here {
+        seen.insert(seen_as(view, *canary)?);
+    }
     let spans = view.scan::<Vec<Span>>(&Key::of(Table::Presence).text(store))?;
     for (key, spans) in &spans {
         let canary = last_id(key)?;
-        if !here.contains(&canary) && spans.last().is_some_and(|span| span.until.is_none()) {
+        if !seen.contains(&canary) && spans.last().is_some_and(|span| span.until.is_none()) {
             vanishes(view, store, canary, at)?;
         }
     }
+    for canary in seen {
+        appears(view, store, canary, at)?;
+    }
     for canary in &here {
-        appears(view, store, *canary, at)?;
         let state = if altered.contains(canary) { State::Altered } else { State::Planted };
         stands(view, store, *canary, state, at)?;
     }
@@ -154,7 +162,7 @@ pub(crate) fn withdrawn(
     canaries: &[CanaryId],
 ) -> Result<(), EngineError> {
     for canary in canaries {
-        vanishes(view, store, *canary, at)?;
+        vanishes(view, store, seen_as(view, *canary)?, at)?;
         if let Some(mut row) = view.get::<PlacementRow>(&placement_key(*canary))?
             && row.placement.store == store
         {
@@ -176,6 +184,12 @@ fn stands(view: &mut View<'_>, store: &str, canary: CanaryId, state: State, at: 
         view.put(placement_key(canary), &row)?;
     }
     Ok(())
+}
+
+/// As what a canary is seen; a persona is seen as itself.
+fn seen_as(view: &View<'_>, canary: CanaryId) -> Result<CanaryId, EngineError> {
+    let row: Option<PlacementRow> = view.get(&placement_key(canary))?;
+    Ok(row.map_or(canary, |row| row.placement.seen_as()))
 }
 
 fn appears(view: &mut View<'_>, store: &str, canary: CanaryId, at: Timestamp) -> Result<(), EngineError> {
@@ -217,9 +231,9 @@ impl Ledger {
     }
 
     /// What was planted, unsealed from the journal, with the locator once there is one. None: there is no such
-    /// placement, or its key was erased.
+    /// placement, or its key was erased. Of a coded persona: what stands in one of its stores, with the markers of all.
     pub fn contents(&self, journal: &Journal, canary: CanaryId) -> Result<Option<Contents>, LedgerError> {
-        let Some(row) = self.placement(canary)? else { return Ok(None) };
+        let Some(row) = self.placement(canary)? else { return self.contents_of_persona(journal, canary) };
         let Some(Record::Planned { mut contents, .. }) = self.record(journal, row.planned)? else { return Ok(None) };
         if let Some(planted) = row.planted
             && let Some(Record::Planted { locator, .. }) = self.record(journal, planted)?
@@ -230,20 +244,25 @@ impl Ledger {
         Ok(Some(contents))
     }
 
-    /// Shows every index entry: what the index in memory is built from.
+    /// Shows every index entry, and as what it is seen: what the index in memory is built from.
     pub fn index_entries(&self, mut visit: impl FnMut(CanaryId, IndexEntry)) -> Result<(), LedgerError> {
+        let personas = self.personas()?;
         self.each(&Key::of(Table::Index), None, |key, value| {
             let canary = last_id(key)?;
-            let packed = row::unwrap(value)?;
-            if !packed.len().is_multiple_of(PACKED) {
-                return Err(EngineError::Damaged);
-            }
-            packed.chunks_exact(PACKED).try_for_each(|packed| {
-                visit(canary, unpack(packed)?);
-                Ok(())
-            })?;
+            let canary = personas.get(&canary).copied().unwrap_or(canary);
+            unpack_all(value)?.into_iter().for_each(|entry| visit(canary, entry));
             Ok(true)
         })
+    }
+
+    /// The index entries of one placement.
+    pub fn entries_of(&self, canary: CanaryId) -> Result<Vec<IndexEntry>, LedgerError> {
+        let mut found = Vec::new();
+        self.each(&Key::of(Table::Index).bytes(&canary.0), None, |_, value| {
+            found = unpack_all(value)?;
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// Every time that a canary was in a store, as audited: from the planting or the first audit that saw it, to the
@@ -323,6 +342,14 @@ impl Ledger {
 /// Fingerprint, kind, digest: compact, for there are many.
 const PACKED: usize = 18;
 const DIGESTS: [Digest; 5] = [Digest::Md5, Digest::Sha1, Digest::Sha256, Digest::Sha512, Digest::Ntlm];
+
+fn unpack_all(value: &[u8]) -> Result<Vec<IndexEntry>, EngineError> {
+    let packed = row::unwrap(value)?;
+    if !packed.len().is_multiple_of(PACKED) {
+        return Err(EngineError::Damaged);
+    }
+    packed.chunks_exact(PACKED).map(unpack).collect()
+}
 
 fn pack(entry: &IndexEntry) -> [u8; PACKED] {
     let mut packed = [0; PACKED];

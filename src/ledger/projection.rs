@@ -9,7 +9,7 @@ use crate::{
     },
     journal::entry::Entry,
     ledger::{
-        accounts,
+        accounts, coded,
         engine::EngineError,
         health, held, incidents, outbox, placements, revisions,
         row::{Key, Table},
@@ -58,6 +58,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             placements::verified(view, seq, at, store, present, missing, altered, copied, *rows)
         }
         Record::Withdrawn { store, canaries } => placements::withdrawn(view, at, store, canaries),
+        Record::Drawn { store, generation, lots } => coded::drawn(view, at, store, *generation, lots),
         Record::GenerationOpened { store, generation } => view.put(Key::of(Table::Generation).text(store), generation),
         Record::Sighted { sighting, .. } => sightings::sighted(view, sighting),
         Record::Held { key, .. } => held::held(view, seq, key),

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 4;
+pub(crate) const FORMAT: u8 = 5;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,9 @@ pub(crate) enum Table {
     Revision = b'3',
     Dated = b'4',
     LeakedRow = b'5',
-    Gate = b'6',
+    Lot = b'6',
+    Bearer = b'7',
+    Gate = b'8',
     Held = b'E',
     HeldKey = b'F',
     Clock = b'T',

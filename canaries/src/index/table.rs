@@ -131,6 +131,11 @@ impl Index {
         self.get(*fingerprint).is_some() || self.is_shared(fingerprint)
     }
 
+    /// Whose this fingerprint is; none where it is nobody's, or several bear it.
+    pub fn owner(&self, fingerprint: &Fingerprint) -> Option<Owner> {
+        self.get(*fingerprint).map(|entry| entry.owner)
+    }
+
     /// Whether several owners bear this weak marker, so that it identifies none of them.
     pub fn is_shared(&self, fingerprint: &Fingerprint) -> bool {
         self.shared.contains(fingerprint)

@@ -1,7 +1,7 @@
 //! Runs of base64's letters in a text: where they end, over the line ends at which they were folded, what they decode to,
 //! and what tells at a glance that they are no text.
 
-use crate::dumps::{formats, places::Fold};
+use crate::dumps::{coded::texts::LENGTHS, formats, places::Fold};
 use base64::{
     Engine,
     alphabet::STANDARD,
@@ -162,23 +162,6 @@ pub(super) fn plausible(run: &[u8]) -> bool {
     };
     begins(run) || run.windows(4).any(|at| matches!(at[0], b'/' | b'-' | b'_' | b'+') && begins(&at[1..]))
 }
-
-/// How many bytes a character takes that begins with this one; none where no text has it there.
-const LENGTHS: [u8; 256] = {
-    let mut lengths = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        lengths[byte] = match byte as u8 {
-            b'\t' | b'\n' | b'\r' | b' '..=b'~' => 1,
-            0xc2..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf4 => 4,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    lengths
-};
 
 /// Whether a text may begin with what two letters decode to: a byte, and the upper half of the next one.
 static BEGINNINGS: [bool; 4096] = {

@@ -112,7 +112,8 @@ async fn store(context: &Context, slot: &StoreSlot) -> Result<String, String> {
     let profile = slot.store.profile().await.map_err(|error| error.to_string())?;
     let mapping = plant::mapping_of(slot, &profile).map_err(bare)?;
     let live = plan::live(context, slot).map_err(bare)?;
-    let missing = plan::of_store(slot, profile.rows, live, Aim::default()).count.saturating_sub(live.current);
+    let missing = plan::of_store(slot, profile.rows, live, 0, Aim::default()).count;
+    let missing = missing.saturating_sub(live.current - live.coded);
     Supply { context, slot, mapping: &mapping, profile: &profile }.suffices_for(missing).await.map_err(bare)?;
     let (mapped, columns) = (mapping.fields.len(), profile.columns.len());
     let found = format!("{} rows; {mapped} of its {columns} columns are mapped", profile.rows);

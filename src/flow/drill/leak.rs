@@ -75,11 +75,13 @@ pub fn of_canaries(
         if presence.store != slot.name || presence.until.is_some() {
             continue;
         }
-        let Some(placement) = context.ledger.placement(presence.canary)? else { continue };
         // What a feed copied here looks as it does in its own store, as far as the columns are shared.
-        if placement.placement.state != State::Planned
-            && let Some(contents) = context.ledger.contents(&context.journal, presence.canary)?
-        {
+        let placements = context.ledger.placements_of(presence.canary)?;
+        let own = placements.iter().find(|row| row.placement.store == slot.name).or(placements.first());
+        let Some(placed) = own.map(|row| &row.placement).filter(|placement| placement.state != State::Planned) else {
+            continue;
+        };
+        if let Some(contents) = context.ledger.contents(&context.journal, placed.canary)? {
             taken.push(contents.planting);
         }
     }

@@ -60,3 +60,15 @@ fn innocents_seldom_get_a_large_value() {
         assert!((count as f64) < bound, "10^{}: {count} of {trials}", power + 2);
     }
 }
+
+#[test]
+fn as_many_as_are_usual_tell_what_two_stores_share() {
+    let (mut told, mut sources) = (0, 0);
+    for seed in 0..8 {
+        let tally = tally(&layered(3, 60, 132, seed), Rule::Intersection, 2, 1.0, 25);
+        assert_eq!(tally.wrong, 0, "{tally:?}");
+        told += tally.sources_told;
+        sources += tally.sources;
+    }
+    assert!(told * 100 >= sources * 97, "{told} of {sources}");
+}

@@ -44,7 +44,11 @@ fn problem(seen: &[u8]) -> Problem {
             id: CanaryId([number; 10]),
             home: stays[0].store.clone(),
             stays,
-            draw: chance.map(|chance| Draw { chance, stores: stores.map(str::to_owned).collect() }),
+            draw: chance.map(|chance| Draw {
+                chance,
+                among: ["a", "b", "c"].map(str::to_owned).into(),
+                stores: stores.map(str::to_owned).collect(),
+            }),
             ..CanaryFacts::default()
         }
     });
@@ -200,7 +204,8 @@ fn the_lock_of_a_problem_is_that_of_its_draws() {
     let group = |drawn_with, seen| Group { drawn_with, seen, accused: 0, canaries: 1 };
     let by_hand = Lock::new(&models(), &[group(0.25, true), group(0.5, false), group(0.8, true)], 0);
     for (store, drawn) in [(0, [1, 0, 1]), (1, [0, 1, 1]), (2, [0, 1, 0])] {
-        close(draws.ln_value(&lock, store).unwrap(), by_hand.ln_value(&drawn).unwrap());
+        let counts = drawn.map(|drawn| [1 - drawn, drawn]);
+        close(draws.ln_value(&lock, store).unwrap(), by_hand.ln_value(&counts).unwrap());
     }
     // Whatever a feed brought along has no draw of its own, and neither has where it came from.
     let mut fed = problem.clone();
@@ -210,6 +215,50 @@ fn the_lock_of_a_problem_is_that_of_its_draws() {
     let lock = draws.lock(&evidence.seen, &[]);
     let valued: Vec<bool> = (0..3).map(|store| draws.ln_value(&lock, store).is_some()).collect();
     assert_eq!(valued, [false, false, true]);
+}
+
+#[test]
+fn a_store_has_a_value_only_by_the_draws_that_it_took_part_in() {
+    let mut problem = problem(&[0, 2, 3, 4, 5, 6]);
+    let value = |problem: &Problem, store| {
+        let evidence = Evidence::of(problem);
+        let draws = Draws::of(problem, &candidates(problem, &evidence), &evidence);
+        draws.ln_value(&draws.lock(&evidence.seen, &[]), store)
+    };
+    let (first, last) = (value(&problem, 0), value(&problem, 2));
+    // The last store never drew, and the one before it not for the second canary.
+    for (number, facts) in problem.canaries[..3].iter_mut().enumerate() {
+        let draw = facts.draw.as_mut().unwrap();
+        draw.among.remove("c");
+        draw.stores.remove("c");
+        facts.stays.retain(|stay| stay.store != "c");
+        if number == 1 {
+            draw.among.remove("b");
+            draw.stores.remove("b");
+            facts.stays.retain(|stay| stay.store != "b");
+        }
+    }
+    assert!(last.is_some() && value(&problem, 2).is_none());
+    assert_eq!(value(&problem, 0), first, "nobody else's draw changes a store's own");
+    let lock = Lock::new(
+        &models(),
+        &[(0.25, true), (0.5, false), (0.8, true)].map(|(drawn_with, seen)| Group {
+            drawn_with,
+            seen,
+            accused: 0,
+            canaries: 1,
+        }),
+        0,
+    );
+    close(value(&problem, 1).unwrap(), lock.ln_value(&[[1, 0], [0, 0], [0, 1]]).unwrap());
+    // What was drawn in a generation of which nothing was seen counts for nothing.
+    problem.canaries[1].generation = 2;
+    let lock = Lock::new(
+        &models(),
+        &[(0.25, true), (0.8, true)].map(|(drawn_with, seen)| Group { drawn_with, seen, accused: 0, canaries: 1 }),
+        0,
+    );
+    close(value(&problem, 0).unwrap(), lock.ln_value(&[[0, 1], [0, 1]]).unwrap());
 }
 
 #[test]

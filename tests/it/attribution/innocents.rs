@@ -24,7 +24,9 @@ pub fn over(trials: u64, coded: usize, seed: u64) -> [u64; 4] {
         let lock = Lock::new(&models, &groups, 0);
         let tables: Vec<Vec<f64>> = groups.iter().map(cumulated).collect();
         for _ in 0..EACH {
-            let drawn: Vec<u64> = tables.iter().map(|table| draw(table, random.random())).collect();
+            let draws = tables.iter().map(|table| draw(table, random.random()));
+            let drawn: Vec<[u64; 2]> =
+                draws.zip(&groups).map(|(drawn, group)| [group.canaries - drawn, drawn]).collect();
             let Some(value) = lock.ln_value(&drawn) else { continue };
             for (power, count) in over.iter_mut().enumerate() {
                 *count += u64::from(value >= (power as f64 + 2.0) * std::f64::consts::LN_10);

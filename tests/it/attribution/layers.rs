@@ -33,9 +33,12 @@ pub fn layered(stores: usize, own: u64, coded: usize, seed: u64) -> Problem {
         let drawn: Vec<String> = problem.stores.iter().filter(|_| random.random_bool(chance)).cloned().collect();
         problem.canaries.push(CanaryFacts {
             id: CanaryId(id),
-            home: drawn.first().cloned().unwrap_or_default(),
             stays: drawn.iter().map(|store| Stay { store: store.clone(), from: planted, until: None }).collect(),
-            draw: Some(Draw { chance, stores: drawn.into_iter().collect() }),
+            draw: Some(Draw {
+                chance,
+                among: problem.stores.iter().cloned().collect(),
+                stores: drawn.into_iter().collect(),
+            }),
             ..CanaryFacts::default()
         });
     }

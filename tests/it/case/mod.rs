@@ -1,6 +1,7 @@
 //! The case of a leak, from the true binary: report, case file, drafts, and what others find in them.
 
 mod bundle;
+mod coded;
 mod drafts;
 mod erase;
 mod report;

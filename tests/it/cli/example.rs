@@ -74,7 +74,7 @@ async fn it_loads_as_it_stands_with_nothing_configured() {
     let config = loaded(folder.path(), EXAMPLE, Vec::new());
     assert!(config.stores.is_empty() && config.sensors.is_empty() && config.sinks.is_empty());
     assert_eq!(config.api.listen, "127.0.0.1:8700");
-    assert_eq!(config.organisation.ghosts, 100_000);
+    assert_eq!((config.organisation.ghosts, config.organisation.coded), (100_000, 132));
     assert_eq!(config.data.dir, folder.path().join("data"));
     let house = app::build(&config, app::wall(), false).expect("a house is built of it");
     assert!(house.context.stores.is_empty());

@@ -3,6 +3,7 @@
 mod check;
 mod claims;
 mod clock;
+mod coded;
 mod columns;
 mod deliveries;
 mod design;

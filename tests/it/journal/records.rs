@@ -36,6 +36,7 @@ pub fn planned(canary: CanaryId, store: &str) -> Record {
         generation: 1,
         state: State::Planned,
         since: at(0),
+        persona: None,
     };
     let row = BTreeMap::from([("email".to_owned(), "secret.marker@courriel.example.org".to_owned())]);
     let markers =

@@ -1,5 +1,6 @@
 //! Tests of `ledger` through its public face.
 
+mod coded;
 mod outbox;
 mod placements;
 mod rebuild;

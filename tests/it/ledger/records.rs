@@ -6,6 +6,7 @@ use telltale::{
     domain::{
         alert::{Alert, AlertType},
         incident::{Incident, Severity, State},
+        placement::Lot,
         record::{AttemptOutcome, Record, Role, Tally},
         verdict::Verdict,
     },
@@ -124,6 +125,11 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::Replayed { deliveries: vec![("a-17".to_owned(), "soc".to_owned())], by: by() },
         Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
         Record::Revising { canary: canary(1), version: 1, changes: [("salary".to_owned(), "43000".to_owned())].into() },
+        Record::Drawn {
+            store: "payroll".to_owned(),
+            generation: 2,
+            lots: vec![Lot { persona: canary(9), chance: 0.5, drawn: true }],
+        },
         Record::Revised { canary: canary(1), version: 1, locator: Some("id=17".to_owned()) },
         Record::GateBuilt { endpoint: "vpn".to_owned(), names: 3, by: by() },
     ];

@@ -1,0 +1,83 @@
+//! The matrix that a verdict is computed from: which canary was found where, from when to when, and what was drawn by lot.
+//! It holds names and times, never a value.
+
+use crate::{
+    case::gather::Case,
+    domain::placement::{Placement, Presence},
+    flow::{context::Context, error::FlowError},
+};
+use canaries::CanaryId;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One row of the matrix.
+#[derive(Clone, Serialize)]
+pub struct Placed {
+    pub canary: CanaryId,
+    /// Of a coded persona none: each of its stores has its own.
+    pub kind: Option<String>,
+    /// The store it was planted in; of a coded persona none.
+    pub store: Option<String>,
+    pub generation: u32,
+    pub stays: Vec<Stay>,
+    /// How its stores were drawn by lot, if they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<Drawn>,
+}
+
+/// The lots of a coded persona.
+#[derive(Clone, Serialize)]
+pub struct Drawn {
+    pub chance: f64,
+    /// The stores that took part, and those of them that drew it.
+    pub among: Vec<String>,
+    pub stores: Vec<String>,
+}
+
+/// A canary was in a store, as audited.
+#[derive(Clone, Serialize)]
+pub struct Stay {
+    pub store: String,
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
+impl Case {
+    /// Presences and placements, cut at the case's last moment.
+    pub fn read_matrix(&mut self, context: &Context) -> Result<(), FlowError> {
+        let mut stays: BTreeMap<CanaryId, Vec<Stay>> = BTreeMap::new();
+        for Presence { canary, store, from, until } in context.ledger.presences()? {
+            if from <= self.as_of {
+                let until = until.filter(|until| *until <= self.as_of);
+                stays.entry(canary).or_default().push(Stay { store: store.clone(), from, until });
+                if self.incident.canaries.contains(&canary) {
+                    self.presences.push(Presence { canary, store, from, until });
+                }
+            }
+        }
+        for row in context.ledger.placements(None)? {
+            let Placement { canary, kind, store, generation, .. } = row.placement;
+            if let Some(stays) = stays.remove(&canary) {
+                let (kind, store) = (Some(kind), Some(store));
+                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None });
+            }
+        }
+        for (persona, mut lots) in context.ledger.lots()? {
+            lots.retain(|lot| lot.at <= self.as_of);
+            let Some(first) = lots.first() else { continue };
+            let stores = |drawn: bool| {
+                lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<Vec<_>>()
+            };
+            self.placements.push(Placed {
+                canary: persona,
+                kind: None,
+                store: None,
+                generation: first.generation,
+                stays: stays.remove(&persona).unwrap_or_default(),
+                draw: Some(Drawn { chance: first.chance, among: stores(false), stores: stores(true) }),
+            });
+        }
+        Ok(())
+    }
+}
