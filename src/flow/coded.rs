@@ -234,7 +234,7 @@ impl Mint<'_> {
                     return Ok(Some(minted));
                 }
                 // All attempts are made: whether one fits must not hang on who has it elsewhere.
-                Err(_) => clashes += 1,
+                Err(_) => clashes = clashes.saturating_add(1),
             }
         }
         Ok(None)
