@@ -75,8 +75,8 @@ impl Gate {
     /// The same gate, which answers no for these names: the endpoint's own people, one of whom may bear the very name of a
     /// ghost. They are kept as fingerprints.
     pub fn without<'a>(mut self, people: impl IntoIterator<Item = &'a str>) -> Gate {
-        let named = |name: &str| name::canonical(name::bare(name)).map(|name| self.fingerprints.of(&name));
-        self.people = people.into_iter().filter_map(named).collect();
+        let named = |name: &str| name::spellings(name).into_iter().flatten().collect::<Vec<_>>();
+        self.people = people.into_iter().flat_map(named).map(|name| self.fingerprints.of(&name)).collect();
         self
     }
 

@@ -23,6 +23,10 @@ pub fn canonical(raw: &str) -> Option<String> {
 
 /// The name itself, without the domain before it (`ACME\name`); and where it is an address, what stands before the `@`.
 pub(crate) fn spellings(user_name: &str) -> [Option<String>; 2] {
+    // Before the domain is taken off: what is no canary's is not sent, however much stands before a canary's name.
+    if user_name.len() > LONGEST {
+        return [None, None];
+    }
     let whole = canonical(bare(user_name));
     let local = whole.as_deref().and_then(|name| name.split_once('@')).and_then(|(local, _)| canonical(local));
     [whole, local]
@@ -47,7 +51,9 @@ mod tests {
         assert_eq!(of("ACME\\j@x"), ["j@x", "j"]);
         assert_eq!(of("ZOE\u{301}"), ["zoé"]);
         assert_eq!(of("@x"), ["@x"]);
-        for nothing in ["", "  ", "ACME\\", "\u{a0}", &"x".repeat(257), &"x".repeat(5000)] {
+        for nothing in
+            ["", "  ", "ACME\\", "\u{a0}", &"x".repeat(257), &"x".repeat(5000), &format!("{}\\j", "x".repeat(2048))]
+        {
             assert!(of(nothing).is_empty(), "{nothing:?}");
         }
     }

@@ -49,22 +49,32 @@ pub async fn once(request: Request, next: Next) -> Response {
     if let Some(answer) = begin(&name, sha256) {
         return answer;
     }
+    let mut claim = Claim(Some(name));
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (head, body) = response.into_parts();
     let Ok(body) = to_bytes(body, LARGEST).await else {
-        lock().remove(&name);
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer is too long to be kept: send no key")
             .into_response();
     };
-    let mut answers = lock();
-    if head.status.is_server_error() {
-        // What failed here may be tried again.
-        answers.remove(&name);
-    } else if let Some(kept) = answers.get_mut(&name) {
+    // What failed here may be tried again.
+    if !head.status.is_server_error()
+        && let Some(name) = claim.0.take()
+        && let Some(kept) = lock().get_mut(&name)
+    {
         kept.answer = Some((head.status, head.headers.clone(), body.clone()));
     }
-    drop(answers);
     Response::from_parts(head, Body::from(body))
+}
+
+/// A key that is claimed, and let go unless there is an answer to keep: also where whoever asked hung up meanwhile.
+struct Claim(Option<Name>);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(name) = self.0.take() {
+            lock().remove(&name);
+        }
+    }
 }
 
 /// Claims the key, or gives the answer that it has already.

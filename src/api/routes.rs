@@ -88,6 +88,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
 pub fn ingest(context: Arc<Context>) -> Router {
     let (router, _) = OpenApiRouter::<Arc<Context>>::new().routes(routes!(ingest::post_logins)).split_for_parts();
     router
+        .layer(middleware::from_fn(idempotency::once))
         .layer(DefaultBodyLimit::max(BODY))
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
         .layer(middleware::from_fn(problem::shaped))

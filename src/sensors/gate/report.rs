@@ -4,7 +4,7 @@
 
 use crate::{
     domain::secret::Secret,
-    sensors::{credentials::Credentials, gate::Current},
+    sensors::{credentials::Credentials, gate::Current, request::bounded},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -99,7 +99,7 @@ impl Reports {
         let service = self.service.as_deref().unwrap_or(gate.endpoint());
         json!({
             "username": presented.username, "source_ip": source_ip, "outcome": "failure", "at": at, "service": service,
-            "password_hmac": hmac, "user_agent": user_agent,
+            "password_hmac": hmac, "user_agent": user_agent.as_deref().map(bounded),
         })
         .to_string()
     }

@@ -53,7 +53,7 @@ async fn each_proxys_way_of_asking_is_understood() {
         client().head(url("/")).header("x-forwarded-for", "198.51.100.3").basic_auth(&logins[3].0, Some(&logins[3].1));
     assert_eq!(bare.send().await.unwrap().status(), 200);
 
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     let told = || -> Vec<Value> {
         let bodies =
             inbox.at("/api/v1/logins").into_iter().map(|received| String::from_utf8(received.body.to_vec()).unwrap());
@@ -77,6 +77,7 @@ async fn each_proxys_way_of_asking_is_understood() {
     let gate = verifier(&endpoint, &format!("http://{}/", inbox.address), &["--trusted-proxies", "10.0.0.0/8"]).await;
     let claimed = client().get(format!("http://{}/", gate.address("gate"))).header("x-forwarded-for", "198.51.100.9");
     claimed.basic_auth(&logins[4].0, Some("x")).send().await.unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
     while told().len() < 5 {
         assert!(Instant::now() < until, "{:?}", told());
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -123,5 +124,5 @@ async fn a_canary_and_a_stranger_get_the_same_bytes() {
     let began = Instant::now();
     let dribbling = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 40\r\n\r\nusername=";
     assert_eq!(answer(address, dribbling).await, wanted);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

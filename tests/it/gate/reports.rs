@@ -128,7 +128,7 @@ async fn what_the_service_cannot_take_waits_for_it_over_a_restart_of_the_endpoin
         assert_eq!(ask(&gate, &name, &password).await.0, 200);
     }
     assert_eq!(ask(&gate, "leamartin7", "x").await.0, 200);
-    for _ in 0..100 {
+    for _ in 0..600 {
         if spooled().lines().count() == 3 {
             break;
         }
@@ -149,7 +149,7 @@ async fn what_the_service_cannot_take_waits_for_it_over_a_restart_of_the_endpoin
     let gate = verifier(&endpoint, &serving.api("/api/v1/logins"), &["--spool", "waiting.ndjson"]).await;
     let seen = sightings(&site, 3).await;
     assert!(export[..3].iter().all(|canary| kind_of(&seen, canary) == "password"));
-    for _ in 0..100 {
+    for _ in 0..600 {
         if spooled().is_empty() {
             break;
         }
