@@ -305,12 +305,6 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
     // What a crash left unjudged comes first.
     context.sighted.notify_one();
     let mut pause = JUDGED_AFTER;
-    let go_on = async |length: Duration| {
-        tokio::select! {
-            () = tokio::time::sleep(length) => true,
-            () = stop.cancelled() => false,
-        }
-    };
     loop {
         // What could not be judged is tried again.
         tokio::select! {
@@ -318,8 +312,9 @@ async fn judge_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Re
             () = tokio::time::sleep(LOOKED_AT_LEAST) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        if !go_on(pause).await {
-            return Ok(());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return Ok(()),
         }
         pause = JUDGED_AFTER;
         match judge::judge(&context).await {

@@ -64,9 +64,9 @@ impl Observer for Observe {
             .map_err(|_| NotDurable)
     }
 
-    async fn recall(&self, sensor: &str) -> Option<serde_json::Value> {
-        self.context.settle().ok()?;
-        self.context.ledger.position(&self.context.journal, sensor).ok().flatten()
+    async fn recall(&self, sensor: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        self.context.settle()?;
+        Ok(self.context.ledger.position(&self.context.journal, sensor)?)
     }
 
     fn refused(&self, sensor: &str, reason: &'static str) {

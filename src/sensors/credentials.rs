@@ -35,8 +35,8 @@ impl Credentials {
             }
         };
         let name = self.username.trim();
-        // `DOMAIN\name`, as Windows clients send it.
-        let bare = name.rsplit_once('\\').map(|(_, bare)| bare);
+        // `DOMAIN\name`, as Windows clients send it, and `domain/name`: as a gate reads it.
+        let bare = name.rsplit_once(['\\', '/']).map(|(_, bare)| bare);
         for name in [Some(name), bare].into_iter().flatten() {
             add(MarkerKind::Username, name);
             if name.contains('@') {

@@ -5,7 +5,7 @@ use crate::domain::{
     sighting::Touch,
 };
 use async_trait::async_trait;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +70,10 @@ pub trait Observer: Send + Sync {
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable>;
 
     /// The position that was last remembered.
-    async fn recall(&self, sensor: &str) -> Option<serde_json::Value>;
+    ///
+    /// # Errors
+    /// It cannot be told now, which is no absence: what was read would be read again.
+    async fn recall(&self, sensor: &str) -> anyhow::Result<Option<serde_json::Value>>;
 
     /// Counts something that the sensor refused or could not do, under one of few fixed reasons.
     fn refused(&self, sensor: &str, reason: &'static str);
@@ -85,5 +88,18 @@ impl std::ops::Deref for Reporter {
 
     fn deref(&self) -> &Self::Target {
         self.0.as_ref()
+    }
+}
+
+impl Reporter {
+    /// The position that was last remembered, asked for until it is told; none in the end if `stop` comes first.
+    pub async fn recalled(&self, sensor: &str, stop: &CancellationToken) -> Option<Option<serde_json::Value>> {
+        loop {
+            match self.recall(sensor).await {
+                Ok(recalled) => return Some(recalled),
+                Err(error) => tracing::warn!(sensor, "how far it has read cannot be told yet: {error:#}"),
+            }
+            stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await?;
+        }
     }
 }

@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// How often it is seen whether there is a newer filter.
@@ -84,7 +84,9 @@ impl Verifier {
         let listener = Listener::bind(&self.listener, limits).await?;
         let address = listener.address();
         let (seen, waiting) = mpsc::channel(WAITING);
-        let reports = tokio::spawn(self.reports.send(waiting, current.clone()));
+        // On a thread of its own: nobody's login waits for the spool.
+        let (runtime, reporting) = (Handle::current(), current.clone());
+        let reports = tokio::task::spawn_blocking(move || runtime.block_on(self.reports.send(waiting, reporting)));
         let watched = tokio::spawn(current.clone().keep_fresh(stop.clone()));
         let asked = Arc::new(Asked { current, fields: Fields::new(None, None), seen });
         let router = Router::new().fallback(answer).with_state(asked);
@@ -150,7 +152,10 @@ impl Current {
                 continue;
             }
             *self.changed.write().unwrap_or_else(PoisonError::into_inner) = now;
-            match read(&self.file, people, &self.key) {
+            let house = self.clone();
+            let opened =
+                tokio::task::spawn_blocking(move || read(&house.file, house.people.as_deref(), &house.key)).await;
+            match opened.map_err(anyhow::Error::from).flatten() {
                 Ok(gate) => *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gate),
                 Err(error) => tracing::error!("the new filter is not taken, the former stays in force: {error:#}"),
             }

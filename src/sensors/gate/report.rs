@@ -164,13 +164,16 @@ impl Waiting {
 
     /// The first of them, a line each.
     fn first(&mut self) -> String {
-        self.posted = self.lines.len().min(AT_ONCE);
+        // The same until the service has them: with others behind them it would be another request, and told twice.
+        if self.posted == 0 {
+            self.posted = self.lines.len().min(AT_ONCE);
+        }
         self.lines.iter().take(self.posted).map(|line| format!("{line}\n")).collect()
     }
 
     /// The service has the first of them.
     fn sent(&mut self) {
-        self.lines.drain(..self.posted);
+        self.lines.drain(..std::mem::take(&mut self.posted));
         if let Some(file) = &self.file {
             told(replace(file, &self.lines));
         }

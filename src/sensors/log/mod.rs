@@ -82,8 +82,11 @@ impl Sensor for Log {
 
 impl Log {
     async fn follow(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<()> {
-        let recalled = reporter.recall(&self.name).await;
-        let mut position: Option<Position> = recalled.and_then(|value| serde_json::from_value(value).ok());
+        let Some(recalled) = reporter.recalled(&self.name, &stop).await else { return Ok(()) };
+        let mut position: Option<Position> = recalled.and_then(|value| {
+            let read = serde_json::from_value(value);
+            read.inspect_err(|_| reporter.refused(&self.name, "position_unreadable")).ok()
+        });
         let mut remembered = (position.clone(), Instant::now());
         let mut tail = Tail::new(self.path.clone());
         let mut readable = true;

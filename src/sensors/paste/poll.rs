@@ -62,7 +62,8 @@ enum Reading {
 impl Poller {
     /// Polls until `stop`.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        if let Some(remembered) = self.reporter.recall(&self.sensor).await {
+        let Some(recalled) = self.reporter.recalled(&self.sensor, &stop).await else { return Ok(()) };
+        if let Some(remembered) = recalled {
             self.position = serde_json::from_value(remembered).unwrap_or_default();
         }
         let mut failures = 0u32;

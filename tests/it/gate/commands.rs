@@ -1,7 +1,10 @@
 //! `telltale gate build` and `check`, by the true binary.
 
 use super::{COUNT, built, planted};
-use crate::support::service::{Site, marker};
+use crate::support::{
+    service::{Site, marker},
+    serving::client,
+};
 use serde_json::Value;
 use std::{os::unix::fs::PermissionsExt as _, process::Stdio};
 use tokio::io::AsyncWriteExt as _;
@@ -94,6 +97,10 @@ async fn keys_are_each_endpoints_own_and_are_written_once() {
     let why = site.run("gate build -o .gate/ --endpoint a/b").await.complaint();
     assert!(why.contains("1 to 64 letters"), "{why}");
     // Who built what is in the journal, which bears no name and no key.
-    let journal = site.run("canaries list --json").await.ends(0);
-    assert!(!journal.stdout.contains(key.trim()));
+    let admin = site.token("admin").await;
+    let serving = site.serve().await;
+    let asked = client().get(serving.api("/api/v1/journal?limit=1000")).bearer_auth(admin);
+    let journal = asked.send().await.unwrap().text().await.unwrap();
+    assert!(journal.contains("gate_built") && journal.contains("vpn"), "{journal}");
+    assert!(!journal.contains(key.trim()));
 }

@@ -60,8 +60,9 @@ impl Observer for Recorder {
         Ok(())
     }
 
-    async fn recall(&self, sensor: &str) -> Option<Value> {
-        self.positions.lock().expect("unpoisoned").get(sensor).cloned()
+    async fn recall(&self, sensor: &str) -> anyhow::Result<Option<Value>> {
+        anyhow::ensure!(!self.failing.load(SeqCst), "it cannot be told now");
+        Ok(self.positions.lock().expect("unpoisoned").get(sensor).cloned())
     }
 
     fn refused(&self, _: &str, reason: &'static str) {
