@@ -6,7 +6,7 @@ use crate::{
         incidents::Page,
         problem::Problem,
     },
-    domain::record::Record,
+    domain::{placement::Placement, record::Record},
     flow::{context::Context, error::FlowError, intact},
     journal::{backup, verify},
 };
@@ -57,7 +57,9 @@ fn outline(record: &Record) -> Value {
         Record::Drawn { store, generation, lots } => {
             json!({ "record": "drawn", "store": store, "generation": generation, "lots": lots.len() })
         }
-        Record::Planned { placement, .. } => json!({ "record": "planned", "placement": placement }),
+        Record::Planned { placement, .. } => {
+            json!({ "record": "planned", "placement": Placement { persona: None, ..placement.clone() } })
+        }
         Record::Planted { canary, .. } => json!({ "record": "planted", "canary": canary }),
         Record::Revising { canary, version, .. } => {
             json!({ "record": "revising", "canary": canary, "version": version })

@@ -85,6 +85,8 @@ pub struct Planted {
     pub placement: Placement,
     pub planned: (u64, Timestamp),
     pub planted: Option<(u64, Timestamp)>,
+    /// What it was before it was planned anew, until that was planted.
+    former: Option<Box<Planted>>,
 }
 
 /// A store's new generation.
@@ -225,12 +227,26 @@ impl Case {
         let seen = |canary: &CanaryId| self.incident.canaries.contains(canary) || self.planted.contains_key(canary);
         let (rests_on_it, may_be_opened) = match record {
             Record::Planned { placement, .. } if seen(&placement.seen_as()) => {
-                let planted = Planted { planned: (seq, at), planted: None, placement };
-                self.planted.insert(planted.placement.canary, planted);
+                let canary = placement.canary;
+                let former = self.planted.remove(&canary).filter(|former| former.planted.is_some()).map(Box::new);
+                self.planted.insert(canary, Planted { planned: (seq, at), planted: None, placement, former });
                 (true, reveal)
             }
+            Record::Abandoned { canaries } => {
+                let concerned = canaries.iter().any(seen);
+                for canary in &canaries {
+                    // No store has what was intended; what stood there before did stand there.
+                    if let Some(former) = self.planted.remove(canary).and_then(|intended| intended.former) {
+                        self.planted.insert(*canary, *former);
+                    }
+                }
+                (concerned, reveal)
+            }
             Record::Planted { canary, .. } if seen(&canary) => {
-                self.planted.entry(canary).and_modify(|planted| planted.planted = Some((seq, at)));
+                self.planted.entry(canary).and_modify(|planted| {
+                    planted.planted = Some((seq, at));
+                    planted.former = None;
+                });
                 (true, reveal)
             }
             Record::Revising { canary, .. } | Record::Revised { canary, .. } if seen(&canary) => (true, reveal),

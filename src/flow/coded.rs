@@ -82,7 +82,7 @@ pub async fn part(
 }
 
 /// Why this store can share nobody, whatever its size.
-fn unfit(slot: &StoreSlot) -> Option<String> {
+pub fn unfit(slot: &StoreSlot) -> Option<String> {
     if slot.store.takes() == Takes::Documents {
         return Some("it holds documents".to_owned());
     }
@@ -143,15 +143,16 @@ fn lots(context: &Context, slot: &StoreSlot, generation: u32) -> Result<BTreeSet
     Ok(context.ledger.lots()?.into_iter().filter(|(_, rows)| of(rows)).map(|(persona, _)| persona).collect())
 }
 
-/// Puts the lots of this store on record, and answers which of the personas that it drew do not stand there.
+/// Puts the lots of this store on record, and answers which of the personas that it drew are to be planted there, and how
+/// many must not be: whoever was seen is in circulation, and would be taken for another leak; whoever was erased has no key.
 pub async fn draw(
     context: &Context,
     slot: &StoreSlot,
     generation: u32,
     personas: u32,
-) -> Result<Vec<Coded>, FlowError> {
+) -> Result<(Vec<Coded>, u64), FlowError> {
     if personas == 0 {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     let known = blocking(|| lots(context, slot, generation))?;
     let pool = || (0..personas).map(|ordinal| Coded { generation, ordinal });
@@ -169,20 +170,24 @@ pub async fn draw(
     }
     // The lots stay on record, whatever is planted by them.
     if unfit(slot).is_some() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
-    let mut due = Vec::new();
+    let (mut due, mut barred) = (Vec::new(), 0);
     for coded in pool().filter(|coded| context.minter.draws(*coded, &slot.name)) {
         let (id, canary) = (context.minter.coded_id(coded), context.minter.coded_canary(coded, &slot.name));
         let row = context.ledger.placement(canary)?;
         let stands = |state: State| matches!(state, State::Planned | State::Planted | State::Altered);
         let is_erased = [id, canary].into_iter().any(|id| context.keyring.is_erased(KeyRef::Canary(id)));
-        // Whoever was seen already is in circulation: where it were planted now, it would be taken for another leak.
-        if !row.is_some_and(|row| stands(row.placement.state)) && !is_erased && context.ledger.touched(id)?.is_none() {
+        if row.is_some_and(|row| stands(row.placement.state)) {
+            continue;
+        }
+        if is_erased || context.ledger.touched(id)?.is_some() {
+            barred += 1;
+        } else {
             due.push(coded);
         }
     }
-    Ok(due)
+    Ok((due, barred))
 }
 
 /// Which coded persona this placement was to bear, and the attempt that comes after; none where it bears none.

@@ -100,8 +100,8 @@ impl Design {
         }
         if self.in_common < 2 && stores > 1 {
             told.push(
-                "rows that several stores have in common, and nothing else of them, would be attributed to nobody, at least \
-                 of some stores: their canaries stand in one store, and in those that its feeds copy it to"
+                "rows that several stores have in common, and nothing else of them, would not give every one of them away: \
+                 no people, or too few, are shared between some of them"
                     .to_owned(),
             );
         } else if (2..most).contains(&self.in_common) {

@@ -113,11 +113,16 @@ pub async fn plant_store(
     let surplus: Vec<CanaryId> =
         batch.drain(missing.min(batch.len() as u64) as usize..).map(|minted| minted.placement.canary).collect();
     abandon(context, surplus).await?;
+    // So it is with shared people where none are wanted, or none fit any more.
+    let (shared, unwanted): (Vec<Minted>, Vec<Minted>) =
+        shared.into_iter().partition(|_| personas > 0 && coded::unfit(slot).is_none());
+    abandon(context, unwanted.iter().map(|minted| minted.placement.canary).collect()).await?;
     let lacking = missing - batch.len() as u64;
-    let due = coded::draw(context, slot, generation, personas).await?;
+    let (due, barred) = coded::draw(context, slot, generation, personas).await?;
     // Of the shared people, whoever cannot be had is a loss, which the draw outlives.
     supply.suffices_for(lacking).await?;
-    if lacking > 0 || !due.is_empty() {
+    // Of what is left over some may come back, and be minted anew.
+    if lacking > 0 || !due.is_empty() || !batch.is_empty() || !shared.is_empty() {
         avoid(slot, &mut mint, supply.named(true)).await?;
         avoid_people_elsewhere(context, &mut mint, &mut notes, progress).await;
     }
@@ -189,6 +194,12 @@ pub async fn plant_store(
     context.settle()?;
     progress.at(format!("planting {}", slot.name), missing, Some(missing));
     let live = plan::live_beside(context, slot, generation)?.current;
+    notes.extend((barred > 0).then(|| {
+        format!(
+            "{barred} of the people that it would share with other stores were seen already, or erased: a new generation \
+             (`telltale rotate`) has others"
+        )
+    }));
     notes.extend((lost > 0).then(|| {
         format!(
             "{lost} of the people that it shares with other stores do not fit it, or somebody of it has their values"

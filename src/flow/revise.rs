@@ -166,7 +166,11 @@ pub fn is_due(context: &Context, slot: &StoreSlot, period: Duration) -> Result<b
     for PlacementRow { placement, .. } in context.ledger.placements(Some(&slot.name))? {
         let open =
             || Ok::<_, FlowError>(context.ledger.revisions(placement.canary)?.iter().any(|row| row.done.is_none()));
-        if placement.state == State::Planted && (ripe(context, slot, placement.canary, period)?.is_some() || open()?) {
+        let own = placement.persona.is_none();
+        if own
+            && placement.state == State::Planted
+            && (ripe(context, slot, placement.canary, period)?.is_some() || open()?)
+        {
             return Ok(true);
         }
     }

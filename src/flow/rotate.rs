@@ -145,7 +145,7 @@ fn planted_at(context: &Context, slot: &StoreSlot) -> Result<Option<Timestamp>, 
     let mut first = None;
     for row in context.ledger.placements(Some(&slot.name))? {
         if row.placement.generation == current && row.placement.state != State::Withdrawn {
-            let stays = context.ledger.presences_of(row.placement.canary, &[&slot.name])?;
+            let stays = context.ledger.presences_of(row.placement.seen_as(), &[&slot.name])?;
             first = stays.first().map(|stay| stay.from).into_iter().chain(first).min();
         }
     }

@@ -18,6 +18,7 @@ use crate::{
         progress::Progress,
     },
 };
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// No more trials of a kind are run at a time.
@@ -113,11 +114,14 @@ pub async fn simulation(context: &Context, asked: Asked, progress: &Progress) ->
     let facts = Facts::gather(context)?;
     // A dump is one look.
     let planted = Problem { looks: Looks::Once, ..facts.problem(context, Evidence::default()) };
-    let (basis, base) = if planted.canaries.iter().any(|facts| !facts.stays.is_empty()) {
+    let (basis, mut base) = if planted.canaries.iter().any(|facts| !facts.stays.is_empty()) {
         (Basis::Planted, planted)
     } else {
         (Basis::Planned, planned(context, progress).await?)
     };
+    if basis == Basis::Planted {
+        base.now = tonight(base.now);
+    }
     let began = base.canaries.iter().flat_map(|facts| &facts.stays).map(|stay| stay.from).min();
     let began = began.filter(|_| basis == Basis::Planted).unwrap_or(base.now);
     let mut rows = Vec::new();
@@ -138,6 +142,12 @@ pub async fn simulation(context: &Context, asked: Asked, progress: &Progress) ->
         seed: asked.seed,
         rows,
     })
+}
+
+/// The end of this day in UTC: the leaks are those of tonight, so that whoever asks twice in a day is answered the same.
+fn tonight(now: Timestamp) -> Timestamp {
+    let tomorrow = TimeZone::UTC.to_datetime(now).date().tomorrow();
+    tomorrow.and_then(|date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0))).unwrap_or(now)
 }
 
 async fn planned(context: &Context, progress: &Progress) -> Result<Problem, FlowError> {

@@ -92,8 +92,16 @@ pub(crate) fn planned(
         placement_key(canary),
         &PlacementRow { placement: placement.clone(), planned: seq, planted: None, former },
     )?;
-    let packed: Vec<u8> = index.iter().flat_map(pack).collect();
-    view.put_bytes(Key::of(Table::Index).bytes(&canary.0), &packed);
+    // What it bore before may have been copied then, and is known for ever.
+    let key = Key::of(Table::Index).bytes(&canary.0);
+    let mut entries = view.value(&key)?.map(|value| unpack_all(&value)).transpose()?.unwrap_or_default();
+    for entry in index {
+        if !entries.contains(entry) {
+            entries.push(*entry);
+        }
+    }
+    let packed: Vec<u8> = entries.iter().flat_map(pack).collect();
+    view.put_bytes(key, &packed);
     coded::borne(view, placement)
 }
 

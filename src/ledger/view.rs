@@ -20,11 +20,15 @@ impl<'a> View<'a> {
     }
 
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, EngineError> {
-        let value = match self.changes.get(key.as_slice()) {
-            Some(changed) => changed.clone(),
-            None => self.engine.get(key.as_slice())?,
-        };
-        value.map(|value| row::decode(&value)).transpose()
+        self.value(key)?.map(|value| row::decode(&value)).transpose()
+    }
+
+    /// A row's value as it is stored.
+    pub fn value(&self, key: &Key) -> Result<Option<Vec<u8>>, EngineError> {
+        match self.changes.get(key.as_slice()) {
+            Some(changed) => Ok(changed.clone()),
+            None => self.engine.get(key.as_slice()),
+        }
     }
 
     pub fn put<T: Serialize>(&mut self, key: Key, value: &T) -> Result<(), EngineError> {

@@ -159,18 +159,22 @@ async fn what_two_stores_have_in_common_gives_both_away() {
 async fn a_planting_that_dies_between_stores_is_finished_with_the_same_people() {
     let site = three().await;
     let before = std::fs::read(site.path("export.csv")).unwrap();
-    let length = before.len();
-    for _ in 0..3 {
+    let directory = std::fs::read(site.path("directory.csv")).unwrap();
+    // Killed soon, and once more when the first store has its canaries, and another has not.
+    for wait in [false, true] {
         let mut child = site.command(&["plant"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // The first store has its canaries, and another has not.
-        for _ in 0..2_000 {
-            if std::fs::metadata(site.path("export.csv")).is_ok_and(|found| found.len() as usize != length) {
+        let changed =
+            || std::fs::metadata(site.path("export.csv")).is_ok_and(|found| found.len() as usize != before.len());
+        for _ in 0..if wait { 12_000 } else { 40 } {
+            if changed() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         child.kill().await.unwrap();
+        assert!(changed() || !wait, "it was planting");
     }
+    assert_eq!(std::fs::read(site.path("directory.csv")).unwrap(), directory, "it died between stores");
     let planted = site.run("plant --json").await.ends(0).json();
     let live: Vec<Value> = planted["stores"].as_array().unwrap().iter().map(|store| store["live"].clone()).collect();
     clean(&site, &live).await;
@@ -253,6 +257,10 @@ async fn who_is_gone_comes_back_and_a_new_generation_is_of_new_people() {
     site.run(&format!("evidence erase {persona} --yes --json")).await.ends(0);
     assert!(!of(site.canaries("directory").await).contains_key(persona));
     site.run("plan --json").await.ends(0);
+    site.run("plant --json").await.ends(0);
+    for store in ["export", "payroll", "directory"] {
+        assert!(!of(site.canaries(store).await).contains_key(persona), "{store}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
