@@ -370,8 +370,10 @@ fn plantings(context: &Context, batch: &[Minted], mapping: &Mapping) -> Vec<NewP
                 && index.key().all(marker).iter().any(|(fingerprint, ..)| index.is_shared(fingerprint))
         })
     };
+    // Nor does that of somebody who stands in several stores, and cannot have another in one of them.
     let identifying = |minted: &Minted, row: &BTreeMap<String, String>| {
-        let phone = mapping.fields.get(&Field::Phone).filter(|_| shared(minted));
+        let weak = minted.placement.persona.is_some() || shared(minted);
+        let phone = mapping.fields.get(&Field::Phone).filter(|_| weak);
         columns.iter().filter(|column| row.contains_key(*column) && phone != Some(*column)).cloned().collect()
     };
     batch

@@ -143,11 +143,15 @@ async fn what_was_seen_is_remembered_across_a_restart() {
 
 #[tokio::test]
 async fn an_item_that_was_not_durable_is_reported_again() {
-    let (_site, address) = Site::start(&[("a.txt", b"first")]).await;
+    let (site, address) = Site::start(&[("a.txt", b"first")]).await;
     let (recorder, _) = Recorder::new();
-    recorder.failing.store(true, SeqCst);
+    // It knows its place by then, and fails at what it found.
+    recorder.stalled.store(true, SeqCst);
     let keys = format!("source = 'rustypaste'\nurl = 'http://{address}'\nevery = '100ms'");
     let _paste = Watching::start_with(recorder.clone(), "paste", &keys).await;
+    until(|| site.asked("/a.txt") > 0).await;
+    recorder.failing.store(true, SeqCst);
+    recorder.stalled.store(false, SeqCst);
     until(|| recorder.refused("not_durable") > 1).await;
     assert!(recorder.touches().is_empty());
     recorder.failing.store(false, SeqCst);
