@@ -101,9 +101,8 @@ mod tests {
 
     #[test]
     fn chance_is_as_loud_as_the_ghosts_leave_it() {
-        let loud = |ghosts, ghosts_seen, class| {
-            louder_chance(&Problem { ghosts, ghosts_seen, ..Problem::default() }, class)
-        };
+        let loud =
+            |ghosts, ghosts_seen, class| louder_chance(&Problem { ghosts, ghosts_seen, ..Problem::default() }, class);
         assert_eq!(loud(0, 0, Class::Dump), 1e-2, "nothing tells");
         assert!((loud(1_000_000, 0, Class::Login) - 3e-4).abs() < 1e-9);
         assert!((loud(1_000_000, 2, Class::Mail) - 1.5e-3).abs() < 1e-8);
