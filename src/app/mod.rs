@@ -13,7 +13,7 @@ use crate::{
         context::{Clock, Context},
         gates, judge, notify, observe,
         rotate::{self, Schedule},
-        stamp, takeover,
+        stamp, summaries, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -234,6 +234,11 @@ impl App {
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
             takeover::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            summaries::watch(watched, told).await;
             Ok(())
         });
         let (watched, told) = (context.clone(), stop.clone());

@@ -43,6 +43,7 @@ pub mod route;
 pub mod sheet;
 pub mod simulate;
 pub mod stamp;
+pub mod summaries;
 pub mod supply;
 pub mod sweep;
 pub mod takeover;

@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts, coded,
         engine::EngineError,
-        health, held, incidents, outbox, placements, revisions,
+        growth, health, held, incidents, outbox, placements, revisions,
         row::{Key, Table},
         sightings, stamps, traces,
         view::View,
@@ -71,6 +71,7 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             }
             stamps::moved(view, seq, at)?;
             incidents::counted_from(view, incident, at, alert.is_some(), by)?;
+            growth::moved(view, at, incident, alert.as_ref())?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
         Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),

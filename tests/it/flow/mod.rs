@@ -3,6 +3,7 @@
 mod again;
 mod crowded;
 mod full;
+mod growth;
 mod hostile;
 mod incidents;
 mod kills;
