@@ -24,6 +24,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     [
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
         ("SENSORS__PASTES__TOKEN", "word".to_owned()),
+        ("HEARTBEAT__PING", "https://alive.example.org/0123456789".to_owned()),
         ("SINKS__SOC__URL", "https://hooks.example.org/services/T/B/X".to_owned()),
         ("SINKS__HOOK__SECRET", key("whsec_")),
         ("SINKS__HOOK__PREVIOUS_SECRET", key("whsec_")),
@@ -154,7 +155,7 @@ fn it_leaves_no_option_of_a_component_out() {
 fn it_leaves_no_option_of_the_house_out() {
     let shown: toml::Table = switched_on().parse().expect("TOML");
     let folder = tempfile::tempdir().expect("a folder");
-    for part in ["organisation", "data", "api", "dns", "ledger"] {
+    for part in ["organisation", "data", "api", "dns", "ledger", "heartbeat"] {
         let file = folder.path().join("telltale.toml");
         fs::write(
             &file,

@@ -1,101 +1,24 @@
 //! A flood of touches is one incident with an exact count: an alert, then summaries in their time, and an alert about
 //! another canary waits for none of it. Reliability test T15; a million touches with TELLTALE_LONG.
 
-use crate::support::{
-    inbox::Inbox,
-    service::{Site, marker},
-    serving::client,
+use crate::{
+    flow::house::House,
+    support::{
+        inbox::Inbox,
+        service::{Site, marker},
+        serving::client,
+    },
 };
 use serde_json::{Value, json};
-use std::{
-    iter,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, Instant},
-};
-use telltale::{
-    app,
-    config::load::load,
-    domain::sighting::{Class, Presented, Touch},
-    flow::{context::Context, judge, notify, observe, plant, progress::Progress, summaries},
-};
-
-/// A house on a clock of the test's own, with canaries in it.
-struct House {
-    context: Arc<Context>,
-    time: Arc<AtomicI64>,
-    logins: Vec<String>,
-    _site: Site,
-}
-
-impl House {
-    async fn found(inbox: &str) -> House {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let site = Site::stocked(60, inbox);
-        site.init().await;
-        let config = load(&site.path("telltale.toml"), iter::empty()).unwrap();
-        let time = Arc::new(AtomicI64::new(jiff::Timestamp::now().as_second()));
-        let told = time.clone();
-        let clock = Arc::new(move || jiff::Timestamp::from_second(told.load(Ordering::SeqCst)).unwrap());
-        let context = app::build(&config, clock, false).unwrap().context;
-        app::fill_index(&context).unwrap();
-        plant::plant(&context, &["payroll".to_owned()], Some(4), &Progress::default()).await.unwrap();
-        let rows = context.ledger.placements(None).unwrap();
-        let contents = rows
-            .iter()
-            .map(|row| context.ledger.contents(&context.journal, row.placement.canary).unwrap().unwrap().markers);
-        let logins = contents
-            .flatten()
-            .filter(|marker| marker.kind == canaries::MarkerKind::Username)
-            .map(|marker| marker.value)
-            .collect();
-        House { context, time, logins, _site: site }
-    }
-
-    /// So many logins of the first canary, and they are judged.
-    async fn touched(&self, count: usize) {
-        let touch = Touch {
-            sensor: "portal".to_owned(),
-            reporter: "192.0.2.7".to_owned(),
-            class: Class::Login,
-            at: self.context.now(),
-            source_ip: None,
-            service: "portal".to_owned(),
-            presented: vec![Presented {
-                hint: Some(canaries::MarkerKind::Username),
-                value: self.logins[0].clone(),
-                hmac: false,
-            }],
-            text: Vec::new(),
-            evidence: Vec::new(),
-        };
-        let all = (0..count).map(|_| observe::observe(&self.context, touch.clone(), false));
-        for seen in futures_util::future::join_all(all).await {
-            assert_eq!(seen.unwrap().len(), 1);
-        }
-        while judge::judge(&self.context).await.unwrap() {}
-    }
-
-    /// So many seconds pass; answers how many summaries were due then. What is due is delivered.
-    async fn pass(&self, seconds: i64) -> usize {
-        self.time.fetch_add(seconds, Ordering::SeqCst);
-        let told = summaries::tell(&self.context).await.unwrap();
-        for slot in &self.context.sinks {
-            while notify::deliver_due(&self.context, slot).await.unwrap() > 0 {}
-        }
-        told
-    }
-}
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t15_growth_is_summed_up_after_a_minute_ten_minutes_an_hour_and_then_each_day() {
     const HOUR: i64 = 3600;
     let inbox = Inbox::start().await;
-    let house = House::found(&inbox.address).await;
+    let house = House::found(&inbox.address, "").await;
     house.touched(1).await;
-    assert_eq!(house.pass(0).await, 0);
+    assert_eq!(house.summed_up(0).await, 0);
     let mut total = 1;
     let mut told = Vec::new();
     // So many more touches, so many seconds later, and whether that is told.
@@ -115,7 +38,7 @@ async fn t15_growth_is_summed_up_after_a_minute_ten_minutes_an_hour_and_then_eac
     ] {
         house.touched(more).await;
         total += more;
-        assert_eq!(house.pass(seconds).await, due, "{more} more, {seconds} s later; told before: {told:?}");
+        assert_eq!(house.summed_up(seconds).await, due, "{more} more, {seconds} s later; told before: {told:?}");
         if due == 1 {
             told.push(total as u64);
         }
@@ -139,9 +62,8 @@ async fn t15_growth_is_summed_up_after_a_minute_ten_minutes_an_hour_and_then_eac
 
     // T27: a clock that is put back holds nothing up.
     house.touched(1).await;
-    house.time.fetch_sub(5 * HOUR, Ordering::SeqCst);
-    assert_eq!(house.pass(0).await, 1);
-    assert_eq!(house.pass(0).await, 0);
+    assert_eq!(house.summed_up(-5 * HOUR).await, 1);
+    assert_eq!(house.summed_up(0).await, 0);
     house.context.close().await;
 }
 
