@@ -48,11 +48,13 @@ userdb {
   args = uid=$(id -u nobody) gid=$(id -g nobody) home=$home/mail/%u
 }
 service imap-login {
+  chroot =
   inet_listener imap {
     port = $port
   }
 }
 service anvil {
+  chroot =
   unix_listener anvil-auth-penalty {
     mode = 0
   }
