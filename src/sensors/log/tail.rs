@@ -36,6 +36,8 @@ pub struct Lines {
     pub position: Position,
     /// Whether there is more to read at once.
     pub more: bool,
+    /// Whether there is nothing at the log's path, and what was there is read to its end.
+    pub gone: bool,
     /// What could not be read, under fixed reasons.
     pub refused: Vec<&'static str>,
 }
@@ -99,6 +101,7 @@ impl Tail {
         offset += end as u64;
         let whole = read < AT_ONCE && end == read;
         let mut more = read == AT_ONCE;
+        let gone = next.is_none() && !more && !self.path.try_exists()?;
         let (file, offset) = match next {
             Some(next) if whole => {
                 more = true;
@@ -108,7 +111,7 @@ impl Tail {
         };
         let position = position(&file, offset)?;
         self.open = Some(file);
-        Ok(Lines { lines, position, more, refused })
+        Ok(Lines { lines, position, more, gone, refused })
     }
 
     /// The file that a position speaks of, and where to go on in it; and the reason, where it is gone.
