@@ -169,7 +169,7 @@ fn innocent(divisor: u64) {
 
 /// Rows whose salary or title changes about once a year, all of them copied at a moment some years on.
 fn clocked(divisor: u64) {
-    let (trials, year) = ((10_000 / divisor).max(100), Duration::from_secs(365 * 86_400));
+    let (trials, year) = ((10_000 / divisor).max(2_000), Duration::from_secs(365 * 86_400));
     let mut random = StdRng::seed_from_u64(20_261_127);
     println!("\nthe time of a whole copy by rows that change once a year:");
     for rows in [24_usize, 48, 120] {
