@@ -40,6 +40,7 @@ pub enum Asked {
 /// How long a message is as a whole, once its first bytes tell.
 pub fn length(bytes: &[u8]) -> Option<usize> {
     match header(bytes) {
+        Header::Of { tag, .. } if tag != SEQUENCE => Some(bytes.len()),
         Header::Of { begins, length, .. } => begins.checked_add(length),
         Header::More => None,
         // As it cannot be read, it is handed over as it is.
@@ -182,7 +183,7 @@ mod tests {
     fn what_is_too_long_or_cut_off_is_not_waited_for_in_vain() {
         assert_eq!(length(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), Some(0xffff_ffff + 6));
         assert_eq!((length(&[]), length(&[0x30]), length(&[0x30, 0x82, 1])), (None, None, None));
-        assert_eq!(length(b"\x16\x03\x01"), Some(5));
+        assert_eq!(length(b"\x16\x03\x01"), Some(3));
         assert_eq!(length(&[0x30, 0x80, 0, 0]), Some(4));
         assert!(read(b"GET / HTTP/1.1\r\n").is_none());
     }
