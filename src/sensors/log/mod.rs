@@ -106,6 +106,7 @@ impl Log {
             match looked.0 {
                 Ok(read) => {
                     readable = true;
+                    reporter.sees(&self.name, None);
                     more = read.more;
                     read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
                     let touches: Vec<Touch> =
@@ -127,6 +128,7 @@ impl Log {
                         reporter.refused(&self.name, "unreadable");
                     }
                     readable = false;
+                    reporter.sees(&self.name, Some("the_log_cannot_be_read"));
                 }
             }
             let going = more && !stop.is_cancelled() || waited(&stop, EVERY).await;

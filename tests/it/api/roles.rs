@@ -192,7 +192,7 @@ async fn what_a_caller_got_wrong_is_a_problem_document() {
     assert_eq!(response.status(), 422);
     assert_eq!(response.json::<Value>().await.unwrap()["accepted"], 0);
     // Okta sets a hook up.
-    let hook = client().get(serving.api("/api/v1/logins")).bearer_auth(admin.unwrap());
+    let hook = client().get(serving.api("/api/v1/logins")).bearer_auth(&tokens["admin"]);
     let told = hook.header("X-Okta-Verification-Challenge", "a \"challenge\"").send().await.unwrap();
     assert_eq!(told.status(), 200);
     assert_eq!(told.json::<Value>().await.unwrap(), serde_json::json!({ "verification": "a \"challenge\"" }));
