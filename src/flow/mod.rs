@@ -12,6 +12,7 @@ pub mod copies;
 pub mod deliveries;
 pub mod design;
 pub mod details;
+pub mod digest;
 pub mod drill;
 pub mod each;
 pub mod erase;

@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod crowd;
 mod deliveries;
+mod digest;
 mod discord;
 mod elasticsearch;
 mod email;
