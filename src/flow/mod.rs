@@ -44,6 +44,7 @@ pub mod rotate;
 pub mod route;
 pub mod sheet;
 pub mod sightless;
+pub mod sigma;
 pub mod simulate;
 pub mod stamp;
 pub mod summaries;
