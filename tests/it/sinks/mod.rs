@@ -20,6 +20,7 @@ mod nats;
 mod ocsf;
 mod ocsf_file;
 mod pagerduty;
+mod queued;
 mod receiver;
 mod routes;
 mod secops;
