@@ -22,6 +22,7 @@ use rustls::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -139,10 +140,10 @@ impl Tokens {
             let why = format!("no access token ({}, {reason}): are the account and its secret right?", answer.status);
             // A clock that is wrong, a key that is new, a service that is busy: that mends itself.
             let passing = ["invalid_grant", "temporarily_unavailable"].iter().any(|error| said["error"] == *error);
-            return Err(match answer.status {
-                400 | 401 | 403 if !(answer.status == 400 && passing) => SinkError::GiveUp { why, status },
-                _ => SinkError::Retry { why, status, after: answer.retry_after },
-            });
+            if matches!(answer.status, 401 | 403) || (answer.status == 400 && !passing) {
+                return Err(SinkError::GiveUp { why, status });
+            }
+            return Err(SinkError::Retry { why, status, after: answer.retry_after });
         };
         let token = Secret::new(token);
         let holds = said["expires_in"].as_u64().unwrap_or(300).min(LONGEST);
@@ -186,7 +187,7 @@ async fn with(token: &Secret, post: &Post, body: Vec<u8>) -> Result<Answer, Sink
 /// operator listed.
 fn token_post(address: &str, options: &Options, authority: Option<Vec<u8>>) -> Result<Post, String> {
     let post = Post::new(address, options, authority).map_err(|error| error.message)?;
-    let listed = |address| options.allow_private.iter().any(|net| net.contains(&address));
+    let listed = |address: IpAddr| options.allow_private.iter().any(|net| net.contains(&address));
     let inside = match Url::parse(address.trim()).ok().as_ref().and_then(Url::host) {
         Some(Host::Ipv4(address)) => listed(address.into()),
         Some(Host::Ipv6(address)) => listed(address.into()),
