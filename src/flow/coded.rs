@@ -161,6 +161,7 @@ pub async fn draw(
             persona: context.minter.coded_id(coded),
             chance: coded.chance(),
             drawn: context.minter.draws(coded, &slot.name),
+            value: None,
         })
         .filter(|lot| !known.contains(&lot.persona))
         .collect();

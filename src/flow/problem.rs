@@ -3,7 +3,7 @@
 use crate::{
     attribution::{
         looks::Looks,
-        problem::{CanaryFacts, Draw, Problem, Seen, Stay},
+        problem::{CanaryFacts, Draw, Problem, Seen, Stay, ValueOf},
     },
     domain::{placement::State, sighting::Class, verdict::Material},
     flow::{context::Context, error::FlowError},
@@ -31,7 +31,7 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
 pub struct Facts {
     canaries: Vec<CanaryFacts>,
     audits: BTreeMap<String, Vec<Timestamp>>,
-    /// Of each coded persona, the lots.
+    /// Of each coded persona, and of each value, the lots.
     lots: BTreeMap<CanaryId, Vec<LotRow>>,
 }
 
@@ -60,11 +60,29 @@ impl Facts {
                 generation: placement.generation,
                 stays: stays.remove(&placement.canary).unwrap_or_default(),
                 draw: None,
+                value: None,
             });
         }
         // Whatever became of its placements, a persona stays in the problem with all of its lots.
         let lots = context.ledger.lots()?;
-        for (persona, lots) in &lots {
+        // A value stands where its person does, in the stores that drew it; and wherever else an audit met it.
+        for (id, lots) in &lots {
+            let Some(value) = lots.first().and_then(|lot| lot.value) else { continue };
+            let drew = |store: &str| lots.iter().any(|lot| lot.drawn && lot.store == store);
+            let of_persona = stays.get(&value.persona).into_iter().flatten();
+            let mut its: Vec<Stay> = of_persona.filter(|stay| drew(&stay.store)).cloned().collect();
+            its.extend(stays.remove(id).unwrap_or_default());
+            facts.push(CanaryFacts {
+                id: *id,
+                showable: vec![Class::Dump],
+                home: String::new(),
+                generation: lots.first().map_or(1, |lot| lot.generation),
+                stays: its,
+                draw: draw(lots),
+                value: Some(ValueOf { persona: value.persona, field: value.field }),
+            });
+        }
+        for (persona, lots) in lots.iter().filter(|(_, lots)| lots.iter().all(|lot| lot.value.is_none())) {
             facts.push(CanaryFacts {
                 id: *persona,
                 showable: showable(kinds.get(persona).unwrap_or(&none)),
@@ -72,6 +90,7 @@ impl Facts {
                 generation: lots.first().map_or(1, |lot| lot.generation),
                 stays: stays.remove(persona).unwrap_or_default(),
                 draw: draw(lots),
+                value: None,
             });
         }
         Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots })
