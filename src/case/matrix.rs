@@ -6,7 +6,7 @@ use crate::{
     domain::placement::{Placement, Presence},
     flow::{context::Context, error::FlowError},
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +24,16 @@ pub struct Placed {
     /// How its stores were drawn by lot, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<Drawn>,
+    /// Of what it is a value, if it is one that rows of a shared person show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<ValueOf>,
+}
+
+/// Of all values of one person and column each store that took part drew one.
+#[derive(Clone, Serialize)]
+pub struct ValueOf {
+    pub persona: CanaryId,
+    pub field: Field,
 }
 
 /// The lots of a coded persona.
@@ -60,11 +70,19 @@ impl Case {
             let Placement { canary, kind, store, generation, .. } = row.placement;
             if let Some(stays) = stays.remove(&canary) {
                 let (kind, store) = (Some(kind), Some(store));
-                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None });
+                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None, value: None });
             }
         }
-        for (persona, mut lots) in context.ledger.lots()? {
-            lots.retain(|lot| lot.at <= self.as_of);
+        let mut lots = context.ledger.lots()?;
+        lots.values_mut().for_each(|lots| lots.retain(|lot| lot.at <= self.as_of));
+        // A value stands where its person does, in the stores that drew it; and wherever else an audit met it.
+        for (value, lots) in &lots {
+            let Some(of) = lots.first().and_then(|lot| lot.value) else { continue };
+            let drew = |stay: &&Stay| lots.iter().any(|lot| lot.drawn && lot.store == stay.store);
+            let its: Vec<Stay> = stays.get(&of.persona).into_iter().flatten().filter(drew).cloned().collect();
+            stays.entry(*value).or_default().extend(its);
+        }
+        for (persona, lots) in lots {
             let Some(first) = lots.first() else { continue };
             let stores = |drawn: bool| {
                 lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<Vec<_>>()
@@ -76,6 +94,7 @@ impl Case {
                 generation: first.generation,
                 stays: stays.remove(&persona).unwrap_or_default(),
                 draw: Some(Drawn { chance: first.chance, among: stores(false), stores: stores(true) }),
+                value: first.value.map(|of| ValueOf { persona: of.persona, field: of.field }),
             });
         }
         Ok(())

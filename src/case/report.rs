@@ -155,6 +155,9 @@ pub struct ReportSighting {
     pub class: Class,
     pub store: Option<String>,
     pub generation: Option<u32>,
+    /// What its row shows of what differs from store to store, by the values' names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<CanaryId>,
     /// What was received, as base64; only where the case was asked to show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
@@ -312,6 +315,7 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
                 class: sighting.class,
                 store: seen.home.as_ref().map(|(store, _)| store.clone()),
                 generation: seen.home.as_ref().map(|(_, generation)| *generation),
+                values: sighting.values,
                 excerpt: case.excerpts.get(&sighting.id).cloned(),
             }
         })

@@ -255,12 +255,13 @@ pub fn evidence(sightings: &[Sighting]) -> Evidence {
             Some(number) => {
                 evidence.ghosts.insert(number);
             }
-            None => evidence.seen.push(Seen {
-                canary: sighting.canary,
+            // What a row shows is seen with it.
+            None => evidence.seen.extend([sighting.canary].iter().chain(&sighting.values).map(|canary| Seen {
+                canary: *canary,
                 class: sighting.class,
                 at: sighting.at,
                 received: sighting.received_at,
-            }),
+            })),
         }
     }
     evidence

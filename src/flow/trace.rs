@@ -212,6 +212,7 @@ impl Trace {
                 claimed_at: None,
                 copied: rows.dated.get(canary).and_then(|spans| spans.last().copied()),
                 row: rows.rows.get(canary).and_then(|rows| rows.last().copied()),
+                values: rows.values.get(canary).into_iter().flatten().copied().collect(),
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),

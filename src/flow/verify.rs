@@ -16,12 +16,13 @@ use crate::{
         plant,
         progress::Progress,
         recover,
+        valued::Known,
     },
     ledger::placements::PlacementRow,
     stores::store::Stored,
 };
 use canaries::{
-    CanaryId, MarkerKind,
+    CanaryId, Field, MarkerKind,
     index::{self, Index, Owner},
 };
 use serde::{Deserialize, Serialize};
@@ -68,8 +69,16 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     recover::recover(context, slot, &mapping).await?;
 
     let own = blocking(|| own(context, slot))?;
-    let mut look =
-        Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
+    let mut look = Look {
+        context,
+        store: &slot.name,
+        mapping: &mapping,
+        own: &own,
+        known: blocking(|| Known::read(context))?,
+        seen: BTreeMap::new(),
+        copied: BTreeSet::new(),
+        rows: 0,
+    };
     let columns: Vec<String> = Vec::new();
     slot.store
         .read(&columns, &mut |stored| {
@@ -121,8 +130,10 @@ type Own = BTreeMap<CanaryId, (CanaryId, Planting)>;
 
 struct Look<'a> {
     context: &'a Context,
+    store: &'a str,
     mapping: &'a Mapping,
     own: &'a Own,
+    known: Known,
     seen: BTreeMap<CanaryId, Vec<Alteration>>,
     copied: BTreeSet<CanaryId>,
     rows: u64,
@@ -139,6 +150,15 @@ impl Look<'_> {
                 }
                 Some((canary, planted)) => {
                     let canary = *canary;
+                    // What another store drew and this one shows was copied here, whoever did it: then a leak of either
+                    // would look like one of the other.
+                    if let Planting::Row(row) = &stored.planting {
+                        let of_field = |(field, column): (&Field, &String)| {
+                            let text = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?.1;
+                            self.known.strayed(seen, *field, text, self.store)
+                        };
+                        self.copied.extend(self.mapping.fields.iter().filter_map(of_field));
+                    }
                     self.seen.entry(canary).or_insert_with(|| {
                         let key = index.key();
                         differences(planted, &stored.planting)

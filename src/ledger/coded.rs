@@ -12,10 +12,13 @@ use crate::{
         view::View,
     },
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, btree_map::Entry};
+
+/// The lots of a store for one column of one attempt at a persona: each value's name, and whether it was drawn.
+pub type Pools = BTreeMap<(CanaryId, u32, Field), Vec<(CanaryId, bool)>>;
 
 /// A store's lot for a coded persona.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +88,19 @@ impl Ledger {
             lot.value.is_none_or(|value| attempts.get(&value.persona).copied().flatten() == Some(value.attempt))
         };
         found.retain(|_, lots| lots.iter().all(stands));
+        Ok(found)
+    }
+
+    /// What this store drew of the values of shared people, whatever stands by it.
+    pub fn pools(&self, store: &str) -> Result<Pools, LedgerError> {
+        let mut found = Pools::new();
+        self.each(&Key::of(Table::Lot), None, |key, value| {
+            let lot: LotRow = row::decode(value)?;
+            if let Some(Valued { persona, field, attempt }) = lot.value.filter(|_| lot.store == store) {
+                found.entry((persona, attempt, field)).or_default().push((first_id(key)?, lot.drawn));
+            }
+            Ok(true)
+        })?;
         Ok(found)
     }
 
