@@ -99,6 +99,7 @@ fn sighted() -> Record {
         claimed_at: None,
         copied: None,
         row: None,
+        also: Vec::new(),
         values: Vec::new(),
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),

@@ -2,9 +2,10 @@
 //! It holds names and times, never a value.
 
 use crate::{
+    attribution,
     case::gather::Case,
     domain::placement::{Placement, Presence},
-    flow::{context::Context, error::FlowError},
+    flow::{context::Context, error::FlowError, problem::Facts},
 };
 use canaries::{CanaryId, Field};
 use jiff::Timestamp;
@@ -65,6 +66,22 @@ impl Case {
                     self.presences.push(Presence { canary, store, from, until });
                 }
             }
+        }
+        // What one store alone has of somebody who stands in every store is a canary of that store.
+        for (facts, persona, kinds) in Facts::gather(context)?.as_of(self.as_of).own() {
+            stays.remove(&facts.id);
+            self.own.extend(kinds.into_iter().map(|kind| ((persona, kind), facts.id)));
+            let stay =
+                |stay: attribution::problem::Stay| Stay { store: stay.store, from: stay.from, until: stay.until };
+            self.placements.push(Placed {
+                canary: facts.id,
+                kind: context.ledger.placement(facts.id)?.map(|row| row.placement.kind),
+                store: Some(facts.home),
+                generation: facts.generation,
+                stays: facts.stays.into_iter().map(stay).collect(),
+                draw: None,
+                value: None,
+            });
         }
         for row in context.ledger.placements(None)? {
             let Placement { canary, kind, store, generation, .. } = row.placement;

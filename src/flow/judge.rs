@@ -142,6 +142,7 @@ fn rests_on(
     };
     let more = evidence(joined);
     known.seen.extend(more.seen);
+    known.kinds.extend(more.kinds);
     known.ghosts.extend(more.ghosts);
     Ok(known)
 }
@@ -255,13 +256,18 @@ pub fn evidence(sightings: &[Sighting]) -> Evidence {
             Some(number) => {
                 evidence.ghosts.insert(number);
             }
-            // What a row shows is seen with it.
-            None => evidence.seen.extend([sighting.canary].iter().chain(&sighting.values).map(|canary| Seen {
-                canary: *canary,
-                class: sighting.class,
-                at: sighting.at,
-                received: sighting.received_at,
-            })),
+            None => {
+                let seen = |canary: CanaryId| Seen {
+                    canary,
+                    class: sighting.class,
+                    at: sighting.at,
+                    received: sighting.received_at,
+                };
+                // What a row shows is seen with it.
+                evidence.seen.extend([sighting.canary].iter().chain(&sighting.values).map(|canary| seen(*canary)));
+                let kinds = [sighting.marker_kind].into_iter().chain(sighting.also.iter().copied());
+                evidence.kinds.extend(kinds.map(|kind| (kind, seen(sighting.canary))));
+            }
         }
     }
     evidence

@@ -258,6 +258,7 @@ fn sightings(
             claimed_at,
             copied: None,
             row: None,
+            also: Vec::new(),
             values: Vec::new(),
             received_at,
             sensor: touch.sensor.clone(),

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub seen: Vec<Seen>,
+    /// By which kinds of marker, where it was by any.
+    pub kinds: Vec<(MarkerKind, Seen)>,
     /// Distinct ghosts seen.
     pub ghosts: BTreeSet<u32>,
     pub material: Option<Material>,
@@ -33,6 +35,20 @@ pub struct Facts {
     audits: BTreeMap<String, Vec<Timestamp>>,
     /// Of each coded persona, and of each value, the lots.
     lots: BTreeMap<CanaryId, Vec<LotRow>>,
+    /// What stands for people who stand in every store.
+    bearers: Vec<Bearer>,
+}
+
+/// What stands for a person in one of several stores.
+struct Bearer {
+    persona: CanaryId,
+    /// As it is called where it alone bears a marker.
+    canary: CanaryId,
+    store: String,
+    generation: u32,
+    kinds: BTreeSet<MarkerKind>,
+    /// Where else an audit met such a marker.
+    elsewhere: Vec<Stay>,
 }
 
 impl Facts {
@@ -49,8 +65,24 @@ impl Facts {
         let kinds = context.ledger.marker_kinds()?;
         let none = BTreeSet::new();
         let mut facts = Vec::new();
+        let lots = context.ledger.lots()?;
+        let mut bearers = Vec::new();
         for PlacementRow { placement, .. } in context.ledger.placements(None)? {
-            if placement.state == State::Planned || placement.persona.is_some() {
+            if placement.state == State::Planned {
+                continue;
+            }
+            if let Some(persona) = placement.persona {
+                if lots.get(&persona.id).is_some_and(|lots| lots.iter().all(|lot| lot.chance >= 1.0)) {
+                    let entries = context.ledger.entries_of(placement.canary)?;
+                    bearers.push(Bearer {
+                        persona: persona.id,
+                        canary: placement.canary,
+                        store: placement.store,
+                        generation: placement.generation,
+                        kinds: entries.into_iter().map(|entry| entry.kind).collect(),
+                        elsewhere: stays.remove(&placement.canary).unwrap_or_default(),
+                    });
+                }
                 continue;
             }
             facts.push(CanaryFacts {
@@ -64,7 +96,6 @@ impl Facts {
             });
         }
         // Whatever became of its placements, a persona stays in the problem with all of its lots.
-        let lots = context.ledger.lots()?;
         // A value stands where its person does, in the stores that drew it; and wherever else an audit met it.
         for (id, lots) in &lots {
             let Some(value) = lots.first().and_then(|lot| lot.value) else { continue };
@@ -93,7 +124,7 @@ impl Facts {
                 value: None,
             });
         }
-        Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots })
+        Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots, bearers })
     }
 
     /// What was known at a moment: what began later is left out, and what ended later goes on.
@@ -113,24 +144,66 @@ impl Facts {
             canary.stays.iter_mut().for_each(|stay| stay.until = stay.until.filter(|until| *until <= at));
             !planted || !canary.stays.is_empty() || canary.draw.is_some()
         });
+        self.bearers.iter_mut().for_each(|bearer| bearer.elsewhere.retain(|stay| stay.from <= at));
         self
     }
 
     /// The problem that this evidence poses, which came bit by bit.
     pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
+        let (mut canaries, mut seen) = (self.canaries.clone(), evidence.seen);
+        for (own, persona, kinds) in self.own() {
+            let known = evidence.kinds.iter().filter(|(kind, seen)| seen.canary == persona && kinds.contains(kind));
+            seen.extend(known.map(|(_, seen)| Seen { canary: own.id, ..seen.clone() }));
+            canaries.push(own);
+        }
         Problem {
             stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
             now: context.now(),
             feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
             audits: self.audits.clone(),
-            canaries: self.canaries.clone(),
-            seen: evidence.seen,
+            canaries,
+            seen,
             looks: Looks::Doubling,
             ghosts: u64::from(context.ghosts),
             ghosts_seen: evidence.ghosts.len() as u64,
             material: evidence.material,
             real_rows: None,
         }
+    }
+}
+
+impl Facts {
+    /// Markers that one store alone has of somebody who stands in every store: seen, they are a canary of that store, though
+    /// all others of that person are everybody's. Each with the person, and the kinds.
+    pub fn own(&self) -> Vec<(CanaryFacts, CanaryId, BTreeSet<MarkerKind>)> {
+        let persons: BTreeMap<CanaryId, &CanaryFacts> =
+            self.canaries.iter().filter(|facts| facts.draw.is_some()).map(|facts| (facts.id, facts)).collect();
+        let mut by_kind: BTreeMap<(CanaryId, MarkerKind), Vec<(&Bearer, Vec<Stay>)>> = BTreeMap::new();
+        for bearer in &self.bearers {
+            let stays = persons.get(&bearer.persona).into_iter().flat_map(|facts| &facts.stays);
+            let stays: Vec<Stay> = stays.filter(|stay| stay.store == bearer.store).cloned().collect();
+            for kind in bearer.kinds.iter().filter(|_| !stays.is_empty()) {
+                by_kind.entry((bearer.persona, *kind)).or_default().push((bearer, stays.clone()));
+            }
+        }
+        let mut own: BTreeMap<CanaryId, (CanaryFacts, CanaryId, BTreeSet<MarkerKind>)> = BTreeMap::new();
+        for ((persona, kind), bearers) in by_kind {
+            let Ok([(bearer, stays)]) = <[_; 1]>::try_from(bearers) else { continue };
+            let (_, _, kinds) = own.entry(bearer.canary).or_insert_with(|| {
+                let facts = CanaryFacts {
+                    id: bearer.canary,
+                    home: bearer.store.clone(),
+                    generation: bearer.generation,
+                    stays: [stays, bearer.elsewhere.clone()].concat(),
+                    ..CanaryFacts::default()
+                };
+                (facts, persona, BTreeSet::new())
+            });
+            kinds.insert(kind);
+        }
+        let mut own: Vec<_> = own.into_values().collect();
+        own.iter_mut().for_each(|(facts, _, kinds)| facts.showable = showable(kinds));
+        own
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         judge,
         mapping::Mapping,
         plant,
+        problem::Facts,
         progress::Progress,
         recover,
         valued::Known,
@@ -75,6 +76,7 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
         mapping: &mapping,
         own: &own,
         known: blocking(|| Known::read(context))?,
+        others: blocking(|| of_others(context, slot))?,
         seen: BTreeMap::new(),
         copied: BTreeSet::new(),
         rows: 0,
@@ -134,6 +136,8 @@ struct Look<'a> {
     mapping: &'a Mapping,
     own: &'a Own,
     known: Known,
+    /// Markers of shared people that some other store alone has, as what they are known.
+    others: BTreeMap<(CanaryId, MarkerKind), CanaryId>,
     seen: BTreeMap<CanaryId, Vec<Alteration>>,
     copied: BTreeSet<CanaryId>,
     rows: u64,
@@ -144,6 +148,9 @@ impl Look<'_> {
         self.rows += 1;
         let index = self.context.index.read().expect("no thread panics while it holds the index");
         for seen in owners(&index, self.mapping, &stored.planting) {
+            if let Planting::Row(row) = &stored.planting {
+                self.copied.extend(brought(&index, self.mapping, &self.others, seen, row));
+            }
             match self.own.get(&seen) {
                 None => {
                     self.copied.insert(seen);
@@ -175,6 +182,30 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// What another store alone has of shared people.
+fn of_others(context: &Context, slot: &StoreSlot) -> Result<BTreeMap<(CanaryId, MarkerKind), CanaryId>, FlowError> {
+    let own = Facts::gather(context)?.own();
+    let others = own.into_iter().filter(|(facts, ..)| facts.home != slot.name);
+    Ok(others
+        .flat_map(|(facts, persona, kinds)| kinds.into_iter().map(move |kind| ((persona, kind), facts.id)))
+        .collect())
+}
+
+/// Such markers in a row of that person: somebody brought them here.
+fn brought(
+    index: &Index,
+    mapping: &Mapping,
+    others: &BTreeMap<(CanaryId, MarkerKind), CanaryId>,
+    persona: CanaryId,
+    row: &BTreeMap<String, String>,
+) -> Vec<CanaryId> {
+    let its = |kind: MarkerKind, value: &str| {
+        index.recognise(Some(kind), value).iter().any(|found| found.owner == Owner::Canary(persona))
+    };
+    let marked = row.iter().filter_map(|(column, value)| Some((mapping.marker_kind(column)?, value)));
+    marked.filter_map(|(kind, value)| others.get(&(persona, kind)).copied().filter(|_| its(kind, value))).collect()
 }
 
 /// The canaries whose markers stand in this row or document: of a row the one with the most markers.

@@ -59,6 +59,7 @@ pub fn sighted(canary: CanaryId, evidence: &str) -> Record {
         claimed_at: None,
         copied: None,
         row: None,
+        also: Vec::new(),
         values: Vec::new(),
         received_at: at(6),
         sensor: "portal".to_owned(),

@@ -174,6 +174,7 @@ pub fn alert(text: &str) -> Alert {
             claimed_at: None,
             copied: None,
             row: None,
+            also: Vec::new(),
             values: Vec::new(),
             received_at: at,
             sensor: format!("portal{text}"),
