@@ -54,7 +54,7 @@ fn times() {
     let found = candidates(&problem, &evidence);
     let copies: usize = found.iter().map(|candidate| candidate.copies.len()).sum();
     println!("{} canaries, {} copies of {} stores", problem.canaries.len(), copies, found.len());
-    let classes = watched(&problem, &evidence, &found, FALSE_SIGHTING);
+    let classes = watched(&problem, &evidence, &found, |_| FALSE_SIGHTING);
     let quickest = |what: &str, allowed: Duration, work: &mut dyn FnMut()| {
         let took = (0..5)
             .map(|_| {

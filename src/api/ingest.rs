@@ -12,17 +12,34 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Events of one request that wait for the journal together.
 const AT_ONCE: usize = 1024;
 
-/// One login event as JSON, or many as NDJSON.
+/// The header with which Okta asks whether an address is its owner's, before it sends events there.
+const CHALLENGE: &str = "x-okta-verification-challenge";
+/// The longest challenge that is given back.
+const LONGEST: usize = 1024;
+
+/// Gives back the challenge with which an Okta event hook is set up.
+#[utoipa::path(get, path = "/api/v1/logins", tag = "ingest",
+    params(("x-okta-verification-challenge" = String, Header, description = "What is given back")),
+    responses((status = 200, description = "verification"), (status = 400, body = Problem)))]
+pub async fn verify_logins(_caller: May<Ingest>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    let challenge = headers.get(CHALLENGE).and_then(|value| value.to_str().ok());
+    let challenge = challenge.filter(|text| !text.is_empty() && text.len() <= LONGEST).ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST, format!("{CHALLENGE}: expected; logins themselves are posted here"))
+    })?;
+    Ok(Json(json!({ "verification": challenge })))
+}
+
+/// One login event as JSON, or many as NDJSON, a provider's list, or Windows' XML.
 #[utoipa::path(post, path = "/api/v1/logins", tag = "ingest", request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 202, description = "accepted, refused"), (status = 422, body = Problem, description = "No line is a login event: a problem that also bears accepted and refused"), (status = 503, body = Problem)))]
 pub async fn post_logins(
@@ -30,7 +47,7 @@ pub async fn post_logins(
     caller: May<Ingest>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let parsed = logins::parse(&body, &caller.actor, context.now());
+    let parsed = logins::parse(&body, &caller.actor, context.now(), &context.time_zone);
     let accepted = parsed.touches.len();
     let made = stream::iter(parsed.touches)
         .map(|touch| observe::observe(&context, touch, context.drill))

@@ -45,7 +45,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(case::report))
         .routes(routes!(case::export))
         .routes(routes!(case::erase))
-        .routes(routes!(ingest::post_logins))
+        .routes(routes!(ingest::post_logins, ingest::verify_logins))
         .routes(routes!(material::begin))
         .routes(routes!(index::build))
         .routes(routes!(gates::build))
@@ -86,7 +86,9 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
 
 /// Only what senders outside may post: `api.ingest_listen`.
 pub fn ingest(context: Arc<Context>) -> Router {
-    let (router, _) = OpenApiRouter::<Arc<Context>>::new().routes(routes!(ingest::post_logins)).split_for_parts();
+    let (router, _) = OpenApiRouter::<Arc<Context>>::new()
+        .routes(routes!(ingest::post_logins, ingest::verify_logins))
+        .split_for_parts();
     router
         .layer(middleware::from_fn(idempotency::once))
         .layer(DefaultBodyLimit::max(BODY))

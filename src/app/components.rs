@@ -1,14 +1,15 @@
 //! From sections of the configuration to stores, sensors and sinks. It opens nothing.
 
 use crate::{
-    config::{Component, Config, ConfigError, Timestamps},
+    config::{self, Component, Config, ConfigError, PingMethod, Timestamps},
     domain::{
         reason::reason,
-        secret::Address,
+        secret::{Address, Secret},
         section::{Section, SectionError},
     },
     flow::{
         context::{SensorSlot, SinkSlot, StoreSlot, listed},
+        heartbeat::{Heartbeat, Ping},
         stamp::Authority,
     },
     sensors::{self, sensor::Sensor},
@@ -20,6 +21,7 @@ use crate::{
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use webhooks::Method;
 
 /// The time-stamp authority, where one is configured.
 pub fn build_authority(config: &Config) -> anyhow::Result<Option<Authority>> {
@@ -35,6 +37,26 @@ pub fn build_authority(config: &Config) -> anyhow::Result<Option<Authority>> {
     let pem =
         std::fs::read_to_string(ca).map_err(|error| wrong(("ca", format!("{}: {}", ca.display(), reason(&error)))))?;
     Ok(Some(Authority::new(&address, pem, *every, allow_private.clone()).map_err(wrong)?))
+}
+
+/// How the house tells that it lives.
+pub fn build_heartbeat(config: &Config) -> anyhow::Result<Heartbeat> {
+    let config::Heartbeat { daily, ping, method, every, allow_private } = config.heartbeat.clone();
+    let wrong = |message: String| ConfigError::Key {
+        file: config.file.display().to_string(),
+        line: config.lines.of(&["heartbeat", "ping"]),
+        key: "heartbeat.ping".to_owned(),
+        message,
+    };
+    let method = match method {
+        PingMethod::Get => Method::Get,
+        PingMethod::Post => Method::Post,
+    };
+    let built = |text| {
+        let address = Secret::deserialize(toml::Value::String(text)).map_err(|error| error.message().to_owned())?;
+        Ping::new(&address, method, every, allow_private)
+    };
+    Ok(Heartbeat { daily, ping: ping.map(built).transpose().map_err(wrong)? })
 }
 
 /// Every configured store.

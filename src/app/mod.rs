@@ -11,9 +11,9 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        gates, judge, notify, observe,
+        gates, heartbeat, judge, notify, observe,
         rotate::{self, Schedule},
-        stamp, takeover,
+        sightless, stamp, summaries, takeover,
     },
     journal::{key_ref::KeyRef, keyring::Keyring, log::Journal, master::MasterKey},
     ledger::state::Ledger,
@@ -87,6 +87,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     doors::check(config, &api, ingest.as_ref())?;
 
     let timestamps = components::build_authority(config)?;
+    let heartbeat = components::build_heartbeat(config)?;
 
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
@@ -121,6 +122,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         journal,
         ledger,
         timestamps,
+        heartbeat,
         schedule: Schedule { generations: config.rotate.every, attributes: config.rotate.attributes },
         ready: AtomicBool::new(false),
         clock,
@@ -137,6 +139,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         due: tokio::sync::Notify::new(),
         sighted: tokio::sync::Notify::new(),
         refusals: Mutex::new(BTreeMap::new()),
+        unable: Mutex::default(),
         judging: tokio::sync::Mutex::default(),
         works: tokio::sync::Mutex::new(()),
     };
@@ -235,6 +238,27 @@ impl App {
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
             takeover::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            summaries::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            sightless::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            heartbeat::watch(watched, told).await;
+            Ok(())
+        });
+        let (watched, told) = (context.clone(), stop.clone());
+        tasks.spawn(async move {
+            heartbeat::ping(watched, told.clone()).await;
+            told.cancelled().await;
             Ok(())
         });
         let (watched, told) = (context.clone(), stop.clone());

@@ -17,9 +17,6 @@ pub const LEAST_POSTERIOR: f64 = 0.999;
 /// Condition (iv): distinct canaries seen that the store held.
 pub const LEAST_CANARIES: u64 = 2;
 
-/// Condition (v): the modelled rate of chance sightings is raised so many times.
-pub const LOUDER: f64 = 100.0;
-
 /// Conditions (ii) and (iii) for one store.
 #[derive(Clone, Debug)]
 pub struct Standing {

@@ -92,6 +92,11 @@ impl<'a> Evidence<'a> {
             let class = counted.entry(number).or_insert(seen.class);
             *class = seen.class.min(*class);
         }
+        for (canary, more) in &problem.repeated {
+            if let Ok(number) = evidence.canaries.binary_search_by_key(canary, |facts| facts.id) {
+                evidence.sightings[number] += more;
+            }
+        }
         let classes: BTreeSet<Class> = counted.values().copied().collect();
         evidence.classes = classes.into_iter().map(|class| evidence.class(class, &counted)).collect();
         evidence

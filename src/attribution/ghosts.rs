@@ -1,14 +1,36 @@
 //! The control group: were the canaries seen drawn blindly from planted and ghosts, how likely were so many of one
 //! store's own? It covers guessing, noise and a stolen register; that no other store leaked, it cannot say.
 
-use crate::attribution::{
-    bits::Bits,
-    copies::{Candidate, reached},
-    evidence::Evidence,
-    hypergeometric::ln_upper_tail,
-    problem::Problem,
+use crate::{
+    attribution::{
+        bits::Bits,
+        copies::{Candidate, reached},
+        evidence::Evidence,
+        hypergeometric::ln_upper_tail,
+        likelihood::FALSE_SIGHTING,
+        problem::Problem,
+    },
+    domain::sighting::Class,
 };
 use std::collections::BTreeSet;
+
+/// The kinds of marker that identify alone, of which a ghost has one and a canary has all at most.
+pub const STRONG_KINDS: f64 = 6.0;
+
+/// How frequent chance is made, to see whether a verdict outlasts it: a hundred times what the ghosts show (the mean of
+/// Jeffreys' Beta(½ + seen, ½ + unseen), for each kind of marker that a canary may have); never below the modelled rate nor
+/// above a hundred times that, which it is where nothing tells: no ghosts, or a class that shows none.
+pub fn louder_chance(problem: &Problem, class: Class) -> f64 {
+    let most = FALSE_SIGHTING * LOUDER;
+    if problem.ghosts == 0 || class == Class::Document {
+        return most;
+    }
+    let shown = (problem.ghosts_seen as f64 + 0.5) / (problem.ghosts as f64 + 1.0);
+    (shown * STRONG_KINDS * LOUDER).clamp(FALSE_SIGHTING, most)
+}
+
+/// So many times more frequent.
+const LOUDER: f64 = 100.0;
 
 /// The canaries that were only ever in one store: they alone go into the ghost test, for a fed one proves nothing
 /// between its stores. Those whose stores were drawn by lot have a bound of their own.
@@ -70,5 +92,22 @@ impl OwnCanaries {
         let all = self.ghosts + unexplained().map(Bits::count).sum::<u64>();
         let drawn = self.ghosts_seen + unexplained().map(|own| own.count_shared(seen)).sum::<u64>();
         Some(ln_upper_tail(all, planted, drawn, self.of[store].count_shared(seen)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_as_loud_as_the_ghosts_leave_it() {
+        let loud =
+            |ghosts, ghosts_seen, class| louder_chance(&Problem { ghosts, ghosts_seen, ..Problem::default() }, class);
+        assert_eq!(loud(0, 0, Class::Dump), 1e-2, "nothing tells");
+        assert!((loud(1_000_000, 0, Class::Login) - 3e-4).abs() < 1e-9);
+        assert!((loud(1_000_000, 2, Class::Mail) - 1.5e-3).abs() < 1e-8);
+        assert_eq!(loud(1_000_000, 1_000, Class::Dump), 1e-2);
+        assert_eq!(loud(100_000_000, 0, Class::Dump), 1e-4, "never below the modelled rate");
+        assert_eq!(loud(1_000_000, 0, Class::Document), 1e-2, "no ghost is a document");
     }
 }

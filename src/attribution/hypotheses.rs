@@ -37,9 +37,15 @@ pub struct Watched {
     pub ghosts_seen: u64,
 }
 
-/// The classes as the problem has them, with the priors of the rates that fit.
-pub fn watched(problem: &Problem, evidence: &Evidence<'_>, candidates: &[Candidate], phi: f64) -> Vec<Watched> {
+/// The classes as the problem has them, with the priors of the rates that fit, and a rate of false sightings for each.
+pub fn watched(
+    problem: &Problem,
+    evidence: &Evidence<'_>,
+    candidates: &[Candidate],
+    phi: impl Fn(Class) -> f64,
+) -> Vec<Watched> {
     let build = |(number, group): (usize, &ClassEvidence)| {
+        let phi = phi(group.class);
         // A grid is as fine as the largest copy asks for.
         let mut sizes: Vec<u64> = candidates
             .iter()

@@ -112,6 +112,8 @@ pub struct Problem {
     pub canaries: Vec<CanaryFacts>,
     /// Sightings, each from one canary; rehearsals only among themselves.
     pub seen: Vec<Seen>,
+    /// Further sightings of canaries among those: later ones, of a class in which they were seen already.
+    pub repeated: BTreeMap<CanaryId, u64>,
     /// Whether they came all at once, or one after the other.
     pub looks: Looks,
     /// How many ghosts were minted.

@@ -4,6 +4,7 @@
 use crate::{
     attribution::{
         decide::attribute,
+        ghosts::STRONG_KINDS,
         problem::Problem,
         scenario::{Leak, drawn, seen_and_audited},
     },
@@ -93,11 +94,26 @@ pub fn simulate(base: &Problem, leak: Leak, from: Timestamp, trials: u64, seed: 
         let taken = base.now.checked_sub(back).unwrap_or(base.now);
         let seen = drawn(base, &sources, leak, taken, &mut random);
         let count = seen.len();
-        let verdict = attribute(&seen_and_audited(base, seen));
+        let mut problem = seen_and_audited(base, seen);
+        problem.ghosts_seen = strays(base.ghosts as f64 * leak.stray / STRONG_KINDS, &mut random);
+        let verdict = attribute(&problem);
         tally.take(base, &sources, taken, &verdict, count);
     }
     tally.widths.sort_by(f64::total_cmp);
     Some(tally)
+}
+
+/// How many things happen by chance where so many do on average: they follow each other after times that are drawn.
+fn strays(mean: f64, random: &mut StdRng) -> u64 {
+    let mut passed = 0.0;
+    let mut count = 0;
+    loop {
+        passed -= (1.0 - random.random::<f64>()).ln();
+        if passed >= mean {
+            return count;
+        }
+        count += 1;
+    }
 }
 
 #[cfg(test)]

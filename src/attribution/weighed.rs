@@ -4,17 +4,20 @@ use crate::{
     attribution::{
         bits::Bits,
         coalitions::Scorer,
-        conditions::{Bound, Conditions, LOUDER, Standing},
+        conditions::{Bound, Conditions, Standing},
         copies::Candidate,
         draws::Draws,
         evidence::{ClassEvidence, Evidence},
-        ghosts::OwnCanaries,
+        ghosts::{OwnCanaries, louder_chance},
         hypotheses::{Coalition, Hypothesis, Scores, Watched, score, score_again, watched},
         likelihood::FALSE_SIGHTING,
         looks::{Look, looks},
         problem::Problem,
     },
-    domain::verdict::{Route, StoreScore},
+    domain::{
+        sighting::Class,
+        verdict::{Route, StoreScore},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -59,14 +62,14 @@ impl<'a> Weighed<'a> {
             let over = |store: &usize| draws.ln_value(&lock, *store).is_some_and(|value| value >= -look.ln_allowed);
             (0..candidates.len()).filter(over).collect()
         });
-        let watched_at = |phi| watched(problem, evidence, candidates, phi);
-        let watched = watched_at(FALSE_SIGHTING);
+        let watched_at = |phi: &dyn Fn(Class) -> f64| watched(problem, evidence, candidates, phi);
+        let watched = watched_at(&|_| FALSE_SIGHTING);
         let held = |candidate: &Candidate| candidate.copies.iter().map(|copy| copy.holds.count()).max().unwrap_or(0);
         let rows = problem.real_rows.as_ref().map(|rows| &rows.held);
         let known = rows.filter(|rows| candidates.iter().all(|candidate| rows.contains_key(&candidate.store)));
         Weighed {
             scores: score(candidates, &watched, &kept),
-            louder: score(candidates, &watched_at(FALSE_SIGHTING * LOUDER), &kept),
+            louder: score(candidates, &watched_at(&|class| louder_chance(problem, class)), &kept),
             sizes: candidates
                 .iter()
                 .map(|candidate| known.map_or_else(|| held(candidate), |rows| rows[&candidate.store]))

@@ -2,8 +2,8 @@
 
 use crate::{
     config::{
-        Api, Component, Config, ConfigError, Data, Dns, Ledger, Organisation, Rotate, Timestamps, lines::Lines, owned,
-        secrets,
+        Api, Component, Config, ConfigError, Data, Dns, Heartbeat, Ledger, Organisation, Rotate, Timestamps,
+        lines::Lines, owned, secrets,
     },
     domain::{reason::reason, secret::Secret, section::Section},
 };
@@ -20,6 +20,7 @@ const TOP: &[&str] = &[
     "ledger",
     "timestamps",
     "rotate",
+    "heartbeat",
     "stores",
     "sensors",
     "sinks",
@@ -127,6 +128,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         return Err(reader.error(&["timestamps", "ca"], "", message));
     }
     let rotate: Rotate = reader.part(&table, "rotate")?;
+    let heartbeat: Heartbeat = reader.part(&table, "heartbeat")?;
     let stores = reader.components(&table, "stores", &folder)?;
     let sensors = reader.components(&table, "sensors", &folder)?;
     let sinks = reader.components(&table, "sinks", &folder)?;
@@ -140,6 +142,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         ledger,
         timestamps,
         rotate,
+        heartbeat,
         master_key,
         master_key_file,
         stores,

@@ -27,6 +27,7 @@ pub struct Config {
     pub ledger: Ledger,
     pub timestamps: Timestamps,
     pub rotate: Rotate,
+    pub heartbeat: Heartbeat,
     /// The master key, as its source gave it; none before `init`.
     pub master_key: Option<Secret>,
     /// Where the master key is to be made by `init`, if it is a file.
@@ -174,6 +175,34 @@ pub struct Rotate {
     /// Each canary's next salary or title.
     #[serde(default, deserialize_with = "often::read_some")]
     pub attributes: Option<std::time::Duration>,
+}
+
+/// `[heartbeat]`: how the house tells that it lives.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// The hour of the daily test alert; none: there is no such alert.
+    #[serde(default = "often::eight", deserialize_with = "often::read_hour")]
+    pub daily: Option<jiff::civil::Time>,
+    /// Who is to hear from us all the while. It is itself the key, so it is read where it is used.
+    #[serde(default)]
+    pub ping: Option<String>,
+    #[serde(default)]
+    pub method: PingMethod,
+    #[serde(default = "often::minute", deserialize_with = "often::read")]
+    pub every: std::time::Duration,
+    /// Networks that are not the Internet and that it may be in.
+    #[serde(default)]
+    pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// How the ping is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PingMethod {
+    #[default]
+    Get,
+    Post,
 }
 
 /// What is wrong with the configuration: where, and how to mend it.

@@ -1,12 +1,38 @@
 //! How often something is to happen: a duration in words.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Time};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::time::Duration;
 
 /// What holds where nothing is said.
 pub fn hour() -> Duration {
     Duration::from_secs(3600)
+}
+
+/// The same.
+pub fn minute() -> Duration {
+    Duration::from_secs(60)
+}
+
+/// The hour at which the daily alert is sent where nothing is said.
+pub fn eight() -> Option<Time> {
+    Some(Time::constant(8, 0, 0, 0))
+}
+
+/// An hour of the day, as `08:00`; or `false` for none.
+pub fn read_hour<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Off(bool),
+        At(String),
+    }
+    let expected = || D::Error::custom("expected an hour of the day such as \"08:00\", or false");
+    match Told::deserialize(deserializer).map_err(|_| expected())? {
+        Told::Off(false) => Ok(None),
+        Told::At(text) => Time::strptime("%H:%M", text.trim()).map(Some).map_err(|_| expected()),
+        Told::Off(true) => Err(expected()),
+    }
 }
 
 /// From a second to a year, as `90s`, `10m` or `720h`.

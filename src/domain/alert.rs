@@ -41,6 +41,22 @@ pub struct Revealed {
     pub marker: Marker,
 }
 
+/// What an incident grew by since it was told last, on the alert that sums it up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Growth {
+    /// When it was told last.
+    pub since: Timestamp,
+    /// Sightings since then; the incident has the exact count of all.
+    pub sightings: u64,
+    /// The incident's first sighting, and the last so far: ids, and when they were received.
+    pub first: u64,
+    pub first_at: Timestamp,
+    pub last: u64,
+    pub last_at: Timestamp,
+    /// Summaries since there was news, this one included.
+    pub step: u32,
+}
+
 /// One alert, the same for every sink. `id` derives from its journal entry, so that a rebuild resends under it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -59,6 +75,9 @@ pub struct Alert {
     pub attack: Vec<String>,
     /// Address of the incident's page, where `api.public_url` is configured.
     pub link: Option<String>,
+    /// What it sums up, where nothing but the count is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// Rehearsal or test: every sink shows it.
     pub drill: bool,
     /// The values of the markers that were seen. Filled in at the attempt, for a sink that may have them; never journaled.

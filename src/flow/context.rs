@@ -2,7 +2,7 @@
 
 use crate::{
     domain::record::Record,
-    flow::{error::FlowError, index::Built, memory::Memory, rotate::Schedule, stamp::Authority},
+    flow::{error::FlowError, heartbeat::Heartbeat, index::Built, memory::Memory, rotate::Schedule, stamp::Authority},
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -22,7 +22,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -97,6 +97,8 @@ pub struct Context {
     pub timestamps: Option<Authority>,
     /// How often stores change by themselves.
     pub schedule: Schedule,
+    /// How it tells that it lives.
+    pub heartbeat: Heartbeat,
     pub index: RwLock<Index>,
     /// The same for the fast scanner, once material was long enough to need it.
     pub image: Mutex<Built>,
@@ -130,6 +132,8 @@ pub struct Context {
     pub sighted: Notify,
     /// What sensors refused, by sensor and reason.
     pub refusals: Mutex<BTreeMap<(String, &'static str), u64>>,
+    /// Sensors that cannot do their work: why, and since when.
+    pub unable: Mutex<BTreeMap<String, (&'static str, Instant)>>,
     /// Incidents are moved by one at a time: the judge, or an operator.
     pub judging: tokio::sync::Mutex<Memory>,
     /// One planting, rotation, verification or withdrawal at a time.
@@ -203,6 +207,25 @@ impl Context {
         if let Err(error) = blocking(|| self.ledger.sync()) {
             tracing::warn!(%error, "the ledger is not on the disk; the next start reads it from the journal");
         }
+    }
+
+    /// A sensor says that it cannot do its work, or, without a reason, that it can.
+    pub fn sees(&self, sensor: &str, unable: Option<&'static str>) {
+        let mut known = self.unable.lock().unwrap_or_else(PoisonError::into_inner);
+        match unable {
+            Some(reason) => _ = known.entry(sensor.to_owned()).or_insert((reason, Instant::now())),
+            None => _ = known.remove(sensor),
+        }
+    }
+
+    /// The sensors that cannot do their work.
+    pub fn unable(&self) -> BTreeMap<String, (&'static str, Instant)> {
+        self.unable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Their names.
+    pub fn sightless(&self) -> Vec<String> {
+        self.unable().into_keys().collect()
     }
 
     /// Counts what a sensor refused or could not do, under one of few fixed reasons.

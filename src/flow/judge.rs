@@ -1,10 +1,7 @@
 //! Judges sightings in the order of the journal: which incident they belong to, and what attribution says of it now.
 
 use crate::{
-    attribution::{
-        self,
-        problem::{Problem, Seen},
-    },
+    attribution::{self, problem::Problem},
     domain::{
         alert::{Alert, AlertType},
         incident::{Incident, Severity, State},
@@ -95,7 +92,17 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
     let fresh = context.ledger.unjudged(&context.journal, BATCH)?;
     let Some(last) = fresh.last().map(|sighting| sighting.id) else { return Ok((Vec::new(), Vec::new())) };
     let mut touched: BTreeMap<String, (Incident, Vec<Sighting>, bool)> = BTreeMap::new();
+    // Where a canary went, until that can be another: in a flood nearly every sighting is one of the same canary.
+    let mut gone: BTreeMap<CanaryId, (BTreeSet<String>, String)> = BTreeMap::new();
     for sighting in fresh {
+        if let Some((stores, id)) = gone.get(&sighting.canary)
+            && let Some((incident, joined, _)) = touched.get_mut(id)
+            && incident.drill == sighting.drill
+        {
+            take_in(incident, &sighting, stores);
+            joined.push(sighting);
+            continue;
+        }
         let stores = stores_of(context, sighting.canary)?;
         let id = match joins(context, &touched, &sighting, &stores)? {
             Some(id) => id,
@@ -111,7 +118,11 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             touched.insert(id.clone(), (known, Vec::new(), false));
         }
         if let Some((incident, joined, _)) = touched.get_mut(&id) {
-            take_in(incident, &sighting, stores);
+            if !stores.is_subset(&incident.stores) {
+                gone.clear();
+            }
+            take_in(incident, &sighting, &stores);
+            gone.insert(sighting.canary, (stores, id));
             joined.push(sighting);
         }
     }
@@ -140,10 +151,7 @@ fn rests_on(
         None if new => Evidence::default(),
         None => evidence(&context.ledger.sightings_in(&context.journal, &incident.id)?),
     };
-    let more = evidence(joined);
-    known.seen.extend(more.seen);
-    known.kinds.extend(more.kinds);
-    known.ghosts.extend(more.ghosts);
+    known.take_in(joined);
     Ok(known)
 }
 
@@ -194,12 +202,16 @@ fn open(sighting: &Sighting) -> Incident {
     }
 }
 
-fn take_in(incident: &mut Incident, sighting: &Sighting, stores: BTreeSet<String>) {
+fn take_in(incident: &mut Incident, sighting: &Sighting, stores: &BTreeSet<String>) {
     incident.sightings += 1;
     incident.updated_at = incident.updated_at.max(sighting.received_at);
-    incident.sensors.insert(sighting.sensor.clone());
+    if !incident.sensors.contains(&sighting.sensor) {
+        incident.sensors.insert(sighting.sensor.clone());
+    }
     incident.canaries.insert(sighting.canary);
-    incident.stores.extend(stores);
+    if !stores.is_subset(&incident.stores) {
+        incident.stores.extend(stores.iter().cloned());
+    }
     incident.severity = incident.severity.max(severity(sighting));
 }
 
@@ -251,25 +263,7 @@ fn told(verdict: &Verdict) -> (Outcome, Vec<&str>) {
 /// What attribution is told of these sightings: each canary once a class.
 pub fn evidence(sightings: &[Sighting]) -> Evidence {
     let mut evidence = Evidence::default();
-    for sighting in sightings {
-        match sighting.canary.ghost() {
-            Some(number) => {
-                evidence.ghosts.insert(number);
-            }
-            None => {
-                let seen = |canary: CanaryId| Seen {
-                    canary,
-                    class: sighting.class,
-                    at: sighting.at,
-                    received: sighting.received_at,
-                };
-                // What a row shows is seen with it.
-                evidence.seen.extend([sighting.canary].iter().chain(&sighting.values).map(|canary| seen(*canary)));
-                let kinds = [sighting.marker_kind].into_iter().chain(sighting.also.iter().copied());
-                evidence.kinds.extend(kinds.map(|kind| (kind, seen(sighting.canary))));
-            }
-        }
-    }
+    evidence.take_in(sightings);
     evidence
 }
 
@@ -300,6 +294,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
             .public_url
             .as_ref()
             .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
+        growth: None,
         drill: incident.drill,
         revealed: Vec::new(),
     }

@@ -18,6 +18,8 @@ pub fn describe() {
     describe_histogram!("telltale_delivery_duration_seconds", Unit::Seconds, "How long an attempt took.");
     describe_gauge!("telltale_sink_failing", count, "1 where a sink cannot do its work.");
     describe_gauge!("telltale_blind", count, "1 while touches cannot be made durable.");
+    describe_gauge!("telltale_sensor_failing", count, "1 where a sensor cannot do its work.");
+    describe_gauge!("telltale_ping_failing", count, "1 while no heartbeat reaches the address that waits for it.");
     describe_gauge!("telltale_timestamps_failing", count, "1 where the authority's last stamp failed.");
     describe_gauge!("telltale_ready", count, "1 where touches are recognised at once.");
     describe_gauge!("telltale_journal_entries", count, "Entries of the journal.");

@@ -186,6 +186,7 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         sightings: Vec::new(),
         attack: Vec::new(),
         link: context.public_url.clone(),
+        growth: None,
         drill,
         revealed: Vec::new(),
     }

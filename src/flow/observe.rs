@@ -72,6 +72,10 @@ impl Observer for Observe {
     fn refused(&self, sensor: &str, reason: &'static str) {
         self.context.refuse(sensor, reason);
     }
+
+    fn sees(&self, sensor: &str, unable: Option<&'static str>) {
+        self.context.sees(sensor, unable);
+    }
 }
 
 /// Makes the touch durable; answers the canaries in it, at a time that does not tell whether there are any.

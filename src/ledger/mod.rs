@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod coded;
 pub mod engine;
 pub mod gates;
+pub mod growth;
 pub mod health;
 pub mod held;
 pub mod incidents;

@@ -9,6 +9,7 @@ use crate::{
     journal::{frame, log::Journal},
     ledger::{
         engine::EngineError,
+        projection,
         row::{self, Key, Table},
         state::{Ledger, LedgerError},
         view::View,
@@ -251,6 +252,11 @@ impl Ledger {
             Ok(true)
         })?;
         Ok(queues)
+    }
+
+    /// When the last daily test alert was raised.
+    pub fn heartbeat(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.one(&projection::heartbeat_key())
     }
 
     /// What was given up.

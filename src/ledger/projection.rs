@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        alert::Alert,
+        alert::{Alert, AlertType},
         incident::{Incident, State},
         record::{Record, Tally},
     },
@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts, coded,
         engine::EngineError,
-        health, held, incidents, outbox, placements, revisions,
+        growth, health, held, incidents, outbox, placements, revisions,
         row::{Key, Table},
         sightings, stamps, traces,
         view::View,
@@ -34,6 +34,11 @@ pub(crate) fn head_key() -> Key {
 
 pub(crate) fn judged_key() -> Key {
     Key::of(Table::Meta).text("judged")
+}
+
+/// When the last daily test alert was raised.
+pub(crate) fn heartbeat_key() -> Key {
+    Key::of(Table::Meta).text("heartbeat")
 }
 
 /// Takes one entry in.
@@ -71,9 +76,15 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
             }
             stamps::moved(view, seq, at)?;
             incidents::counted_from(view, incident, at, alert.is_some(), by)?;
+            growth::moved(view, at, incident, alert.as_ref())?;
             alert.iter().try_for_each(|alert| raised(view, entry, alert, sinks))
         }
-        Record::AlertRaised { alert, sinks, .. } => raised(view, entry, alert, sinks),
+        Record::AlertRaised { alert, sinks, by } => {
+            if alert.alert_type == AlertType::SinkTest && by == "telltale" {
+                view.put(heartbeat_key(), &at)?;
+            }
+            raised(view, entry, alert, sinks)
+        }
         Record::Attempted { alert, sink, attempt, outcome, status, .. } => {
             health::attempted(view, seq, at, sink, *attempt, outcome)?;
             outbox::attempted(view, seq, at, alert, sink, *attempt, outcome, *status)

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 5;
+pub(crate) const FORMAT: u8 = 6;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) enum Table {
     Held = b'E',
     HeldKey = b'F',
     Clock = b'T',
+    Pace = b'9',
+    Grown = b'a',
 }
 
 /// A key under construction.

@@ -79,6 +79,31 @@ pub fn plain(response: &[u8]) -> Option<Credentials> {
     })
 }
 
+/// The login in a directory's name: the value of its first part, `uid=` or another, its escapes undone. What is no such name
+/// is itself: some directories take a bare login or an address.
+pub fn named(name: &str) -> String {
+    let named = |(kind, value): (&'_ str, &'_ str)| {
+        let fits = kind.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        (fits && !kind.trim().is_empty()).then(|| value.to_owned())
+    };
+    let Some(value) = name.split_once('=').and_then(named) else { return name.to_owned() };
+    let (mut bytes, mut rest) = (Vec::new(), value.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match (first, after) {
+            (b',' | b'+' | b';', _) => break,
+            (b'\\', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or_default() as u8;
+                (digit(high) << 4 | digit(low), after)
+            }
+            (b'\\', [next, after @ ..]) => (*next, after),
+            _ => (*first, after),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
 /// Under which names a form carries its credentials.
 pub struct Fields {
     username: Vec<String>,
@@ -161,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn the_login_in_a_name_of_a_directory_is_read() {
+        for (name, login) in [
+            ("uid=claire.moreau,ou=people,dc=example,dc=org", "claire.moreau"),
+            ("CN = Moreau\\, Cl\\C3\\A9a\\\"+uid=x,dc=example", "Moreau, Cléa\""),
+            ("c.moreau@example.org", "c.moreau@example.org"),
+            ("ACME\\cmoreau", "ACME\\cmoreau"),
+            ("=x", "=x"),
+            ("uid=a\\", "a\\"),
+            ("", ""),
+        ] {
+            assert_eq!(named(name), login);
+        }
+    }
+
+    #[test]
     fn forms_and_json_are_read_under_usual_and_own_names() {
         let fields = Fields::new(Some("Matricule".into()), None);
         let read = |kind: &str, body: &str| {
@@ -179,7 +219,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_break_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..200), json in any::<bool>()) {
+        fn no_bytes_break_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..200), json in any::<bool>(), name in "(uid=|\\\\|,|c3|é|\\PC){0,9}") {
+            named(&name);
             let mut headers = HeaderMap::new();
             if json {
                 headers.insert(CONTENT_TYPE, "application/json".parse().expect("a header"));

@@ -77,6 +77,10 @@ pub trait Observer: Send + Sync {
 
     /// Counts something that the sensor refused or could not do, under one of few fixed reasons.
     fn refused(&self, sensor: &str, reason: &'static str);
+
+    /// Takes note that the sensor cannot do its work, and why, in few fixed words; or, without a reason, that it can. Saying
+    /// the same again is no harm.
+    fn sees(&self, sensor: &str, unable: Option<&'static str>);
 }
 
 /// The one thing that a sensor holds of the house.

@@ -6,9 +6,15 @@ pub mod discord;
 pub mod elasticsearch;
 pub mod email;
 pub mod google_chat;
+pub mod jsm;
 pub mod mattermost;
+pub mod misp;
+pub mod nats;
 pub mod ocsf;
+pub mod ocsf_file;
 pub mod pagerduty;
+pub mod secops;
+pub mod sentinel;
 pub mod shape;
 pub mod sink;
 pub mod slack;
@@ -33,12 +39,18 @@ pub const ALL: &[Entry] = &[
     template::ENTRY,
     cloudevents::ENTRY,
     ocsf::ENTRY,
+    ocsf_file::ENTRY,
+    nats::ENTRY,
     command::ENTRY,
     thehive::ENTRY,
+    misp::ENTRY,
     taxii::ENTRY,
     pagerduty::ENTRY,
+    jsm::ENTRY,
     splunk::ENTRY,
     elasticsearch::ENTRY,
+    sentinel::ENTRY,
+    secops::ENTRY,
     syslog::ENTRY,
     email::ENTRY,
 ];

@@ -11,7 +11,7 @@ install() {
         echo "slapd: OpenLDAP is there already"
         return
     fi
-    echo "slapd: installing the Debian packages slapd, ldap-utils and openssl: a directory for the tests of the ldap store"
+    echo "slapd: installing the Debian packages slapd, ldap-utils and openssl: a directory for the tests of the ldap store, and clients of one"
     apt-get -o DPkg::Lock::Timeout=300 update -q
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends \
         slapd ldap-utils openssl
@@ -71,7 +71,7 @@ start() {
     root=$(openssl rand -hex 12)
     certificates "$home"
     configuration "$home" "$root" >"$home/slapd.conf"
-    slapd -f "$home/slapd.conf" -h "ldap://127.0.0.1:$port/ ldaps://127.0.0.1:$secure/" -d 0 \
+    slapd -f "$home/slapd.conf" -h "ldap://127.0.0.1:$port/ ldaps://127.0.0.1:$secure/" -d stats \
         </dev/null >"$dir/slapd.log" 2>&1 &
     echo $! >"$dir/slapd.pid"
     cat >"$dir/slapd.env" <<END
@@ -82,6 +82,8 @@ export TELLTALE_TEST_LDAP_BASE='$base'
 export TELLTALE_TEST_LDAP_BIND='cn=admin,$base'
 export TELLTALE_TEST_LDAP_READER='cn=reader,$base'
 export TELLTALE_TEST_LDAP_PASSWORD='$password'
+export TELLTALE_TEST_LDAP_LOG='$(realpath "$dir")/slapd.log'
+export TELLTALE_TEST_LDAP_WHOAMI='$(command -v ldapwhoami)'
 export TELLTALE_TEST_LDAP_SLAPCAT='$(command -v slapcat) -f $home/slapd.conf'
 END
     for _ in $(seq 100); do

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # The receivers' own libraries, which judge what our sinks send: Slack's Block Kit models, the Standard Webhooks
-# reference verifier, `cryptography` for Ed25519, a CEF checker, CloudEvents' library, OCSF's classes as models,
-# and TheHive's client. Nothing runs between tests.
+# reference verifier, `cryptography` for Ed25519, a CEF checker, CloudEvents' library, OCSF's classes as models, TheHive's
+# client, MISP's client, JSON Schema, and Sigma's with two of its backends. Nothing runs between tests.
 set -euo pipefail
 venv=${TELLTALE_VENV:-target/venv}
 
 case ${1:-} in
 install)
     [ -x "$venv/bin/python3" ] || { echo "validators: making a Python environment in $venv"; python3 -m venv "$venv"; }
-    "$venv/bin/python3" -c 'import slack_sdk, standardwebhooks, cefevent, cryptography, cloudevents, py_ocsf_models, thehive4py' 2>/dev/null || {
-        echo "validators: PyPI slack_sdk, standardwebhooks, cefevent, cryptography, cloudevents, py-ocsf-models, thehive4py (judge what the sinks send)"
+    "$venv/bin/python3" -c 'import slack_sdk, standardwebhooks, cefevent, cryptography, cloudevents, py_ocsf_models, thehive4py, pymisp, jsonschema, sigma.backends.splunk, sigma.backends.elasticsearch' 2>/dev/null || {
+        echo "validators: PyPI slack_sdk, standardwebhooks, cefevent, cryptography, cloudevents, py-ocsf-models, thehive4py, pymisp, jsonschema, pysigma with its Splunk and Elasticsearch backends (judge what the sinks send)"
         "$venv/bin/pip" install -q slack_sdk==3.47.0 standardwebhooks==1.1.0 cefevent==0.5.6 cryptography==50.0.2 \
-            cloudevents==2.2.0 py-ocsf-models==0.10.0 thehive4py==2.1.0
+            cloudevents==2.2.0 py-ocsf-models==0.10.0 thehive4py==2.1.0 pymisp==2.5.34.4 jsonschema==4.26.0 pysigma==1.5.1 pysigma-backend-splunk==2.1.0 \
+            pysigma-backend-elasticsearch==2.1.1
     } ;;
 start)
     echo "export TELLTALE_TEST_PYTHON=$(cd "$venv/bin" && pwd)/python3" >"$2/validators.env" ;;

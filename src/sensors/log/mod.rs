@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use formats::format::{Clock, Format};
+use formats::format::{Clock, Format, Reader};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use std::{
@@ -28,7 +28,11 @@ use tail::{Position, Tail};
 use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
-pub const ENTRY: Entry = Entry { kind: "log", about: "follows a log file of logins (sshd)", build };
+pub const ENTRY: Entry = Entry {
+    kind: "log",
+    about: "follows a log file of logins (sshd, slapd, dovecot, nginx, apache, pam, samba, canaille)",
+    build,
+};
 
 const EVERY: Duration = Duration::from_millis(500);
 /// While nothing is seen, the position is remembered so often; what was read since is read again after a crash.
@@ -89,6 +93,10 @@ impl Log {
         });
         let mut remembered = (position.clone(), Instant::now());
         let mut tail = Tail::new(self.path.clone());
+        let mut reader = (self.format.reader)();
+        // What was read is told already; a line to come may belong to it.
+        let lines = position.as_ref().and_then(|position| tail.before(position).ok()).unwrap_or_default();
+        lines.iter().for_each(|line| drop(self.touch(reader.as_mut(), line)));
         let mut readable = true;
         loop {
             let since = position.clone();
@@ -98,9 +106,11 @@ impl Log {
             match looked.0 {
                 Ok(read) => {
                     readable = true;
+                    reporter.sees(&self.name, None);
                     more = read.more;
                     read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
-                    let touches: Vec<Touch> = read.lines.iter().filter_map(|line| self.touch(line)).collect();
+                    let touches: Vec<Touch> =
+                        read.lines.iter().filter_map(|line| self.touch(reader.as_mut(), line)).collect();
                     if !touches.is_empty() {
                         let place = serde_json::to_value(&read.position)?;
                         // The file keeps what cannot be made durable now.
@@ -118,6 +128,7 @@ impl Log {
                         reporter.refused(&self.name, "unreadable");
                     }
                     readable = false;
+                    reporter.sees(&self.name, Some("the_log_cannot_be_read"));
                 }
             }
             let going = more && !stop.is_cancelled() || waited(&stop, EVERY).await;
@@ -133,9 +144,9 @@ impl Log {
         }
     }
 
-    fn touch(&self, line: &str) -> Option<Touch> {
+    fn touch(&self, reader: &mut dyn Reader, line: &str) -> Option<Touch> {
         let now = Timestamp::now();
-        let login = (self.format.read)(line, &Clock { time_zone: self.time_zone.clone(), now })?;
+        let login = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now })?;
         let service = match &login.host {
             Some(host) => format!("{} {host}", self.format.name),
             None => self.format.name.to_owned(),
@@ -149,7 +160,7 @@ impl Log {
             service: bounded(&service.replace(char::is_control, " ")),
             presented: Credentials { username: login.username, password: None }.presented(),
             text: Vec::new(),
-            evidence: line.as_bytes().to_vec(),
+            evidence: [login.before.as_slice(), &[line.to_owned()]].concat().join("\n").into_bytes(),
         })
     }
 }

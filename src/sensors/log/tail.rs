@@ -48,6 +48,20 @@ pub struct Tail {
 }
 
 impl Tail {
+    /// The last lines before this position, as far back as is read at once; none of a file that is gone.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn before(&self, position: &Position) -> io::Result<Vec<String>> {
+        let (file, offset, _) = self.find(position)?;
+        let from = offset.saturating_sub(AT_ONCE as u64);
+        let mut bytes = vec![0; (offset - from) as usize];
+        let read = read_at(&file, &mut bytes, from)?;
+        let text = String::from_utf8_lossy(&bytes[..read]);
+        // The first may be the end of a line.
+        Ok(text.lines().skip(usize::from(from > 0)).map(str::to_owned).collect())
+    }
+
     /// Follows the file at this path.
     pub fn new(path: PathBuf) -> Tail {
         Tail { path, open: None }

@@ -2,6 +2,7 @@
 //! their own fields. It listens nowhere: the API receives them. A refusal says why, and never a value.
 
 pub mod shapes;
+pub mod xml;
 
 use crate::{
     domain::sighting::{Class, Presented, Touch},
@@ -11,7 +12,8 @@ use crate::{
     },
 };
 use canaries::MarkerKind;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use memchr::memmem;
 use serde::Serialize;
 use serde_json::Value;
 use shapes::{Shape, Wrong};
@@ -41,40 +43,45 @@ pub struct Refused {
     pub why: &'static str,
 }
 
-/// Reads one JSON object, an array of such, or NDJSON. `reporter` vouches for them: the API token's id.
-pub fn parse(body: &[u8], reporter: &str, now: Timestamp) -> Parsed {
+/// Reads one JSON object, an array of such, a provider's list of such, NDJSON of any of these, or Windows' XML. `reporter` vouches
+/// for them: the API token's id. A time without zone is read by `zone`.
+pub fn parse(body: &[u8], reporter: &str, now: Timestamp, zone: &TimeZone) -> Parsed {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut parsed = Parsed::default();
-    let mut take = |line: u64, bytes: &[u8], event: Result<Value, &'static str>| match event
-        .and_then(|event| touch(&event, bytes, reporter, now))
+    let mut take = |line: u64, bytes: &[u8], event: Result<&Value, &'static str>| match event
+        .and_then(|event| touch(event, bytes, reporter, now, zone))
     {
         Ok(touch) => parsed.touches.push(touch),
         Err(why) => parsed.refused.push(Refused { line, why }),
     };
+    let is_xml = body.trim_ascii_start().starts_with(b"<") && memmem::find(body, b"<Event").is_some();
+    if let Some(text) = std::str::from_utf8(body).ok().filter(|_| is_xml) {
+        let (found, ended) = xml::read(text);
+        (1..).zip(&found).for_each(|(place, (event, text))| take(place, text.as_bytes(), Ok(event)));
+        ended.into_iter().for_each(|why| take(found.len() as u64 + 1, &[], Err(why)));
+        return parsed;
+    }
     let first_line = body.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
     let by_lines = first_line.is_none_or(|line| line.len() == body.len() || json(line).is_ok());
     match if by_lines { Err("") } else { json(body) } {
-        Ok(Value::Array(events)) => {
-            for (place, event) in (1..).zip(events) {
-                let bytes = event.to_string();
-                take(place, bytes.as_bytes(), Ok(event));
+        Ok(whole) => match shapes::enclosed(&whole) {
+            Some(events) => {
+                (1..).zip(events).for_each(|(place, event)| take(place, event.to_string().as_bytes(), Ok(event)));
             }
-        }
-        Ok(event) => take(1, body.trim_ascii(), Ok(event)),
+            None => take(1, body.trim_ascii(), Ok(&whole)),
+        },
         Err(_) => {
             for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
                 let line = line.trim_ascii();
                 if line.is_empty() {
                     continue;
                 }
-                match json(line) {
-                    Ok(Value::Array(events)) => {
-                        for event in events {
-                            let bytes = event.to_string();
-                            take(number, bytes.as_bytes(), Ok(event));
-                        }
+                let read = json(line);
+                match read.as_ref().ok().and_then(shapes::enclosed) {
+                    Some(events) => {
+                        events.iter().for_each(|event| take(number, event.to_string().as_bytes(), Ok(event)));
                     }
-                    event => take(number, line, event),
+                    None => take(number, line, read.as_ref().map_err(|why| *why)),
                 }
             }
         }
@@ -89,7 +96,7 @@ fn json(bytes: &[u8]) -> Result<Value, &'static str> {
     serde_json::from_slice(bytes).map_err(|_| "expected a JSON object")
 }
 
-fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<Touch, &'static str> {
+fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &TimeZone) -> Result<Touch, &'static str> {
     if !event.is_object() {
         return Err("expected a JSON object");
     }
@@ -105,7 +112,7 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp) -> Result<
     };
     let at = match shape.first(event, shape.at) {
         None | Some(Value::Null) => now,
-        Some(value) => instant(value).ok_or(Wrong::TIME)?,
+        Some(value) => instant(value, zone).ok_or(Wrong::TIME)?,
     };
     let password = match shape.first(event, shape.password) {
         None | Some(Value::Null) => None,
@@ -141,7 +148,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 // Numbers are seconds since 1970, or milliseconds where seconds would lie beyond the year 5000.
-fn instant(value: &Value) -> Option<Timestamp> {
+fn instant(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
     const YEAR_5000: i64 = 95_617_584_000;
     let number = |number: i64| match number {
         seconds @ 0..YEAR_5000 => Timestamp::from_second(seconds).ok(),
@@ -149,10 +156,16 @@ fn instant(value: &Value) -> Option<Timestamp> {
     };
     match value {
         Value::Number(given) => given.as_i64().or_else(|| given.as_f64().map(|float| float as i64)).and_then(number),
-        Value::String(text) => text.trim().parse().ok().or_else(|| text.trim().parse().ok().and_then(number)),
+        Value::String(text) => {
+            let text = text.trim();
+            let local = || zone.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+            text.parse().ok().or_else(|| text.parse().ok().and_then(number)).or_else(local)
+        }
         _ => None,
     }
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

@@ -32,36 +32,46 @@ impl Wrong {
         "expected a login event: username, source_ip, outcome, at, service; or one of a known identity system";
 }
 
+/// OCSF's activity that is no login.
+const LOGOFF: i64 = 2;
+
 const SHAPES: &[Shape] = &[
     Shape {
         name: "ocsf",
-        recognise: |event| event.get("class_uid").and_then(Value::as_i64) == Some(3002),
+        recognise: |event| number(event, "/class_uid") == Some(3002),
         username: &["/user/name", "/user/email_addr", "/user/uid", "/actor/user/name"],
         source_ip: &["/src_endpoint/ip"],
         at: &["/time", "/time_dt"],
         service: &["/service/name", "/dst_endpoint/hostname", "/metadata/product/name"],
         password: &[],
         own: false,
-        success: |event| match (event.get("status_id").and_then(Value::as_i64), word(event, "/status").as_deref()) {
+        success: |event| match (number(event, "/status_id"), word(event, "/status").as_deref()) {
+            _ if number(event, "/activity_id") == Some(LOGOFF) => None,
             (Some(1), _) | (_, Some("success")) => Some(true),
             (Some(2), _) | (_, Some("failure")) => Some(false),
             _ => None,
         },
         missing: "user.name: expected a name, an address or an id",
-        without_outcome: "status_id: expected 1 (success) or 2 (failure)",
+        without_outcome: "status_id: expected 1 (success) or 2 (failure), of a logon",
     },
     Shape {
         name: "keycloak",
-        recognise: |event| has(event, "/type") && (has(event, "/realmId") || has(event, "/realmName")),
-        username: &["/details/username", "/userId"],
-        source_ip: &["/ipAddress"],
+        // As its listeners post it, and as the administration interface lists it.
+        recognise: |event| {
+            let realm = ["/realmId", "/realmName", "/authDetails/realmId"];
+            has(event, "/type") && realm.iter().any(|place| has(event, place))
+        },
+        username: &["/details/username", "/authDetails/username", "/userId", "/authDetails/userId"],
+        source_ip: &["/ipAddress", "/authDetails/ipAddress"],
         at: &["/time"],
-        service: &["/clientId"],
+        service: &["/clientId", "/authDetails/clientId"],
         password: &[],
         own: false,
-        success: |event| match word(event, "/type").as_deref() {
-            Some("login") => Some(true),
-            Some("login_error") => Some(false),
+        success: |event| match word(event, "/type").as_deref().map(|kind| kind.trim_start_matches("access.")) {
+            Some("login" | "identity_provider_login") => Some(true),
+            Some("login_error" | "identity_provider_login_error") => Some(false),
+            // Whoever asks for another's password wants to get in.
+            Some("send_reset_password" | "send_reset_password_error" | "reset_password_error") => Some(false),
             _ => None,
         },
         missing: "details.username: expected a name",
@@ -77,38 +87,73 @@ const SHAPES: &[Shape] = &[
         password: &[],
         own: false,
         success: |event| match word(event, "/outcome/result").as_deref() {
+            _ if !is_okta_login(event) => None,
             Some("success" | "allow") => Some(true),
             Some("failure" | "deny" | "challenge") => Some(false),
             _ => None,
         },
         missing: "actor.alternateId: expected a name",
-        without_outcome: "outcome.result: expected SUCCESS or FAILURE",
+        without_outcome: "outcome.result: expected SUCCESS or FAILURE, of user.session.start or user.authentication",
     },
     Shape {
         name: "entra",
-        recognise: |event| has(event, "/userPrincipalName") && has(event, "/status/errorCode"),
-        username: &["/userPrincipalName"],
-        source_ip: &["/ipAddress"],
-        at: &["/createdDateTime"],
-        service: &["/appDisplayName"],
+        // From Microsoft Graph; within `properties` by diagnostic settings.
+        recognise: |event| {
+            ["", "/properties"].iter().any(|at| {
+                has(event, &format!("{at}/userPrincipalName")) && has(event, &format!("{at}/status/errorCode"))
+            })
+        },
+        username: &["/userPrincipalName", "/properties/userPrincipalName"],
+        source_ip: &["/ipAddress", "/properties/ipAddress", "/callerIpAddress"],
+        at: &["/createdDateTime", "/properties/createdDateTime", "/time"],
+        service: &["/appDisplayName", "/properties/appDisplayName"],
         password: &[],
         own: false,
-        success: |event| event.pointer("/status/errorCode").and_then(Value::as_i64).map(|code| code == 0),
+        success: |event| {
+            number(event, "/status/errorCode").or(number(event, "/properties/status/errorCode")).map(|code| code == 0)
+        },
         missing: "userPrincipalName: expected a name",
         without_outcome: "status.errorCode: expected a number",
     },
     Shape {
-        name: "auth0",
-        recognise: |event| has(event, "/data/type") && (has(event, "/log_id") || has(event, "/data/log_id")),
-        username: &["/data/user_name", "/data/details/body/username"],
-        source_ip: &["/data/ip"],
-        at: &["/data/date"],
-        service: &["/data/client_name"],
+        name: "google",
+        recognise: |event| {
+            word(event, "/kind").as_deref() == Some("admin#reports#activity") || has(event, "/id/applicationName")
+        },
+        username: &["/actor/email"],
+        source_ip: &["/ipAddress"],
+        at: &["/id/time"],
+        service: &[],
         password: &[],
         own: false,
-        success: |event| match word(event, "/data/type").as_deref() {
-            Some("s") => Some(true),
-            Some("f" | "fp" | "fu") => Some(false),
+        success: |event| {
+            let names = event.pointer("/events")?.as_array()?.iter().filter_map(|one| one.get("name")?.as_str());
+            names.into_iter().find_map(|name| match name {
+                "login_success" => Some(true),
+                "login_failure" | "login_challenge" | "login_verification" => Some(false),
+                _ => None,
+            })
+        },
+        missing: "actor.email: expected an address",
+        without_outcome: "events.name: expected login_success, login_failure, login_challenge or login_verification",
+    },
+    Shape {
+        name: "auth0",
+        // As a log stream sends it, or as the interface lists it.
+        recognise: |event| {
+            let stream = has(event, "/data/type") && (has(event, "/log_id") || has(event, "/data/log_id"));
+            stream || (has(event, "/type") && has(event, "/date") && (has(event, "/log_id") || has(event, "/_id")))
+        },
+        username: &["/data/user_name", "/user_name", "/data/details/body/username", "/data/details/body/email"],
+        source_ip: &["/data/ip", "/ip"],
+        at: &["/data/date", "/date"],
+        service: &["/data/client_name", "/client_name"],
+        password: &[],
+        own: false,
+        success: |event| match word(event, "/data/type").or(word(event, "/type")).as_deref() {
+            Some("s" | "sepft") => Some(true),
+            // The last three: stopped, since it was tried too often, or since the password is known to be stolen.
+            Some("f" | "fp" | "fu" | "fepft" | "limit_wc" | "limit_mu" | "pwd_leak") => Some(false),
             _ => None,
         },
         missing: "data.user_name: expected a name",
@@ -116,7 +161,8 @@ const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "windows",
-        recognise: |event| windows_id(event).is_some(),
+        // As it writes it itself (XML), and as Winlogbeat, NXLog and Sentinel send it.
+        recognise: |event| windows(event, "EventID").is_some(),
         username: &[
             "/TargetUserName",
             "/EventData/TargetUserName",
@@ -129,13 +175,23 @@ const SHAPES: &[Shape] = &[
             "/Event/EventData/IpAddress",
             "/winlog/event_data/IpAddress",
         ],
-        at: &["/TimeCreated", "/@timestamp", "/System/TimeCreated/SystemTime", "/Event/System/TimeCreated/SystemTime"],
-        service: &["/Computer", "/System/Computer", "/Event/System/Computer", "/winlog/computer_name"],
+        at: &[
+            "/TimeCreated",
+            "/@timestamp",
+            "/System/TimeCreated/SystemTime",
+            "/Event/System/TimeCreated/SystemTime",
+            "/Event/System/TimeCreated/#attributes/SystemTime",
+            "/EventTime",
+            "/TimeGenerated",
+        ],
+        service: &["/Computer", "/System/Computer", "/Event/System/Computer", "/winlog/computer_name", "/Hostname"],
         password: &[],
         own: false,
-        success: |event| match windows_id(event) {
-            Some(4624 | 4768) => Some(true),
-            Some(4625 | 4771 | 4776) => Some(false),
+        success: |event| match windows(event, "EventID")? {
+            4624 => Some(true),
+            // A ticket that was asked for; the status says whether it was given.
+            4768 => Some(windows(event, "Status").is_none_or(|status| status == 0)),
+            4625 | 4771 | 4776 => Some(false),
             _ => None,
         },
         missing: "TargetUserName: expected a name",
@@ -198,9 +254,34 @@ fn word(event: &Value, place: &str) -> Option<String> {
     event.pointer(place)?.as_str().map(str::to_ascii_lowercase)
 }
 
-fn windows_id(event: &Value) -> Option<i64> {
-    let places = ["/EventID", "/System/EventID", "/Event/System/EventID", "/winlog/event_id"];
+fn number(event: &Value, place: &str) -> Option<i64> {
+    event.pointer(place)?.as_i64()
+}
+
+fn is_okta_login(event: &Value) -> bool {
+    let kind = word(event, "/eventType").unwrap_or_default();
+    kind == "user.session.start" || kind.starts_with("user.authentication.")
+}
+
+/// A number that stands in one of the places that Windows' data has by its senders.
+fn windows(event: &Value, name: &str) -> Option<i64> {
+    let places: &[&str] = match name {
+        "EventID" => &["/EventID", "/System/EventID", "/Event/System/EventID", "/winlog/event_id"],
+        _ => &["/Status", "/EventData/Status", "/Event/EventData/Status", "/winlog/event_data/Status"],
+    };
     let value = places.iter().find_map(|place| event.pointer(place))?;
     let value = value.get("#text").unwrap_or(value);
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+    let text = || value.as_str().map(str::trim);
+    let hexadecimal = || i64::from_str_radix(text()?.strip_prefix("0x")?, 16).ok();
+    value.as_i64().or_else(|| text()?.parse().ok()).or_else(hexadecimal)
+}
+
+/// The events in an array, or in a list as a provider gives it: Okta's event hook, Graph, diagnostic settings, Google's reports,
+/// Auth0's stream. None: it is one event itself.
+pub fn enclosed(whole: &Value) -> Option<&Vec<Value>> {
+    let lists = ["/data/events", "/value", "/records", "/items", "/logs"];
+    whole.as_array().or_else(|| {
+        let is_one = whole.get("username").is_some();
+        lists.iter().find_map(|place| whole.pointer(place)?.as_array()).filter(|_| !is_one)
+    })
 }

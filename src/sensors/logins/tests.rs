@@ -8,7 +8,7 @@ fn now() -> Timestamp {
 }
 
 fn read(body: &str) -> Parsed {
-    parse(body.as_bytes(), "token:t-1", now())
+    parse(body.as_bytes(), "token:t-1", now(), &TimeZone::UTC)
 }
 
 fn values(touch: &Touch) -> Vec<(&'static str, &str)> {
@@ -104,6 +104,8 @@ fn each_known_system_is_recognised_by_its_own_fields() {
         assert_eq!(touch.at.to_string(), "2026-05-01T10:00:00Z", "{event}");
         assert_eq!(touch.service, service);
     }
+    let logoff = read(r#"{"class_uid":3002,"activity_id":2,"status_id":1,"user":{"name":"a"}}"#);
+    assert_eq!(logoff.refused[0].why, "status_id: expected 1 (success) or 2 (failure), of a logon");
     let logout = read(r#"{"time":1,"type":"LOGOUT","realmId":"rh","details":{"username":"a"}}"#);
     assert_eq!(logout.refused[0].why, "type: expected LOGIN or LOGIN_ERROR");
     let local = read(r#"{"EventID":4624,"TargetUserName":"a","IpAddress":"-"}"#);
@@ -118,7 +120,7 @@ fn a_time_is_reported_as_it_was_told() {
 
 #[test]
 fn bad_bytes_are_refused() {
-    let parsed = parse(b"{\"username\":\"\xff\",\"outcome\":\"success\"}\n\xfe\xff", "r", now());
+    let parsed = parse(b"{\"username\":\"\xff\",\"outcome\":\"success\"}\n\xfe\xff", "r", now(), &TimeZone::UTC);
     assert!(parsed.touches.is_empty());
     assert_eq!(parsed.refused.iter().map(|refused| refused.why).collect::<Vec<_>>(), ["expected UTF-8"; 2]);
     let long = format!(r#"{{"username":"{}","outcome":"success"}}"#, "a".repeat(10_000_000));
@@ -131,7 +133,7 @@ proptest! {
     fn every_line_is_accepted_or_refused(lines in prop::collection::vec(prop_oneof![
         Just("{\"username\":\"a\",\"outcome\":\"success\"}".to_owned()), "[ -~]{1,40}", "\\PC{0,20}"], 0..20)) {
         let body = lines.join("\n");
-        let parsed = parse(body.as_bytes(), "r", now());
+        let parsed = parse(body.as_bytes(), "r", now(), &TimeZone::UTC);
         let expected = body.split('\n').filter(|line| !line.as_bytes().trim_ascii().is_empty()).count();
         prop_assert!(parsed.touches.len() + parsed.refused.len() <= expected);
         let good = lines.iter().filter(|line| line.starts_with("{\"username\":\"a\"")).count();
@@ -139,7 +141,15 @@ proptest! {
     }
 
     #[test]
+    fn no_xml_breaks_the_reader(text in "(<Event>|<Event xmlns='x'>|</Event>|<System>|<EventID>|4625|</EventID>|<EventData>|<Data Name='TargetUserName'>|<Data Name='|a|</Data>|<TimeCreated SystemTime='2026-05-01T10:00:00Z'/>|&amp;|&x;|&#0;|<!DOCTYPE x \\[<!ENTITY e 'x'>\\]>|<!\\[CDATA\\[|\\]\\]>|é|\\PC){0,16}") {
+        let parsed = parse(format!("<{text}").as_bytes(), "r", now(), &TimeZone::UTC);
+        prop_assert!(parsed.touches.len() + parsed.refused.len() > 0);
+        let parsed = parse(format!("<Event>{text}").as_bytes(), "r", now(), &TimeZone::UTC);
+        prop_assert!(parsed.refused.iter().all(|refused| refused.line > 0));
+    }
+
+    #[test]
     fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        parse(&bytes, "r", now());
+        parse(&bytes, "r", now(), &TimeZone::UTC);
     }
 }

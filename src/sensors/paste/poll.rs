@@ -72,11 +72,16 @@ impl Poller {
             let wait = match reading {
                 Reading::Done => {
                     failures = 0;
+                    self.reporter.sees(&self.sensor, None);
                     self.every
                 }
                 Reading::Later(Some(wait)) => wait.max(self.every),
                 Reading::Failed | Reading::Later(None) => {
                     failures = (failures + 1).min(10);
+                    // Once may be anything.
+                    if failures > 1 {
+                        self.reporter.sees(&self.sensor, Some("the_site_cannot_be_read"));
+                    }
                     self.every.saturating_mul(1 << failures).min(LONGEST_WAIT.max(self.every))
                 }
             };

@@ -30,6 +30,9 @@ pub fn body(alert: &Alert) -> Value {
         };
         data["sightings"] = alert.sightings.iter().map(thin).collect();
     }
+    if let Some(growth) = &alert.growth {
+        data["growth"] = json!(growth);
+    }
     if !alert.revealed.is_empty() {
         data["markers"] = json!(alert.revealed);
     }

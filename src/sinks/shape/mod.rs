@@ -3,10 +3,13 @@
 
 pub mod body;
 pub mod chat;
+pub mod finding;
 pub mod hours;
 pub mod identity;
+pub mod oauth;
 pub mod options;
 pub mod post;
 pub mod record;
 pub mod sample;
+pub mod stream;
 pub mod wording;

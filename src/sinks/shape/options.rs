@@ -28,6 +28,8 @@ pub struct Options {
     /// How long nothing may arrive, though it was tried, before this sink counts as failing.
     #[serde(deserialize_with = "duration")]
     pub failing_after: Duration,
+    /// Whether the daily test alert goes there.
+    pub heartbeat: bool,
     /// Only incidents as severe as this, or more.
     pub severity: Option<Severity>,
     /// Only incidents of one of these stores; empty: of any.
@@ -53,6 +55,7 @@ impl Options {
         then: None,
         standby: None,
         failing_after: Duration::from_secs(600),
+        heartbeat: true,
         severity: None,
         stores: Vec::new(),
         kinds: Vec::new(),
@@ -61,8 +64,18 @@ impl Options {
     };
 
     /// Their names in the configuration.
-    pub const KEYS: [&str; 9] =
-        ["reveal", "then", "standby", "failing_after", "severity", "stores", "kinds", "hours", "allow_private"];
+    pub const KEYS: [&str; 10] = [
+        "reveal",
+        "then",
+        "standby",
+        "failing_after",
+        "heartbeat",
+        "severity",
+        "stores",
+        "kinds",
+        "hours",
+        "allow_private",
+    ];
 
     /// The first key that keeps an alert away from this sink, if there is one.
     pub fn route(&self) -> Option<&'static str> {

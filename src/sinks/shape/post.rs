@@ -125,3 +125,14 @@ pub fn settle(host: &str, answer: Answer) -> Result<Receipt, SinkError> {
         Judgement::Retry => Err(SinkError::Retry { why: why(), status, after: answer.retry_after }),
     }
 }
+
+/// The same where a request that is refused stays so: wrong keys, wrong addresses, what is no such request.
+pub fn settle_strictly(host: &str, answer: Answer) -> Result<Receipt, SinkError> {
+    match answer.status {
+        400 | 401 | 403 | 404 | 413 | 422 => Err(SinkError::GiveUp {
+            why: format!("{host} refuses it ({}): {}", answer.status, webhooks::clip(&answer.body, 300)),
+            status: Some(answer.status),
+        }),
+        _ => settle(host, answer),
+    }
+}

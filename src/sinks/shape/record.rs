@@ -222,6 +222,7 @@ mod tests {
             sightings: vec![],
             attack: vec![text.to_owned()],
             link: Some(text.to_owned()),
+            growth: None,
             drill: true,
             revealed: Vec::new(),
         }

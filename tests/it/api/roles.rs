@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
         r#"{"username":"a","source_ip":"192.0.2.1","outcome":"failure"}"#,
         &["ingest"],
     ),
+    ("get", "/api/v1/logins", "/api/v1/logins", "", &["ingest"]),
     ("post", "/api/v1/traces", "/api/v1/traces", "{}", &["investigator"]),
     ("put", "/api/v1/traces/{id}/files", "/api/v1/traces/t-1/files?path=a.txt", "text", &["investigator"]),
     ("get", "/api/v1/traces/{id}", "/api/v1/traces/t-1", "", &["investigator"]),
@@ -190,6 +191,13 @@ async fn what_a_caller_got_wrong_is_a_problem_document() {
     let response = ask(&serving, "post", "/api/v1/logins", "no login", admin).await;
     assert_eq!(response.status(), 422);
     assert_eq!(response.json::<Value>().await.unwrap()["accepted"], 0);
+    // Okta sets a hook up.
+    let hook = client().get(serving.api("/api/v1/logins")).bearer_auth(&tokens["admin"]);
+    let told = hook.header("X-Okta-Verification-Challenge", "a \"challenge\"").send().await.unwrap();
+    assert_eq!(told.status(), 200);
+    assert_eq!(told.json::<Value>().await.unwrap(), serde_json::json!({ "verification": "a \"challenge\"" }));
+    let unasked = client().get(serving.api("/api/v1/logins")).header("X-Okta-Verification-Challenge", "x");
+    assert_eq!(unasked.send().await.unwrap().status(), 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

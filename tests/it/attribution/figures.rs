@@ -25,8 +25,8 @@ fn every_whole_copy_of_one_store_is_told() {
 fn a_tenth_of_a_store_with_many_canaries_accuses_nobody_else_and_mostly_tells() {
     let tally = tally(&graph(120), Rule::Union, 1, 0.1, 24);
     assert!(tally.wrong == 0 && tally.likely_wrong == 0, "{tally:?}");
-    // The likelihoods nearly always suffice; the whole rule asks for more.
-    assert!(tally.likely >= 22 && tally.asserted >= 14, "{tally:?}");
+    // Most of what fails are the one or two canaries by which a store differs from what two that it feeds share.
+    assert!(tally.likely >= 22 && tally.asserted >= 21, "{tally:?}");
 }
 
 #[test]

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use telltale::{
     attribution::{
-        conditions::LOUDER,
         copies::candidates,
         decide::attribute,
         draws::Draws,
@@ -80,7 +79,7 @@ fn scores(seen: &[u8], phi: f64) -> Scores {
     problem.ghosts = 0;
     let evidence = Evidence::of(&problem);
     let candidates = candidates(&problem, &evidence);
-    let mut watched = watched(&problem, &evidence, &candidates, phi);
+    let mut watched = watched(&problem, &evidence, &candidates, |_| phi);
     for class in &mut watched {
         class.single = candidates.iter().map(|_| Arc::new(Likelihood::new(&rates(), phi))).collect();
         class.mixed = Arc::new(Likelihood::combined(&rates(), phi));
@@ -141,7 +140,7 @@ fn six_sightings_of_one_store_agree() {
     close(log10(NOTHING), 23.26100496);
     close(log10_lr(&scores), 17.23153681);
     near(least_without_one(&seen), 12.36813);
-    close(log10_lr(&self::scores(&seen, FALSE_SIGHTING * LOUDER)), 9.213512077);
+    close(log10_lr(&self::scores(&seen, FALSE_SIGHTING * 100.0)), 9.213512077);
     let b = posterior(&scores, 1);
     assert!((b / 5.8676363207e-18 - 1.0).abs() < 1e-9, "{b:e}");
 }
@@ -157,7 +156,7 @@ fn four_sightings_of_one_store_agree() {
     close(posterior(&scores, 0), 0.999999986172);
     close(log10_lr(&scores), 7.859238806);
     near(least_without_one(&seen), 3.804308);
-    close(log10_lr(&self::scores(&seen, FALSE_SIGHTING * LOUDER)), 3.852911176);
+    close(log10_lr(&self::scores(&seen, FALSE_SIGHTING * 100.0)), 3.852911176);
 }
 
 #[test]

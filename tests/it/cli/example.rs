@@ -20,10 +20,14 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     fs::write(folder.join("portal.html"), "<title>{{ title }}</title>").expect("written");
     fs::write(folder.join("ldap.pass"), "word\n").expect("written");
     fs::write(folder.join("ticket.json.j2"), "{\"title\": {{ title }}}").expect("written");
+    let private = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+    let account = serde_json::json!({"client_email": "t@example.org", "private_key": private, "token_uri": "https://example.org/token"});
+    let account = account.to_string();
     let key = |prefix: &str| format!("{prefix}{}", data_encoding::BASE64.encode(&[7; 32]));
     [
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
         ("SENSORS__PASTES__TOKEN", "word".to_owned()),
+        ("HEARTBEAT__PING", "https://alive.example.org/0123456789".to_owned()),
         ("SINKS__SOC__URL", "https://hooks.example.org/services/T/B/X".to_owned()),
         ("SINKS__HOOK__SECRET", key("whsec_")),
         ("SINKS__HOOK__PREVIOUS_SECRET", key("whsec_")),
@@ -38,6 +42,12 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__ELASTIC__API_KEY", "word".to_owned()),
         ("SINKS__EVENTS__TOKEN", "word".to_owned()),
         ("SINKS__LAKE__TOKEN", "word".to_owned()),
+        ("SINKS__MISP__KEY", "word".to_owned()),
+        ("SINKS__JIRA__KEY", "word".to_owned()),
+        ("SINKS__SENTINEL__SECRET", "word".to_owned()),
+        ("SINKS__CHRONICLE__SERVICE_ACCOUNT", account),
+        ("SINKS__BUS__PASSWORD", "word".to_owned()),
+        ("SINKS__BUS__TOKEN", "word".to_owned()),
         ("SINKS__HIVE__TOKEN", "word".to_owned()),
         ("SINKS__PARTNERS__PASSWORD", "word".to_owned()),
         ("SINKS__OWN__HEADERS__AUTHORIZATION", "Bearer word".to_owned()),
@@ -154,7 +164,7 @@ fn it_leaves_no_option_of_a_component_out() {
 fn it_leaves_no_option_of_the_house_out() {
     let shown: toml::Table = switched_on().parse().expect("TOML");
     let folder = tempfile::tempdir().expect("a folder");
-    for part in ["organisation", "data", "api", "dns", "ledger"] {
+    for part in ["organisation", "data", "api", "dns", "ledger", "heartbeat"] {
         let file = folder.path().join("telltale.toml");
         fs::write(
             &file,

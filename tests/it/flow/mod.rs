@@ -3,7 +3,10 @@
 mod again;
 mod crowded;
 mod full;
+mod growth;
+mod heartbeat;
 mod hostile;
+mod house;
 mod incidents;
 mod kills;
 mod load;

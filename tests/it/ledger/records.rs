@@ -40,6 +40,7 @@ pub fn alert(incident: Option<Incident>) -> Alert {
         sightings: Vec::new(),
         attack: Vec::new(),
         link: None,
+        growth: None,
         drill: false,
         revealed: Vec::new(),
     }

@@ -3,6 +3,7 @@
 mod beacon;
 mod listener;
 mod log;
+mod log_formats;
 mod mail_clients;
 mod observer;
 mod paste;

@@ -26,6 +26,8 @@ pub struct Recorder {
     pub touches: Mutex<Vec<Touch>>,
     pub positions: Mutex<BTreeMap<String, Value>>,
     pub refusals: Mutex<Vec<&'static str>>,
+    /// Why the sensor cannot do its work, as it says.
+    pub unable: Mutex<Option<&'static str>>,
     /// Nothing is durable any more.
     pub failing: AtomicBool,
     /// Reports wait until this is false again.
@@ -67,6 +69,10 @@ impl Observer for Recorder {
 
     fn refused(&self, _: &str, reason: &'static str) {
         self.refusals.lock().expect("unpoisoned").push(reason);
+    }
+
+    fn sees(&self, _: &str, unable: Option<&'static str>) {
+        *self.unable.lock().expect("unpoisoned") = unable;
     }
 }
 

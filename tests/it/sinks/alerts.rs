@@ -188,6 +188,7 @@ pub fn alert(text: &str) -> Alert {
         }],
         attack: vec!["T1078".into()],
         link: Some("https://telltale.example.org/incidents/i-7".into()),
+        growth: None,
         drill: false,
         revealed: Vec::new(),
     }

@@ -1,4 +1,4 @@
-//! What every format of log lines does: it reads one line, and says what login stands in it.
+//! What every format of log lines does: it reads one line after the other, and says what login each tells of.
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::net::IpAddr;
@@ -7,12 +7,26 @@ use std::net::IpAddr;
 pub struct Format {
     /// The `format` of the configuration.
     pub name: &'static str,
-    /// Reads a line. None: it tells of no login.
-    pub read: fn(&str, &Clock) -> Option<Login>,
+    /// A reader at the beginning of a log.
+    pub reader: fn() -> Box<dyn Reader>,
+}
+
+/// Reads a log's lines in order. What it keeps of them is in memory only, and bounded: after a restart it is shown the
+/// lines before the place where it goes on.
+pub trait Reader: Send {
+    /// Reads a line. None: it completes no login.
+    fn read(&mut self, line: &str, clock: &Clock) -> Option<Login>;
+}
+
+/// Most formats tell of a login in one line.
+impl<Read: FnMut(&str, &Clock) -> Option<Login> + Send> Reader for Read {
+    fn read(&mut self, line: &str, clock: &Clock) -> Option<Login> {
+        self(line, clock)
+    }
 }
 
 /// What a line says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
     pub username: String,
     pub source_ip: Option<IpAddr>,
@@ -20,10 +34,19 @@ pub struct Login {
     pub at: Option<Timestamp>,
     /// The machine that wrote it, where it says.
     pub host: Option<String>,
+    /// The lines before this one that tell of the same login.
+    pub before: Vec<String>,
 }
 
 /// What lines without year or zone are read by.
 pub struct Clock {
     pub time_zone: TimeZone,
     pub now: Timestamp,
+}
+
+/// An address as logs write it; without the port that may follow it.
+pub fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let without_port = || text.rsplit_once(':').and_then(|(ip, _)| ip.trim_matches(['[', ']']).parse().ok());
+    text.parse().ok().or_else(without_port).map(|ip: IpAddr| ip.to_canonical())
 }

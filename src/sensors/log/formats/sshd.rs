@@ -1,5 +1,6 @@
 //! OpenSSH's daemon, as it writes by syslog, or by itself (`sshd -E`). It never logs a password. An attempt is told once: of
-//! a name that has no account by `Invalid user`, and the `Failed …` lines behind that are the same attempt.
+//! a name that has no account by `Invalid user`, of one that may not log in by `User … not allowed`, and the `Failed …` lines
+//! behind these are the same attempt.
 
 use crate::sensors::log::formats::{
     format::{Clock, Format, Login},
@@ -8,25 +9,26 @@ use crate::sensors::log::formats::{
 use std::net::IpAddr;
 
 /// The row of `formats::ALL`.
-pub const FORMAT: Format = Format { name: "sshd", read };
+pub const FORMAT: Format = Format { name: "sshd", reader: || Box::new(read) };
 
 fn read(line: &str, clock: &Clock) -> Option<Login> {
     match syslog::head(line, clock) {
         Some(head) => {
             let ours = matches!(head.program, "sshd" | "sshd-session" | "sshd-auth");
             let (username, source_ip) = login(head.message.trim_end()).filter(|_| ours)?;
-            Some(Login { username, source_ip, at: head.at, host: Some(head.host.to_owned()) })
+            Some(Login { username, source_ip, at: head.at, host: Some(head.host.to_owned()), ..Login::default() })
         }
         None => {
             let (username, source_ip) = login(line.trim_end())?;
-            Some(Login { username, source_ip, at: None, host: None })
+            Some(Login { username, source_ip, ..Login::default() })
         }
     }
 }
 
 /// Whose login the message tells of, and from where. Names are what visitors choose: what stands last is sshd's own.
 fn login(message: &str) -> Option<(String, Option<IpAddr>)> {
-    let rest = match message.strip_prefix("Invalid user ") {
+    let barred = || message.strip_prefix("User ")?.split_once(" not allowed because ").map(|(who, _)| who);
+    let rest = match message.strip_prefix("Invalid user ").or_else(barred) {
         Some(rest) => rest,
         None => {
             let attempt = message.strip_prefix("Failed ").or_else(|| message.strip_prefix("Accepted "))?;
@@ -37,7 +39,10 @@ fn login(message: &str) -> Option<(String, Option<IpAddr>)> {
             &rest[..end]
         }
     };
-    let (name, from) = rest.rsplit_once(" from ").or_else(|| Some(("", rest.strip_prefix("from ")?)))?;
+    let nameless = || Some(("", rest.strip_prefix("from ")?));
+    // A locked account is told of without a source.
+    let unsourced = || barred().map(|who| (who, ""));
+    let (name, from) = rest.rsplit_once(" from ").or_else(nameless).or_else(unsourced)?;
     let source = from.split(' ').next().unwrap_or(from);
     (!name.trim().is_empty()).then(|| (name.to_owned(), source.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())))
 }
@@ -45,12 +50,11 @@ fn login(message: &str) -> Option<(String, Option<IpAddr>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::{Timestamp, tz::TimeZone};
+    use crate::sensors::log::formats::trial::logins;
     use proptest::prelude::*;
 
     fn found(line: &str) -> Option<(String, String)> {
-        let clock = Clock { time_zone: TimeZone::UTC, now: "2026-11-27T18:00:00Z".parse::<Timestamp>().unwrap() };
-        let login = read(line, &clock)?;
+        let login = logins(&FORMAT, line).pop()?;
         Some((login.username, login.source_ip.map(|ip| ip.to_string()).unwrap_or_default()))
     }
 
@@ -69,6 +73,9 @@ mod tests {
             "192.0.2.9",
         );
         told("Failed keyboard-interactive/pam for c moreau from ::ffff:192.0.2.9 port 5 ssh2", "c moreau", "192.0.2.9");
+        told("User adm from 192.0.2.9 not allowed because not listed in AllowUsers", "adm", "192.0.2.9");
+        told("User adm from client.example.net not allowed because a group is listed in DenyGroups", "adm", "");
+        told("User adm not allowed because account is locked", "adm", "");
         // A visitor who calls himself like the rest of a line.
         told("Invalid user a from 6.6.6.6 port 6 from 192.0.2.9 port 5", "a from 6.6.6.6 port 6", "192.0.2.9");
         told(
@@ -90,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_breaks_the_reader(line in "(Invalid user |Failed |Accepted |password|publickey| for | from |192\\.0\\.2\\.1| port 5| ssh2|: |é|\\PC){0,10}") {
+        fn no_line_breaks_the_reader(line in "(Invalid user |User |Failed | not allowed because |Accepted |password|publickey| for | from |192\\.0\\.2\\.1| port 5| ssh2|: |é|\\PC){0,10}") {
             if let Some((name, _)) = found(&line) {
                 prop_assert!(!name.trim().is_empty());
             }

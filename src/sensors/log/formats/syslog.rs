@@ -11,6 +11,8 @@ use jiff::{
 pub struct Head<'a> {
     pub at: Option<Timestamp>,
     pub host: &'a str,
+    /// The program as it calls itself, with its process id where it says.
+    pub tag: &'a str,
     /// The program, without its process id.
     pub program: &'a str,
     pub message: &'a str,
@@ -22,18 +24,23 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 /// Reads the beginning of a line; none if it is no line of a syslog daemon.
 pub fn head<'a>(line: &'a str, clock: &Clock) -> Option<Head<'a>> {
-    let (at, rest) = match line.split_once(' ') {
-        Some((first, rest)) if first.contains('T') => (Some(first.parse().ok()?), rest),
-        _ => {
-            let (time, rest) = line.split_at_checked(15)?;
-            (by_the_calendar(time, clock), rest.strip_prefix(' ').filter(|_| is_time(time))?)
-        }
-    };
+    let (at, rest) = time(line, clock)?;
     let (host, rest) = rest.split_once(' ')?;
     let (tag, message) = rest.split_once(": ")?;
     let program = tag.split('[').next().unwrap_or(tag);
     let fits = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
-    (fits(host) && fits(tag)).then_some(Head { at, host, program, message })
+    (fits(host) && fits(tag) && !host.ends_with(':')).then_some(Head { at, host, tag, program, message })
+}
+
+/// The time that a line begins with, and the rest of it; no time where the calendar has none such.
+pub fn time<'a>(line: &'a str, clock: &Clock) -> Option<(Option<Timestamp>, &'a str)> {
+    match line.split_once(' ') {
+        Some((first, rest)) if first.contains('T') => Some((Some(first.parse().ok()?), rest)),
+        _ => {
+            let (time, rest) = line.split_at_checked(15)?;
+            Some((by_the_calendar(time, clock), rest.strip_prefix(' ').filter(|_| is_time(time))?))
+        }
+    }
 }
 
 fn is_time(text: &str) -> bool {

@@ -1,0 +1,164 @@
+//! The logs of real services are understood: OpenLDAP, Dovecot, nginx and Samba refuse a login, and the sensor that follows
+//! their logs tells of it, once. What belongs together is joined over a restart.
+
+use crate::sensors::observer::{Recorder, Watching, presented};
+use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
+use telltale::domain::sighting::Touch;
+use tokio::process::Command;
+
+fn peer(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with tests/run"))
+}
+
+async fn follow(recorder: &Arc<Recorder>, format: &str, path: &str) -> Watching {
+    let keys = format!("format = '{format}'\npath = '{path}'\ntime_zone = 'UTC'");
+    Watching::start_with(recorder.clone(), "log", &keys).await
+}
+
+/// The touches with this name, once there are so many; others use the same peers meanwhile.
+async fn told(recorder: &Recorder, name: &str, count: usize) -> Vec<Touch> {
+    let ours = || -> Vec<Touch> {
+        let ours = |touch: &Touch| presented(touch).iter().any(|(_, value)| value == name);
+        recorder.touches().into_iter().filter(ours).collect()
+    };
+    for _ in 0..200 {
+        if ours().len() >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Nothing follows.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let told = ours();
+    assert_eq!(told.len(), count, "touches of {name}");
+    let recent = |touch: &Touch| touch.at.duration_until(jiff::Timestamp::now()).as_secs().abs() < 120;
+    assert!(told.iter().all(|touch| touch.source_ip == Some("127.0.0.1".parse().unwrap()) && recent(touch)));
+    told
+}
+
+async fn run(program: &str, arguments: &[&str]) -> String {
+    let running = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output = tokio::time::timeout(Duration::from_secs(60), running).await.expect("it ends").unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_real_slapd_shows_who_tried_to_bind() {
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "slapd", &peer("TELLTALE_TEST_LDAP_LOG")).await;
+    for name in ["uid=log.canary,ou=people,dc=example,dc=org", "log.canary@example.org"] {
+        let url = peer("TELLTALE_TEST_LDAP_URL");
+        let said =
+            run(&peer("TELLTALE_TEST_LDAP_WHOAMI"), &["-x", "-H", &url, "-D", name, "-w", "Printemps2026"]).await;
+        assert!(said.contains("Invalid"), "{said}");
+    }
+    let touches = told(&recorder, "log.canary", 1).await;
+    let evidence = String::from_utf8(touches[0].evidence.clone()).unwrap();
+    let lines: Vec<&str> = evidence.lines().collect();
+    assert!(lines.len() == 3 && lines[0].contains("ACCEPT") && lines[2].contains("err=49"), "{evidence}");
+    assert!(!evidence.contains("Printemps2026"));
+    told(&recorder, "log.canary@example.org", 1).await;
+}
+
+#[tokio::test]
+async fn a_real_dovecot_shows_who_tried() {
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "dovecot", &peer("TELLTALE_TEST_DOVECOT_LOG")).await;
+    let script = "import imaplib, sys
+for name, word in (('dovecot.canary', 'x'), ('known', 'secret'), ('known', 'wrong')):
+    client = imaplib.IMAP4('127.0.0.1', int(sys.argv[1]))
+    try: client.login(name, word)
+    except imaplib.IMAP4.error as error: print(error)
+    client.shutdown()
+client = imaplib.IMAP4('127.0.0.1', int(sys.argv[1]))
+for name in ('second.canary', 'third.canary'):
+    try: client.authenticate('PLAIN', lambda _: f'\\0{name}\\0pw'.encode())
+    except imaplib.IMAP4.error as error: print(error)
+client.logout()";
+    let said = run("python3", &["-c", script, &peer("TELLTALE_TEST_DOVECOT_PORT")]).await;
+    assert_eq!(said.matches("AUTHENTICATIONFAILED").count(), 4, "{said}");
+    for (name, count) in [("dovecot.canary", 1), ("known", 2), ("second.canary", 1), ("third.canary", 1)] {
+        told(&recorder, name, count).await;
+    }
+}
+
+#[tokio::test]
+async fn a_real_samba_shows_who_tried() {
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "samba", &peer("TELLTALE_TEST_SAMBA_LOG")).await;
+    let port = peer("TELLTALE_TEST_SAMBA_PORT");
+    let arguments = ["-p", &port, "//127.0.0.1/share", "-U", "ACME\\samba.canary%Printemps2026", "-c", "ls"];
+    let said = run(&peer("TELLTALE_TEST_SAMBA_CLIENT"), &arguments).await;
+    assert!(said.contains("NT_STATUS_LOGON_FAILURE"), "{said}");
+    let touches = told(&recorder, "samba.canary", 1).await;
+    assert!(String::from_utf8_lossy(&touches[0].evidence).contains("NT_STATUS_NO_SUCH_USER"));
+}
+
+/// An nginx that serves nothing, and writes an access log; it ends with the test.
+async fn nginx(folder: &Path) -> (String, tokio::process::Child) {
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let place = folder.display();
+    let temporary =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|what| format!("{what}_temp_path {place}/{what};\n"));
+    let configuration = format!(
+        "daemon off;\nmaster_process off;\npid {place}/pid;\nevents {{}}\nhttp {{\naccess_log {place}/access.log combined;\n\
+         {}server {{\nlisten {listen};\nreturn 401;\n}}\n}}\n",
+        temporary.concat()
+    );
+    fs::write(folder.join("nginx.conf"), configuration).unwrap();
+    let mut command = Command::new(peer("TELLTALE_TEST_NGINX"));
+    command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf")).arg("-e").arg(folder.join("error.log"));
+    let running = command.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    for _ in 0..100 {
+        if tokio::net::TcpStream::connect(listen).await.is_ok() {
+            return (format!("http://{listen}/"), running);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nginx does not listen");
+}
+
+#[tokio::test]
+async fn a_real_nginx_shows_who_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, url) = (folder.path().join("access.log"), nginx(folder.path()).await);
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "nginx", log.to_str().unwrap()).await;
+    let client = reqwest::Client::new();
+    for name in ["nginx.canary", "café \"x\"] \"y\\"] {
+        let answer = client.get(&url.0).basic_auth(name, Some("Printemps2026")).send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+    }
+    client.get(&url.0).send().await.unwrap();
+    told(&recorder, "nginx.canary", 1).await;
+    told(&recorder, "café \"x\"] \"y\\", 1).await;
+    assert_eq!(recorder.touches().len(), 2);
+}
+
+#[tokio::test]
+async fn lines_that_belong_together_are_joined_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("slapd.log");
+    let line = |message: &str| format!("Nov 27 16:05:01 ldap-1 slapd[7]: conn=9 {message}\n");
+    let mut text = line("fd=12 ACCEPT from IP=127.0.0.1:35512 (IP=0.0.0.0:389)")
+        + &line("op=0 BIND dn=\"uid=first,dc=example,dc=org\" method=128")
+        + &line("op=0 RESULT tag=97 err=49 text=")
+        + &line("op=1 BIND dn=\"uid=second,dc=example,dc=org\" method=128");
+    fs::write(&log, &text).unwrap();
+    let (recorder, _) = Recorder::new();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    recorder.wait_for(1).await;
+    watching.stop.cancel();
+    drop(watching);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    text += &line("op=1 RESULT tag=97 err=49 text=");
+    fs::write(&log, &text).unwrap();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    recorder.wait_for(2).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let touches = recorder.touches();
+    let names: Vec<_> = touches.iter().map(|touch| (presented(touch)[0].1.clone(), touch.source_ip)).collect();
+    let source = Some("127.0.0.1".parse().unwrap());
+    assert_eq!(names, [("first".to_owned(), source), ("second".to_owned(), source)]);
+    drop(watching);
+}

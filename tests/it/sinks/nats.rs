@@ -1,0 +1,127 @@
+//! Messages on a real NATS server, read by a subscriber that speaks its protocol, and stored by its JetStream.
+
+use super::alerts::{alert, build, many, peer};
+use serde_json::{Value, json};
+use telltale::{
+    domain::alert::Alert,
+    sinks::sink::{Sink, SinkError},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+fn nats(subject: &str, more: &str) -> Box<dyn Sink> {
+    let text = format!(
+        "address = '{}'\nsubject = '{subject}'\nuser = 'telltale'\npassword = 'wordword'\nallow_private = \
+         ['127.0.0.0/8']\n{more}",
+        peer("TELLTALE_TEST_NATS")
+    );
+    build("nats", &text).unwrap()
+}
+
+/// A client of the server's, as its documentation describes one.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    async fn new() -> Client {
+        let stream = TcpStream::connect(peer("TELLTALE_TEST_NATS")).await.unwrap();
+        let mut client = Client(BufReader::new(stream));
+        assert!(client.line().await.starts_with("INFO "));
+        let hello =
+            json!({"verbose": false, "pedantic": false, "headers": true, "user": "telltale", "pass": "wordword"});
+        client.say(&format!("CONNECT {hello}\r\n")).await;
+        client
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = tokio::time::timeout(std::time::Duration::from_secs(10), self.0.read_line(&mut line));
+        assert!(read.await.expect("it answers").unwrap() > 0, "it hung up");
+        line
+    }
+
+    /// Subscribes, and waits until the server knows.
+    async fn subscribe(&mut self, subject: &str) {
+        self.say(&format!("SUB {subject} 1\r\nPING\r\n")).await;
+        while self.line().await.trim() != "PONG" {}
+    }
+
+    /// The next message: its headers, if it has any, and what follows.
+    async fn message(&mut self) -> (String, String) {
+        loop {
+            let line = self.line().await;
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let number = |at: usize| words[words.len() - at].parse::<usize>().unwrap();
+            let (head, total) = match words[0] {
+                "MSG" => (0, number(1)),
+                "HMSG" => (number(2), number(1)),
+                _ => continue,
+            };
+            let mut bytes = vec![0; total + 2];
+            self.0.read_exact(&mut bytes).await.unwrap();
+            let text = String::from_utf8(bytes[..total].to_vec()).unwrap();
+            return (text[..head].to_owned(), text[head..].to_owned());
+        }
+    }
+
+    /// Asks JetStream.
+    async fn ask(&mut self, subject: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        self.say(&format!("PUB {subject} answers {}\r\n{body}\r\n", body.len())).await;
+        serde_json::from_str(&self.message().await.1).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_alert_arrives_as_json_under_its_id() {
+    let mut reader = Client::new().await;
+    reader.subscribe("alerts.every").await;
+    let sink = nats("alerts.every", "");
+    sink.probe().await.unwrap();
+    for alert in many().iter().step_by(5) {
+        sink.send(alert).await.unwrap();
+        let (head, text) = reader.message().await;
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert!(told["type"] == alert.alert_type.as_str() && told["data"].is_object(), "{told}");
+        let id = told["id"].as_str().unwrap();
+        assert!(id.contains(&alert.id) && head.contains(&format!("Nats-Msg-Id: {id}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_says_that_it_has_it_and_keeps_a_repetition_once() {
+    let stored = nats("stored.alerts", "acknowledge = true");
+    let nobody = stored.send(&alert("")).await.unwrap_err();
+    assert!(matches!(&nobody, SinkError::Retry { .. }) && nobody.to_string().contains("no stream"), "{nobody}");
+    let mut client = Client::new().await;
+    client.subscribe("answers").await;
+    let made = client.ask("$JS.API.STREAM.CREATE.ALERTS", &json!({"name": "ALERTS", "subjects": ["stored.>"]})).await;
+    assert!(made["error"].is_null(), "{made}");
+    let receipt = stored.send(&alert("")).await.unwrap();
+    assert!(receipt.response.contains("ALERTS"), "{receipt:?}");
+    stored.send(&alert("")).await.unwrap();
+    stored.send(&Alert { id: "a-43".to_owned(), ..alert("") }).await.unwrap();
+    let info = client.ask("$JS.API.STREAM.INFO.ALERTS", &json!({})).await;
+    assert_eq!(info["state"]["messages"], 2, "{info}");
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let wrong = format!(
+        "address = '{}'\nsubject = 'a'\nuser = 'telltale'\npassword = 'wrongword'\nallow_private = ['127.0.0.0/8']",
+        peer("TELLTALE_TEST_NATS")
+    );
+    let error = build("nats", &wrong).unwrap().send(&alert("")).await.unwrap_err();
+    assert!(matches!(&error, SinkError::GiveUp { .. }) && !error.to_string().contains("wrongword"), "{error}");
+    let away = build("nats", "address = '127.0.0.1:9'\nsubject = 'a'\nallow_private = ['127.0.0.0/8']").unwrap();
+    assert!(matches!(away.send(&alert("")).await.unwrap_err(), SinkError::Retry { .. }));
+    for subject in ["a..b", "a.*", "a b", ">", "", "a\r\nPUB x 0"] {
+        let error = build("nats", &format!("address = 'h'\nsubject = {}", json!(subject))).err().unwrap();
+        assert_eq!(error.key, "subject", "{subject:?}");
+    }
+}
