@@ -102,6 +102,9 @@ struct Bearer {
     elsewhere: Vec<Stay>,
 }
 
+/// Such a placement, and when its person was there.
+type Standing<'a> = (&'a Bearer, Vec<Stay>);
+
 impl Facts {
     /// Reads the ledger.
     pub fn gather(context: &Context) -> Result<Facts, FlowError> {
@@ -231,7 +234,7 @@ impl Facts {
     pub fn own(&self) -> Vec<(CanaryFacts, CanaryId, BTreeSet<MarkerKind>)> {
         let persons: BTreeMap<CanaryId, &CanaryFacts> =
             self.canaries.iter().filter(|facts| facts.draw.is_some()).map(|facts| (facts.id, facts)).collect();
-        let mut by_kind: BTreeMap<(CanaryId, MarkerKind), Vec<(&Bearer, Vec<Stay>)>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<(CanaryId, MarkerKind), Vec<Standing<'_>>> = BTreeMap::new();
         for bearer in &self.bearers {
             let stays = persons.get(&bearer.persona).into_iter().flat_map(|facts| &facts.stays);
             let stays: Vec<Stay> = stays.filter(|stay| stay.store == bearer.store).cloned().collect();
