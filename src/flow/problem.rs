@@ -25,7 +25,7 @@ const MOST_KEPT: usize = 64;
 pub struct Evidence {
     pub seen: Vec<Seen>,
     /// By which kinds of marker, each first.
-    kinds: BTreeMap<(CanaryId, Class, MarkerKind), Seen>,
+    pub kinds: BTreeMap<(CanaryId, Class, MarkerKind), Seen>,
     /// Further sightings of the same canaries, which tell nothing but that there were so many.
     pub repeated: BTreeMap<CanaryId, u64>,
     /// Distinct ghosts seen.
