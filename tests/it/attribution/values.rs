@@ -90,9 +90,8 @@ const THEFTS: [&str; 6] = ["one", "agreeing", "both", "in turn", "dropped", "edi
 
 fn rows(theft: &str, drawn: &Drawn, random: &mut StdRng) -> Vec<(usize, usize, Vec<usize>)> {
     let mut rows = Vec::new();
-    for number in 0..PEOPLE {
-        for field in 0..2 {
-            let (a, b) = (drawn[0][number][field], drawn[1][number][field]);
+    for (number, (one, other)) in drawn[0].iter().zip(&drawn[1]).enumerate() {
+        for (field, (a, b)) in one.iter().copied().zip(other.iter().copied()).enumerate() {
             let shown = match theft {
                 "one" => vec![a],
                 "agreeing" => Vec::from_iter((a == b).then_some(a)),
