@@ -59,8 +59,12 @@ impl Draws {
         let place = |store: &str| candidates.iter().position(|candidate| candidate.store == *store);
         for (number, facts) in evidence.canaries.iter().enumerate() {
             let Some(draw) = &facts.draw else { continue };
-            // In which stores somebody stands who stands in all is no lot; what a row shows of him has a lock of its own.
-            if facts.value.is_none() && draw.chance < 1.0 {
+            // In which stores somebody stands who stands in all is no lot, and a row of his that came elsewhere gives nothing
+            // away but the values that it shows; what a row shows of him has a lock of its own.
+            if facts.value.is_none() && draw.chance >= 1.0 {
+                continue;
+            }
+            if facts.value.is_none() {
                 draws.take(number, facts.generation, draw, &place);
             }
             let strayed: Vec<usize> = facts

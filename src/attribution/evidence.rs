@@ -35,6 +35,11 @@ pub struct Evidence<'a> {
     pub values: Bits,
     /// What such a row showed any value of: only there could another value have stood.
     shown: BTreeSet<ValueOf>,
+    /// Stores of which something was seen that they alone have of people who stand in every store: only from there is more of
+    /// that missing.
+    own_shown: BTreeSet<&'a str>,
+    /// The canaries seen, by whom they stand for.
+    persons: BTreeMap<CanaryId, Vec<usize>>,
     /// The classes that showed anything.
     pub classes: Vec<ClassEvidence>,
     /// Sightings of each canary, repeated ones counted.
@@ -58,6 +63,8 @@ impl<'a> Evidence<'a> {
             seen: Bits::empty(size),
             values: Bits::empty(size),
             shown: BTreeSet::new(),
+            own_shown: BTreeSet::new(),
+            persons: BTreeMap::new(),
             classes: Vec::new(),
             sightings: vec![0; size],
             unknown: BTreeSet::new(),
@@ -73,8 +80,13 @@ impl<'a> Evidence<'a> {
                 evidence.unknown.insert(seen.canary);
                 continue;
             };
+            let facts = evidence.canaries[number];
+            if !evidence.seen.contains(number) {
+                evidence.persons.entry(facts.person()).or_default().push(number);
+            }
             evidence.seen.insert(number);
-            evidence.shown.extend(evidence.canaries[number].value);
+            evidence.shown.extend(facts.value);
+            evidence.own_shown.extend((facts.of.is_some() && facts.value.is_none()).then_some(facts.home.as_str()));
             evidence.sightings[number] += 1;
             let received = evidence.received[number].get_or_insert(seen.received);
             *received = seen.received.min(*received);
@@ -123,14 +135,29 @@ impl<'a> Evidence<'a> {
     fn could_show(&self, facts: &CanaryFacts, class: Class) -> bool {
         match &facts.value {
             Some(value) => class == Class::Dump && self.shown.contains(value),
-            None => facts.showable.contains(&class),
+            None => {
+                let alone = class == Class::Dump && facts.of.is_some();
+                facts.showable.contains(&class) && (!alone || self.own_shown.contains(facts.home.as_str()))
+            }
         }
     }
 
-    /// The same evidence, as it would be had this canary not been seen: it could have been.
-    pub fn without(&self, number: usize) -> Vec<ClassEvidence> {
+    /// Those seen, together with what else was seen of the same person.
+    pub fn together(&self) -> impl Iterator<Item = &[usize]> {
+        self.persons.values().map(Vec::as_slice)
+    }
+
+    /// How many there are of whom any of these was seen.
+    pub fn distinct(&self, seen: &Bits) -> u64 {
+        self.together().filter(|numbers| numbers.iter().any(|number| seen.contains(*number))).count() as u64
+    }
+
+    /// The same evidence, as it would be had these canaries not been seen: they could have been.
+    pub fn without(&self, numbers: &[usize]) -> Vec<ClassEvidence> {
         let mut classes = self.classes.clone();
-        classes.iter_mut().for_each(|group| group.seen.remove(number));
+        for group in &mut classes {
+            numbers.iter().for_each(|number| group.seen.remove(*number));
+        }
         classes
     }
 

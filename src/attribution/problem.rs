@@ -52,9 +52,16 @@ pub struct CanaryFacts {
     pub draw: Option<Draw>,
     /// Of what it is a value, if it is no canary but what a row of one shows.
     pub value: Option<ValueOf>,
+    /// Whose it is, if it is but a part of somebody who stands in every store: a value, or what one store alone has.
+    pub of: Option<CanaryId>,
 }
 
 impl CanaryFacts {
+    /// Whom it stands for: itself, if it is no part of somebody.
+    pub fn person(&self) -> CanaryId {
+        self.of.unwrap_or(self.id)
+    }
+
     /// The stores it was planted in.
     pub fn homes(&self) -> BTreeSet<&str> {
         match &self.draw {
@@ -74,6 +81,7 @@ impl Default for CanaryFacts {
             showable: vec![Class::Dump],
             draw: None,
             value: None,
+            of: None,
         }
     }
 }

@@ -90,6 +90,10 @@ pub struct Facts {
     bearers: Vec<Bearer>,
 }
 
+/// What one store may have alone of somebody who stands in every store. Logins and addresses follow from each other and from
+/// names, so that whoever has another store's rows may try them; a weak marker is often somebody else's.
+const ALONE: [MarkerKind; 3] = [MarkerKind::Iban, MarkerKind::Nir, MarkerKind::Password];
+
 /// What stands for a person in one of several stores.
 struct Bearer {
     persona: CanaryId,
@@ -147,6 +151,7 @@ impl Facts {
                 stays: stays.remove(&placement.canary).unwrap_or_default(),
                 draw: None,
                 value: None,
+                of: None,
             });
         }
         // Whatever became of its placements, a persona stays in the problem with all of its lots.
@@ -165,6 +170,7 @@ impl Facts {
                 stays: its,
                 draw: draw(lots),
                 value: Some(ValueOf { persona: value.persona, field: value.field }),
+                of: Some(value.persona),
             });
         }
         for (persona, lots) in lots.iter().filter(|(_, lots)| lots.iter().all(|lot| lot.value.is_none())) {
@@ -176,6 +182,7 @@ impl Facts {
                 stays: stays.remove(persona).unwrap_or_default(),
                 draw: draw(lots),
                 value: None,
+                of: None,
             });
         }
         Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots, bearers })
@@ -238,7 +245,7 @@ impl Facts {
         for bearer in &self.bearers {
             let stays = persons.get(&bearer.persona).into_iter().flat_map(|facts| &facts.stays);
             let stays: Vec<Stay> = stays.filter(|stay| stay.store == bearer.store).cloned().collect();
-            for kind in bearer.kinds.iter().filter(|_| !stays.is_empty()) {
+            for kind in bearer.kinds.iter().filter(|kind| !stays.is_empty() && ALONE.contains(kind)) {
                 by_kind.entry((bearer.persona, *kind)).or_default().push((bearer, stays.clone()));
             }
         }
@@ -251,6 +258,7 @@ impl Facts {
                     home: bearer.store.clone(),
                     generation: bearer.generation,
                     stays: [stays, bearer.elsewhere.clone()].concat(),
+                    of: Some(persona),
                     ..CanaryFacts::default()
                 };
                 (facts, persona, BTreeSet::new())

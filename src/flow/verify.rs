@@ -150,6 +150,13 @@ impl Look<'_> {
         for seen in owners(&index, self.mapping, &stored.planting) {
             if let Planting::Row(row) = &stored.planting {
                 self.copied.extend(brought(&index, self.mapping, &self.others, seen, row));
+                // What another store drew and this one shows was copied here, whoever did it: then a leak of either would
+                // look like one of the other.
+                let of_field = |(field, column): (&Field, &String)| {
+                    let text = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?.1;
+                    self.known.strayed(seen, *field, text, self.store)
+                };
+                self.copied.extend(self.mapping.fields.iter().filter_map(of_field));
             }
             match self.own.get(&seen) {
                 None => {
@@ -157,15 +164,6 @@ impl Look<'_> {
                 }
                 Some((canary, planted)) => {
                     let canary = *canary;
-                    // What another store drew and this one shows was copied here, whoever did it: then a leak of either
-                    // would look like one of the other.
-                    if let Planting::Row(row) = &stored.planting {
-                        let of_field = |(field, column): (&Field, &String)| {
-                            let text = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?.1;
-                            self.known.strayed(seen, *field, text, self.store)
-                        };
-                        self.copied.extend(self.mapping.fields.iter().filter_map(of_field));
-                    }
                     self.seen.entry(canary).or_insert_with(|| {
                         let key = index.key();
                         differences(planted, &stored.planting)
