@@ -3,7 +3,7 @@
 use crate::{
     attribution::{
         bits::Bits,
-        problem::{CanaryFacts, Problem},
+        problem::{CanaryFacts, Problem, ValueOf},
     },
     domain::sighting::Class,
 };
@@ -31,6 +31,10 @@ pub struct Evidence<'a> {
     pub received: Vec<Option<Timestamp>>,
     /// Every canary seen, in any class.
     pub seen: Bits,
+    /// Those that are no canaries, but values that rows of them show.
+    pub values: Bits,
+    /// What such a row showed any value of: only there could another value have stood.
+    shown: BTreeSet<ValueOf>,
     /// The classes that showed anything.
     pub classes: Vec<ClassEvidence>,
     /// Sightings of each canary, repeated ones counted.
@@ -52,11 +56,15 @@ impl<'a> Evidence<'a> {
             first_seen: vec![None; size],
             received: vec![None; size],
             seen: Bits::empty(size),
+            values: Bits::empty(size),
+            shown: BTreeSet::new(),
             classes: Vec::new(),
             sightings: vec![0; size],
             unknown: BTreeSet::new(),
             before_planting: BTreeSet::new(),
         };
+        let is_value = |number: &usize| evidence.canaries[*number].value.is_some();
+        (0..size).filter(is_value).for_each(|number| evidence.values.insert(number));
         // A canary seen in several classes is one sighting: it counts in the first of them (dumps come first), and
         // leaves the others, for every hypothesis alike.
         let mut counted: BTreeMap<usize, Class> = BTreeMap::new();
@@ -66,6 +74,7 @@ impl<'a> Evidence<'a> {
                 continue;
             };
             evidence.seen.insert(number);
+            evidence.shown.extend(evidence.canaries[number].value);
             evidence.sightings[number] += 1;
             let received = evidence.received[number].get_or_insert(seen.received);
             *received = seen.received.min(*received);
@@ -103,11 +112,19 @@ impl<'a> Evidence<'a> {
                     group.showable.insert(number);
                     group.seen.insert(number);
                 }
-                None if facts.showable.contains(&class) => group.showable.insert(number),
+                None if self.could_show(facts, class) => group.showable.insert(number),
                 None => {}
             }
         }
         group
+    }
+
+    /// Whether this class could have shown it. A value stands in rows, and where none of its column did it is not missing.
+    fn could_show(&self, facts: &CanaryFacts, class: Class) -> bool {
+        match &facts.value {
+            Some(value) => class == Class::Dump && self.shown.contains(value),
+            None => facts.showable.contains(&class),
+        }
     }
 
     /// The same evidence, as it would be had this canary not been seen: it could have been.

@@ -116,7 +116,7 @@ impl<'a> Weighed<'a> {
         let candidate = &self.candidates[store];
         let size = self.evidence.canaries.len();
         let held = candidate.copies.iter().fold(Bits::empty(size), |all, copy| all.union(&copy.holds));
-        let seen = self.evidence.seen.shared(&held);
+        let seen = self.evidence.seen.shared(&held).without(&self.evidence.values);
         let lns = &self.scores.epochs[store];
         let standing = Standing::of(&self.scores, store, &self.sizes);
         let louder = standing.holds().then(|| Standing::of(&self.louder, store, &self.sizes));
