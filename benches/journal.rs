@@ -99,6 +99,8 @@ fn sighted() -> Record {
         claimed_at: None,
         copied: None,
         row: None,
+        also: Vec::new(),
+        values: Vec::new(),
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

@@ -265,10 +265,36 @@ fn employment(minter: &Minter, draw: &mut Draw, persona: &mut Persona, who: &Civ
     let apprentice = contract.contains("pprenti") || contract.contains("professionnalisation");
     persona.set(Field::Contract, if apprentice && age > 29 { lasting } else { *contract });
 
-    let head = if youngest(job.grade) > 34 { "Direction générale" } else { job.department };
-    let chair = draw.below(3).to_le_bytes();
-    let mut chief = Draw::new(&minter.key, "superior", &[head.as_bytes(), &chair]);
-    let superior = civil(minter, &mut chief, (1966, 1988));
-    persona.set(Field::Manager, format!("{} {}", superior.given, superior.family));
+    let head = if youngest(job.grade) > 34 { HEAD } else { job.department };
+    persona.set(Field::Manager, superior(minter, head, draw.below(3)));
     debug_assert_eq!(persona.login.family, slug(&who.family));
+}
+
+/// Whom the heads themselves answer to.
+const HEAD: &str = "Direction générale";
+
+/// Who sits in this chair of a department.
+fn superior(minter: &Minter, department: &str, chair: u64) -> String {
+    let mut chief = Draw::new(&minter.key, "superior", &[department.as_bytes(), &chair.to_le_bytes()]);
+    let superior = civil(minter, &mut chief, (1966, 1988));
+    format!("{} {}", superior.given, superior.family)
+}
+
+/// The superiors that somebody of the persona's department may have.
+pub(crate) fn superiors(minter: &Minter, persona: &Persona, chairs: u64) -> Vec<String> {
+    let department = persona.get(Field::Department);
+    let of = |department: &str| (0..chairs).map(|chair| superior(minter, department, chair)).collect::<Vec<_>>();
+    let own = of(department);
+    if own.iter().any(|name| name == persona.get(Field::Manager)) { own } else { of(HEAD) }
+}
+
+/// The titles that the persona's department has for people like it.
+pub(crate) fn titles(minter: &Minter, persona: &Persona) -> Vec<String> {
+    let sex = usize::from(persona.get(Field::Gender) == "M");
+    let jobs = minter.locale.jobs.iter().map(|(job, _)| job);
+    let salary = persona.get(Field::Salary).parse().unwrap_or(0);
+    // None that is paid quite otherwise.
+    let pays = |job: &&Job| job.salary.0 <= salary * 6 / 5 && salary <= job.salary.1 * 6 / 5;
+    let alike = jobs.filter(|job| job.department == persona.get(Field::Department)).filter(pays);
+    alike.map(|job| job.title[sex].to_owned()).collect()
 }

@@ -114,6 +114,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         minter: Minter::new(&keyring.derive("mint seed"), locale, house),
         ghosts: config.organisation.ghosts,
         coded: config.organisation.coded,
+        everywhere: config.organisation.everywhere,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
         image: Mutex::default(),
         held: rand::random(),

@@ -1,16 +1,19 @@
-//! The coded canaries of a problem, ready for the lock: what was drawn, and what was seen.
+//! The coded canaries of a problem, ready for the locks: what was drawn, and what was seen.
 
 use crate::attribution::{
     bits::Bits,
     copies::{Candidate, reached},
     e_values::{Group, Lock, Model, models},
     evidence::Evidence,
-    problem::Problem,
+    problem::{Draw, Problem},
+    values::Values,
 };
 use std::collections::BTreeMap;
 
 /// What was drawn.
 pub struct Draws {
+    /// Canaries, and values of them, in all.
+    size: usize,
     /// Coded canaries, by the chance with which each store drew them.
     chances: Vec<(f64, Bits)>,
     /// Of each candidate, what it drew, and of what it drew at all.
@@ -18,6 +21,7 @@ pub struct Draws {
     /// By generation: one of which nothing was seen may have been in no copy.
     generations: BTreeMap<u32, Bits>,
     models: Vec<Model>,
+    values: Values,
 }
 
 /// One candidate's draws.
@@ -34,6 +38,7 @@ struct Drawn {
 pub struct Asked {
     lock: Lock,
     groups: Vec<Bits>,
+    seen: Bits,
 }
 
 impl Draws {
@@ -41,6 +46,7 @@ impl Draws {
     pub fn of(problem: &Problem, candidates: &[Candidate], evidence: &Evidence<'_>) -> Draws {
         let size = evidence.canaries.len();
         let mut draws = Draws {
+            size,
             chances: Vec::new(),
             drawn: vec![
                 Drawn { held: Bits::empty(size), took_part: Bits::empty(size), struck: false };
@@ -48,25 +54,18 @@ impl Draws {
             ],
             generations: BTreeMap::new(),
             models: models(),
+            values: Values::of(candidates, evidence),
         };
         let place = |store: &str| candidates.iter().position(|candidate| candidate.store == *store);
         for (number, facts) in evidence.canaries.iter().enumerate() {
             let Some(draw) = &facts.draw else { continue };
-            match draws.chances.iter_mut().find(|(chance, _)| *chance == draw.chance) {
-                Some((_, rows)) => rows.insert(number),
-                None => {
-                    let mut rows = Bits::empty(size);
-                    rows.insert(number);
-                    draws.chances.push((draw.chance, rows));
-                }
+            // In which stores somebody stands who stands in all is no lot, and a row of his that came elsewhere gives nothing
+            // away but the values that it shows; what a row shows of him has a lock of its own.
+            if facts.value.is_none() && draw.chance >= 1.0 {
+                continue;
             }
-            draws.generations.entry(facts.generation).or_insert_with(|| Bits::empty(size)).insert(number);
-            for store in &draw.among {
-                let Some(place) = place(store) else { continue };
-                draws.drawn[place].took_part.insert(number);
-                if draw.stores.contains(store) {
-                    draws.drawn[place].held.insert(number);
-                }
+            if facts.value.is_none() {
+                draws.take(number, facts.generation, draw, &place);
             }
             let strayed: Vec<usize> = facts
                 .stays
@@ -92,6 +91,27 @@ impl Draws {
         }
         draws.chances.sort_by(|a, b| a.0.total_cmp(&b.0));
         draws
+    }
+
+    /// Takes in one whose places were drawn by lot.
+    fn take(&mut self, number: usize, generation: u32, draw: &Draw, place: &dyn Fn(&str) -> Option<usize>) {
+        let size = self.size;
+        match self.chances.iter_mut().find(|(chance, _)| *chance == draw.chance) {
+            Some((_, rows)) => rows.insert(number),
+            None => {
+                let mut rows = Bits::empty(size);
+                rows.insert(number);
+                self.chances.push((draw.chance, rows));
+            }
+        }
+        self.generations.entry(generation).or_insert_with(|| Bits::empty(size)).insert(number);
+        for store in &draw.among {
+            let Some(place) = place(store) else { continue };
+            self.drawn[place].took_part.insert(number);
+            if draw.stores.contains(store) {
+                self.drawn[place].held.insert(number);
+            }
+        }
     }
 
     /// The lock for what was seen, given who is accused.
@@ -122,12 +142,24 @@ impl Draws {
                 }
             }
         }
-        Asked { lock: Lock::new(&self.models, &groups, accused.len()), groups: alike }
+        Asked { lock: Lock::new(&self.models, &groups, accused.len()), groups: alike, seen: seen.clone() }
     }
 
-    /// ln of the candidate's value; none where it has no draw of its own.
+    /// ln of the candidate's value; none where it has no draw of its own. Where it stands and what its rows show were drawn
+    /// apart, so that what both tell is their product.
     pub fn ln_value(&self, asked: &Asked, store: usize) -> Option<f64> {
-        let drawn = Some(&self.drawn[store]).filter(|drawn| !drawn.struck && drawn.took_part.count() > 0)?;
+        if self.drawn[store].struck {
+            return None;
+        }
+        let shown = self.values.ln_value(store, &asked.seen);
+        match (self.ln_value_of_places(asked, store), shown) {
+            (Some(places), Some(values)) => Some(places + values),
+            (places, values) => places.or(values),
+        }
+    }
+
+    fn ln_value_of_places(&self, asked: &Asked, store: usize) -> Option<f64> {
+        let drawn = Some(&self.drawn[store]).filter(|drawn| drawn.took_part.count() > 0)?;
         let counts: Vec<[u64; 2]> = asked
             .groups
             .iter()

@@ -3,7 +3,7 @@
 use crate::{
     attribution::{
         bits::Bits,
-        problem::{CanaryFacts, Problem},
+        problem::{CanaryFacts, Problem, ValueOf},
     },
     domain::sighting::Class,
 };
@@ -31,6 +31,15 @@ pub struct Evidence<'a> {
     pub received: Vec<Option<Timestamp>>,
     /// Every canary seen, in any class.
     pub seen: Bits,
+    /// Those that are no canaries, but values that rows of them show.
+    pub values: Bits,
+    /// What such a row showed any value of: only there could another value have stood.
+    shown: BTreeSet<ValueOf>,
+    /// Stores of which something was seen that they alone have of people who stand in every store: only from there is more of
+    /// that missing.
+    own_shown: BTreeSet<&'a str>,
+    /// The canaries seen, by whom they stand for.
+    persons: BTreeMap<CanaryId, Vec<usize>>,
     /// The classes that showed anything.
     pub classes: Vec<ClassEvidence>,
     /// Sightings of each canary, repeated ones counted.
@@ -52,11 +61,17 @@ impl<'a> Evidence<'a> {
             first_seen: vec![None; size],
             received: vec![None; size],
             seen: Bits::empty(size),
+            values: Bits::empty(size),
+            shown: BTreeSet::new(),
+            own_shown: BTreeSet::new(),
+            persons: BTreeMap::new(),
             classes: Vec::new(),
             sightings: vec![0; size],
             unknown: BTreeSet::new(),
             before_planting: BTreeSet::new(),
         };
+        let is_value = |number: &usize| evidence.canaries[*number].value.is_some();
+        (0..size).filter(is_value).for_each(|number| evidence.values.insert(number));
         // A canary seen in several classes is one sighting: it counts in the first of them (dumps come first), and
         // leaves the others, for every hypothesis alike.
         let mut counted: BTreeMap<usize, Class> = BTreeMap::new();
@@ -65,7 +80,13 @@ impl<'a> Evidence<'a> {
                 evidence.unknown.insert(seen.canary);
                 continue;
             };
+            let facts = evidence.canaries[number];
+            if !evidence.seen.contains(number) {
+                evidence.persons.entry(facts.person()).or_default().push(number);
+            }
             evidence.seen.insert(number);
+            evidence.shown.extend(facts.value);
+            evidence.own_shown.extend((facts.of.is_some() && facts.value.is_none()).then_some(facts.home.as_str()));
             evidence.sightings[number] += 1;
             let received = evidence.received[number].get_or_insert(seen.received);
             *received = seen.received.min(*received);
@@ -103,17 +124,40 @@ impl<'a> Evidence<'a> {
                     group.showable.insert(number);
                     group.seen.insert(number);
                 }
-                None if facts.showable.contains(&class) => group.showable.insert(number),
+                None if self.could_show(facts, class) => group.showable.insert(number),
                 None => {}
             }
         }
         group
     }
 
-    /// The same evidence, as it would be had this canary not been seen: it could have been.
-    pub fn without(&self, number: usize) -> Vec<ClassEvidence> {
+    /// Whether this class could have shown it. A value stands in rows, and where none of its column did it is not missing.
+    fn could_show(&self, facts: &CanaryFacts, class: Class) -> bool {
+        match &facts.value {
+            Some(value) => class == Class::Dump && self.shown.contains(value),
+            None => {
+                let alone = class == Class::Dump && facts.of.is_some();
+                facts.showable.contains(&class) && (!alone || self.own_shown.contains(facts.home.as_str()))
+            }
+        }
+    }
+
+    /// Those seen, together with what else was seen of the same person.
+    pub fn together(&self) -> impl Iterator<Item = &[usize]> {
+        self.persons.values().map(Vec::as_slice)
+    }
+
+    /// How many there are of whom any of these was seen.
+    pub fn distinct(&self, seen: &Bits) -> u64 {
+        self.together().filter(|numbers| numbers.iter().any(|number| seen.contains(*number))).count() as u64
+    }
+
+    /// The same evidence, as it would be had these canaries not been seen: they could have been.
+    pub fn without(&self, numbers: &[usize]) -> Vec<ClassEvidence> {
         let mut classes = self.classes.clone();
-        classes.iter_mut().for_each(|group| group.seen.remove(number));
+        for group in &mut classes {
+            numbers.iter().for_each(|number| group.seen.remove(*number));
+        }
         classes
     }
 

@@ -23,5 +23,6 @@ pub mod rules;
 pub mod scenario;
 pub mod simulate;
 pub mod sums;
+pub mod values;
 pub mod weighed;
 pub mod windows;

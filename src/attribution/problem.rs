@@ -4,7 +4,7 @@ use crate::{
     attribution::looks::Looks,
     domain::{sighting::Class, verdict::Material},
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,14 @@ pub struct Draw {
     pub stores: BTreeSet<String>,
 }
 
+/// A value that a shared person may have in a column: each store that took part drew one of all values of that person and
+/// column. A row shows it, and it is seen then as a canary is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ValueOf {
+    pub persona: CanaryId,
+    pub field: Field,
+}
+
 /// What attribution needs to know of a canary.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CanaryFacts {
@@ -42,9 +50,18 @@ pub struct CanaryFacts {
     pub showable: Vec<Class>,
     /// How its stores were drawn, if they were.
     pub draw: Option<Draw>,
+    /// Of what it is a value, if it is no canary but what a row of one shows.
+    pub value: Option<ValueOf>,
+    /// Whose it is, if it is but a part of somebody who stands in every store: a value, or what one store alone has.
+    pub of: Option<CanaryId>,
 }
 
 impl CanaryFacts {
+    /// Whom it stands for: itself, if it is no part of somebody.
+    pub fn person(&self) -> CanaryId {
+        self.of.unwrap_or(self.id)
+    }
+
     /// The stores it was planted in.
     pub fn homes(&self) -> BTreeSet<&str> {
         match &self.draw {
@@ -63,6 +80,8 @@ impl Default for CanaryFacts {
             stays: Vec::new(),
             showable: vec![Class::Dump],
             draw: None,
+            value: None,
+            of: None,
         }
     }
 }

@@ -136,9 +136,19 @@ pub fn typical(base: &Problem, sources: &[usize], leak: Leak) -> Vec<CanaryId> {
 /// What a leak of these sources, copied at this moment, shows by chance.
 pub fn drawn(base: &Problem, sources: &[usize], leak: Leak, taken: Timestamp, random: &mut StdRng) -> Vec<CanaryId> {
     let mut seen = Vec::new();
-    for facts in &base.canaries {
+    let mut rows: BTreeSet<CanaryId> = BTreeSet::new();
+    let (values, canaries): (Vec<&CanaryFacts>, Vec<&CanaryFacts>) =
+        base.canaries.iter().partition(|facts| facts.value.is_some());
+    for facts in canaries {
         let kept = leak.rule.kept(holders(base, facts, sources, taken), leak.copies) * leak.share;
         if random.random_bool(kept.clamp(0.0, 1.0)) || random.random_bool(leak.stray) {
+            seen.push(facts.id);
+            rows.insert(facts.id);
+        }
+    }
+    // A value is shown by a row that was published, if it is of a copy that this row came from.
+    for facts in values.into_iter().filter(|facts| facts.value.is_some_and(|value| rows.contains(&value.persona))) {
+        if random.random_bool(leak.rule.kept(holders(base, facts, sources, taken), leak.copies)) {
             seen.push(facts.id);
         }
     }

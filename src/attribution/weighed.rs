@@ -116,7 +116,7 @@ impl<'a> Weighed<'a> {
         let candidate = &self.candidates[store];
         let size = self.evidence.canaries.len();
         let held = candidate.copies.iter().fold(Bits::empty(size), |all, copy| all.union(&copy.holds));
-        let seen = self.evidence.seen.shared(&held);
+        let seen = self.evidence.seen.shared(&held).without(&self.evidence.values);
         let lns = &self.scores.epochs[store];
         let standing = Standing::of(&self.scores, store, &self.sizes);
         let louder = standing.holds().then(|| Standing::of(&self.louder, store, &self.sizes));
@@ -132,12 +132,12 @@ impl<'a> Weighed<'a> {
                 ghost_p: None,
                 route: None,
                 sightings: seen.numbers().map(|number| self.evidence.sightings[number]).sum(),
-                distinct_canaries: seen.count(),
+                distinct_canaries: self.evidence.distinct(&seen),
             },
             best_copy: (0..lns.len()).max_by(|a, b| lns[*a].total_cmp(&lns[*b]).then(b.cmp(a))),
             conditions: Conditions {
                 bound: Bound::default(),
-                distinct_canaries: seen.count(),
+                distinct_canaries: self.evidence.distinct(&seen),
                 standing,
                 without_one,
                 louder,
@@ -171,12 +171,14 @@ impl<'a> Weighed<'a> {
     fn without_one(&self, store: usize, standing: &Standing) -> Standing {
         let combinations = self.rivals_of(store);
         let by = Scorer::new(self.candidates, &self.watched, &self.scores.epochs);
-        let mut alike: BTreeMap<Vec<u64>, usize> = BTreeMap::new();
-        for number in self.evidence.seen.numbers() {
-            alike.entry(self.signature(number)).or_insert(number);
+        // What is seen of one person is left out together: it may have come about together.
+        let mut alike: BTreeMap<Vec<Vec<u64>>, &[usize]> = BTreeMap::new();
+        for numbers in self.evidence.together() {
+            let signatures = numbers.iter().map(|number| self.signature(*number)).collect();
+            alike.entry(signatures).or_insert(numbers);
         }
-        let weigh = |number: usize| {
-            let again: Vec<Watched> = self.watched.iter().zip(self.evidence.without(number)).map(with).collect();
+        let weigh = |numbers: &[usize]| {
+            let again: Vec<Watched> = self.watched.iter().zip(self.evidence.without(numbers)).map(with).collect();
             Standing::of(&score_again(&again, &by, &combinations), store, &self.sizes)
         };
         alike.into_values().map(weigh).fold(standing.clone(), Standing::or_worse)

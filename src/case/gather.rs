@@ -22,7 +22,7 @@ use crate::{
         voices::{self, Without},
     },
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,8 @@ pub struct Case {
     pub ghosts: u32,
     /// Every placement up to the last entry: the matrix that the verdict was computed from. No value is in it.
     pub placements: Vec<Placed>,
+    /// Of people who stand in every store, the markers that one store alone has, as what they are known.
+    pub own: BTreeMap<(CanaryId, MarkerKind), CanaryId>,
     /// Entries to be proven, and those of them that may be opened.
     pub entries: BTreeSet<u64>,
     pub openable: BTreeSet<u64>,
@@ -188,6 +190,7 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
         rests_on: Vec::new(),
         ghosts: context.ghosts,
         placements: Vec::new(),
+        own: BTreeMap::new(),
         entries: BTreeSet::new(),
         openable: BTreeSet::new(),
     };

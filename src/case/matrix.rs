@@ -2,11 +2,12 @@
 //! It holds names and times, never a value.
 
 use crate::{
+    attribution,
     case::gather::Case,
     domain::placement::{Placement, Presence},
-    flow::{context::Context, error::FlowError},
+    flow::{context::Context, error::FlowError, problem::Facts},
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,16 @@ pub struct Placed {
     /// How its stores were drawn by lot, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<Drawn>,
+    /// Of what it is a value, if it is one that rows of a shared person show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<ValueOf>,
+}
+
+/// Of all values of one person and column each store that took part drew one.
+#[derive(Clone, Serialize)]
+pub struct ValueOf {
+    pub persona: CanaryId,
+    pub field: Field,
 }
 
 /// The lots of a coded persona.
@@ -56,15 +67,39 @@ impl Case {
                 }
             }
         }
+        // What one store alone has of somebody who stands in every store is a canary of that store.
+        for (facts, persona, kinds) in Facts::gather(context)?.as_of(self.as_of).own() {
+            stays.remove(&facts.id);
+            self.own.extend(kinds.into_iter().map(|kind| ((persona, kind), facts.id)));
+            let stay =
+                |stay: attribution::problem::Stay| Stay { store: stay.store, from: stay.from, until: stay.until };
+            self.placements.push(Placed {
+                canary: facts.id,
+                kind: context.ledger.placement(facts.id)?.map(|row| row.placement.kind),
+                store: Some(facts.home),
+                generation: facts.generation,
+                stays: facts.stays.into_iter().map(stay).collect(),
+                draw: None,
+                value: None,
+            });
+        }
         for row in context.ledger.placements(None)? {
             let Placement { canary, kind, store, generation, .. } = row.placement;
             if let Some(stays) = stays.remove(&canary) {
                 let (kind, store) = (Some(kind), Some(store));
-                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None });
+                self.placements.push(Placed { canary, kind, store, generation, stays, draw: None, value: None });
             }
         }
-        for (persona, mut lots) in context.ledger.lots()? {
-            lots.retain(|lot| lot.at <= self.as_of);
+        let mut lots = context.ledger.lots()?;
+        lots.values_mut().for_each(|lots| lots.retain(|lot| lot.at <= self.as_of));
+        // A value stands where its person does, in the stores that drew it; and wherever else an audit met it.
+        for (value, lots) in &lots {
+            let Some(of) = lots.first().and_then(|lot| lot.value) else { continue };
+            let drew = |stay: &&Stay| lots.iter().any(|lot| lot.drawn && lot.store == stay.store);
+            let its: Vec<Stay> = stays.get(&of.persona).into_iter().flatten().filter(drew).cloned().collect();
+            stays.entry(*value).or_default().extend(its);
+        }
+        for (persona, lots) in lots {
             let Some(first) = lots.first() else { continue };
             let stores = |drawn: bool| {
                 lots.iter().filter(|lot| lot.drawn || !drawn).map(|lot| lot.store.clone()).collect::<Vec<_>>()
@@ -76,6 +111,7 @@ impl Case {
                 generation: first.generation,
                 stays: stays.remove(&persona).unwrap_or_default(),
                 draw: Some(Drawn { chance: first.chance, among: stores(false), stores: stores(true) }),
+                value: first.value.map(|of| ValueOf { persona: of.persona, field: of.field }),
             });
         }
         Ok(())

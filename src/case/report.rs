@@ -155,6 +155,10 @@ pub struct ReportSighting {
     pub class: Class,
     pub store: Option<String>,
     pub generation: Option<u32>,
+    /// What is seen with it: what its row shows of what differs from store to store, and that a marker is one store's alone,
+    /// by their names in the matrix.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<CanaryId>,
     /// What was received, as base64; only where the case was asked to show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
@@ -299,6 +303,9 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
         .iter()
         .map(|seen| {
             let sighting = seen.sighting.clone();
+            let kinds = std::iter::once(sighting.marker_kind).chain(sighting.also);
+            let own = kinds.filter_map(|kind| case.own.get(&(sighting.canary, kind)).copied());
+            let values: BTreeSet<CanaryId> = sighting.values.into_iter().chain(own).collect();
             ReportSighting {
                 entry: sighting.id,
                 at: sighting.at,
@@ -312,6 +319,7 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
                 class: sighting.class,
                 store: seen.home.as_ref().map(|(store, _)| store.clone()),
                 generation: seen.home.as_ref().map(|(_, generation)| *generation),
+                values: values.into_iter().collect(),
                 excerpt: case.excerpts.get(&sighting.id).cloned(),
             }
         })

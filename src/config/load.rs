@@ -106,6 +106,9 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
     if organisation.coded > 1_000 {
         return Err(reader.error(&["organisation", "coded"], "", "at most 1000"));
     }
+    if organisation.everywhere > 1_000 {
+        return Err(reader.error(&["organisation", "everywhere"], "", "at most 1000"));
+    }
     owned::check(&organisation)
         .map_err(|(key, place, message)| reader.error(&["organisation", key, &place.to_string()], "", message))?;
     let mut data: Data = reader.part(&table, "data")?;

@@ -68,6 +68,8 @@ pub struct Organisation {
     pub ghosts: u32,
     #[serde(default = "two_copies")]
     pub coded: u32,
+    #[serde(default = "sixty")]
+    pub everywhere: u32,
     #[serde(default)]
     pub phone_numbers: Vec<String>,
     #[serde(default)]
@@ -245,6 +247,10 @@ fn hundred_thousand() -> u32 {
 /// So many that what two stores have in common gives both away.
 fn two_copies() -> u32 {
     132
+}
+
+fn sixty() -> u32 {
+    60
 }
 
 fn data_dir() -> PathBuf {

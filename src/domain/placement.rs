@@ -1,6 +1,6 @@
 //! Where a canary stands: this canary, in this store, from this time to that, in this generation.
 
-use canaries::{CanaryId, Marker};
+use canaries::{CanaryId, Field, Marker};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,13 +86,26 @@ pub struct Shared {
     pub minted: Date,
 }
 
-/// A store's lot for one coded persona: drawn blindly, and journaled before anything was planted by it.
+/// A store's lot for one coded persona, or for one of the values that such a person may have in a column: drawn blindly, and
+/// journaled before anything was planted by it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lot {
+    /// The persona's name; a value's own, which tells nothing of it.
     pub persona: CanaryId,
-    /// The chance with which it was drawn.
+    /// The chance with which it was drawn; 1 of a persona that stands in every store.
     pub chance: f64,
     pub drawn: bool,
+    /// Of what it is a value, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Valued>,
+}
+
+/// Of what a lot is a value: of this column, of this attempt at a persona.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Valued {
+    pub persona: CanaryId,
+    pub field: Field,
+    pub attempt: u32,
 }
 
 /// For how long a canary was in a store, as audited: the rows of the matrix that attribution works on.

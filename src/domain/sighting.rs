@@ -88,6 +88,12 @@ pub struct Sighting {
     /// Keyed fingerprint of all the values of the row that it stands in, whatever their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<[u8; 16]>,
+    /// Further kinds of its markers that were seen with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<MarkerKind>,
+    /// What the rows of somebody who stands in every store show of what differs there, by the values' names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<CanaryId>,
     /// A rehearsal's sighting: shown as one, and never counted in another verdict.
     pub drill: bool,
 }

@@ -1,6 +1,7 @@
 //! Coded personas: the same invented person in several stores, and in which ones is its code. What several stores have in
 //! common then still tells which these are. Whether a store takes part follows from its columns, feeds and size, never from
-//! what it drew; its lots are journaled before anything is planted by them, and never drawn again.
+//! what it drew; its lots are journaled before anything is planted by them, and never drawn again. Others stand in every
+//! store that takes part, and `valued` says what differs there.
 
 use crate::{
     domain::{
@@ -16,9 +17,10 @@ use crate::{
         plant,
     },
     journal::key_ref::KeyRef,
+    ledger::coded::LotRow,
     stores::store::Takes,
 };
-use canaries::{MarkerKind, allocation::Coded};
+use canaries::{CanaryId, MarkerKind, allocation::Coded};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A store's part in the draw.
@@ -26,15 +28,32 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Part {
     /// Coded personas of the generation for which it has, or draws, a lot.
     pub personas: u32,
-    /// Those that it drew: rows.
+    /// Those of the generation that stand in every store, and so in this one.
+    pub everywhere: u32,
+    /// Both, as far as they are to stand there: rows.
     pub rows: u64,
-    /// Why it takes no part, where some are configured.
+    /// Why it takes no part in the draw, where some are configured; and why nobody stands in it who stands everywhere.
     pub why_none: Option<String>,
+    pub why_not_everywhere: Option<String>,
+}
+
+/// Who may stand in several stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layer {
+    Drawn,
+    Everywhere,
 }
 
 /// What is known of the stores that may share personas with one: each is looked at once.
 #[derive(Default)]
-pub struct Peers(BTreeMap<String, BTreeSet<MarkerKind>>);
+pub struct Peers(BTreeMap<String, Peer>);
+
+/// A store that may share personas: none of a layer where it takes no part in it, or cannot be looked at now.
+#[derive(Default)]
+struct Peer {
+    layers: Vec<Layer>,
+    strong: BTreeSet<MarkerKind>,
+}
 
 /// What the part of a store is judged by.
 #[derive(Clone, Copy)]
@@ -53,32 +72,72 @@ pub async fn part(
     sized: Sized<'_>,
     peers: &mut Peers,
 ) -> Result<Part, FlowError> {
-    let drawn_before = blocking(|| lots(context, slot, generation))?.len() as u32;
-    let fits = unfit(slot).is_none();
-    let part = |personas: u32, why_none: Option<String>| {
-        let drawn = |ordinal: &u32| fits && context.minter.draws(Coded { generation, ordinal: *ordinal }, &slot.name);
-        Part { personas, rows: (0..personas).filter(drawn).count() as u64, why_none }
-    };
-    if context.coded == 0 || drawn_before >= context.coded {
-        return Ok(part(if context.coded == 0 { 0 } else { drawn_before }, None));
+    let before = blocking(|| lots(context, slot, generation))?;
+    let mut part = Part::default();
+    (part.personas, part.why_none) =
+        joins(context, slot, (Layer::Drawn, before.drawn.len() as u32), sized, peers).await;
+    (part.everywhere, part.why_not_everywhere) =
+        joins(context, slot, (Layer::Everywhere, before.everywhere.len() as u32), sized, peers).await;
+    if unfit(slot).is_none() {
+        let drawn = part.pool(generation).filter(|coded| context.minter.draws(*coded, &slot.name));
+        part.rows = drawn.count() as u64;
     }
-    let mut why_none = unfit(slot).or_else(|| too_small(context, slot, sized));
+    Ok(part)
+}
+
+impl Part {
+    /// Everybody for whom it has, or draws, a lot.
+    fn pool(&self, generation: u32) -> impl Iterator<Item = Coded> + use<> {
+        (0..self.personas)
+            .map(move |ordinal| Coded { generation, ordinal })
+            .chain(Coded::everywhere(generation, self.everywhere))
+    }
+
+    /// Whether it shares anybody.
+    pub fn is_none(&self) -> bool {
+        self.personas == 0 && self.everywhere == 0
+    }
+}
+
+/// How many of a layer the store has part in, with so many lots on record; and why none, where some are configured.
+async fn joins(
+    context: &Context,
+    slot: &StoreSlot,
+    (layer, before): (Layer, u32),
+    sized: Sized<'_>,
+    peers: &mut Peers,
+) -> (u32, Option<String>) {
+    let asked = layer.asked(context);
+    if asked == 0 || before >= asked {
+        return (if asked == 0 { 0 } else { before }, None);
+    }
+    let mut why_none = unfit(slot).or_else(|| too_small(context, slot, sized, layer));
     if why_none.is_none() {
         let own = strong(sized.mapping);
         let mut shares = false;
         for other in context.stores.iter().filter(|other| other.name != slot.name) {
-            shares |= !peers.of(context, other).await.is_disjoint(&own);
+            let peer = peers.of(context, other).await;
+            shares |= peer.layers.contains(&layer) && !peer.strong.is_disjoint(&own);
         }
         why_none = (!shares).then(|| {
             "no other store that could share people with it has an address, login, NIR or account in common with it"
                 .to_owned()
         });
     }
-    Ok(match why_none {
-        None => part(context.coded, None),
-        Some(_) if drawn_before > 0 => part(drawn_before, None),
-        why_none => part(0, why_none),
-    })
+    match why_none {
+        None => (asked, None),
+        Some(_) if before > 0 => (before, None),
+        why_none => (0, why_none),
+    }
+}
+
+impl Layer {
+    fn asked(self, context: &Context) -> u32 {
+        match self {
+            Layer::Drawn => context.coded,
+            Layer::Everywhere => context.everywhere,
+        }
+    }
 }
 
 /// Why this store can share nobody, whatever its size.
@@ -95,9 +154,11 @@ pub fn unfit(slot: &StoreSlot) -> Option<String> {
 }
 
 /// Why this store is too small for them. Asked of averages: how many it drew must not decide whether it draws.
-fn too_small(context: &Context, slot: &StoreSlot, Sized { rows, live, .. }: Sized<'_>) -> Option<String> {
+fn too_small(context: &Context, slot: &StoreSlot, Sized { rows, live, .. }: Sized<'_>, layer: Layer) -> Option<String> {
     let unique = plan::of_store(slot, rows, live, 0, Aim::default()).count;
-    let more = Coded::rows(context.coded).ceil() as u64;
+    // Where there is room for one layer only it is the drawn one.
+    let everywhere = if layer == Layer::Everywhere { context.everywhere } else { 0 };
+    let more = Coded::rows(context.coded).ceil() as u64 + u64::from(everywhere);
     let most = plan::most(rows.saturating_sub(live.current + live.earlier));
     (unique + more > most).then(|| {
         format!(
@@ -114,17 +175,17 @@ fn strong(mapping: &Mapping) -> BTreeSet<MarkerKind> {
 }
 
 impl Peers {
-    /// What the store could share; nothing where it takes no part, or cannot be looked at now.
-    async fn of(&mut self, context: &Context, slot: &StoreSlot) -> &BTreeSet<MarkerKind> {
+    /// What the store could share.
+    async fn of(&mut self, context: &Context, slot: &StoreSlot) -> &Peer {
         if !self.0.contains_key(&slot.name) {
-            let shared = look(context, slot).await.unwrap_or_default();
-            self.0.insert(slot.name.clone(), shared);
+            let peer = look(context, slot).await.unwrap_or_default();
+            self.0.insert(slot.name.clone(), peer);
         }
         &self.0[&slot.name]
     }
 }
 
-async fn look(context: &Context, slot: &StoreSlot) -> Option<BTreeSet<MarkerKind>> {
+async fn look(context: &Context, slot: &StoreSlot) -> Option<Peer> {
     if unfit(slot).is_some() {
         return None;
     }
@@ -132,15 +193,29 @@ async fn look(context: &Context, slot: &StoreSlot) -> Option<BTreeSet<MarkerKind
     let mapping = plant::mapping_of(slot, &profile).ok()?;
     let live = plan::live(context, slot).ok()?;
     let sized = Sized { mapping: &mapping, rows: profile.rows, live };
-    too_small(context, slot, sized).is_none().then(|| strong(&mapping))
+    let mut layers = vec![Layer::Drawn, Layer::Everywhere];
+    layers.retain(|layer| too_small(context, slot, sized, *layer).is_none());
+    Some(Peer { layers, strong: strong(&mapping) })
 }
 
-/// The lots of this store and generation that are on record.
-fn lots(context: &Context, slot: &StoreSlot, generation: u32) -> Result<BTreeSet<canaries::CanaryId>, FlowError> {
-    let of = |rows: &[crate::ledger::coded::LotRow]| {
-        rows.iter().any(|row| row.store == slot.name && row.generation == generation)
-    };
-    Ok(context.ledger.lots()?.into_iter().filter(|(_, rows)| of(rows)).map(|(persona, _)| persona).collect())
+/// The lots of one store and generation that are on record.
+#[derive(Default)]
+struct OnRecord {
+    drawn: BTreeSet<CanaryId>,
+    everywhere: BTreeSet<CanaryId>,
+}
+
+fn lots(context: &Context, slot: &StoreSlot, generation: u32) -> Result<OnRecord, FlowError> {
+    let mut found = OnRecord::default();
+    for (persona, rows) in context.ledger.lots()? {
+        let own = |row: &&LotRow| row.store == slot.name && row.generation == generation && row.value.is_none();
+        match rows.iter().find(own).map(|row| row.chance) {
+            Some(chance) if chance < 1.0 => found.drawn.insert(persona),
+            Some(_) => found.everywhere.insert(persona),
+            None => false,
+        };
+    }
+    Ok(found)
 }
 
 /// Puts the lots of this store on record, and answers which of the personas that it drew are to be planted there, and how
@@ -149,20 +224,21 @@ pub async fn draw(
     context: &Context,
     slot: &StoreSlot,
     generation: u32,
-    personas: u32,
+    part: &Part,
 ) -> Result<(Vec<Coded>, u64), FlowError> {
-    if personas == 0 {
+    if part.is_none() {
         return Ok((Vec::new(), 0));
     }
     let known = blocking(|| lots(context, slot, generation))?;
-    let pool = || (0..personas).map(|ordinal| Coded { generation, ordinal });
-    let new: Vec<Lot> = pool()
+    let new: Vec<Lot> = part
+        .pool(generation)
         .map(|coded| Lot {
             persona: context.minter.coded_id(coded),
             chance: coded.chance(),
             drawn: context.minter.draws(coded, &slot.name),
+            value: None,
         })
-        .filter(|lot| !known.contains(&lot.persona))
+        .filter(|lot| !known.drawn.contains(&lot.persona) && !known.everywhere.contains(&lot.persona))
         .collect();
     if !new.is_empty() {
         context.append_one(&Record::Drawn { store: slot.name.clone(), generation, lots: new }).await?;
@@ -173,7 +249,7 @@ pub async fn draw(
         return Ok((Vec::new(), 0));
     }
     let (mut due, mut barred) = (Vec::new(), 0);
-    for coded in pool().filter(|coded| context.minter.draws(*coded, &slot.name)) {
+    for coded in part.pool(generation).filter(|coded| context.minter.draws(*coded, &slot.name)) {
         let (id, canary) = (context.minter.coded_id(coded), context.minter.coded_canary(coded, &slot.name));
         let row = context.ledger.placement(canary)?;
         let stands = |state: State| matches!(state, State::Planned | State::Planted | State::Altered);
@@ -213,7 +289,8 @@ impl Mint<'_> {
     /// are free, from this attempt on. None where that person does not fit, or its values are somebody's here: a loss, which
     /// the draw outlives.
     fn coded(&mut self, coded: Coded, from: u32) -> Result<Option<Minted>, FlowError> {
-        let minter = &self.context.minter;
+        let context = self.context;
+        let minter = &context.minter;
         let id = minter.coded_id(coded);
         let known = self.context.ledger.bearers(id)?.into_iter().find_map(|row| row.placement.persona);
         let (attempts, minted) = match known {
@@ -229,6 +306,7 @@ impl Mint<'_> {
             if !self.fits(&persona, known.is_none() && nth < FITTING) {
                 continue;
             }
+            let (persona, lots) = self.differing(coded, attempt, minted, persona)?;
             // No feed may take it along: where it stands is its code.
             let (row, markers) = self.row(&persona, &salt, true);
             let shared = Shared { id, ordinal: coded.ordinal, attempt, minted };
@@ -236,7 +314,7 @@ impl Mint<'_> {
             match self.free(canary, Some(shared), self.as_row(row, markers), clashes) {
                 Ok(minted) => {
                     self.take(&minted);
-                    return Ok(Some(minted));
+                    return Ok(Some(Minted { lots, ..minted }));
                 }
                 // All attempts are made: whether one fits must not hang on who has it elsewhere.
                 Err(_) => clashes = clashes.saturating_add(1),

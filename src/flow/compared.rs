@@ -233,7 +233,7 @@ pub fn is_same(planted: &str, seen: &str, markers: &[Marker]) -> bool {
 }
 
 /// The numbers of a date in no order, a midnight left out.
-fn date(text: &str) -> Option<Vec<u32>> {
+pub(super) fn date(text: &str) -> Option<Vec<u32>> {
     if text.len() > 32 || !text.bytes().all(|byte| byte.is_ascii_digit() || b"-/.: TZ+".contains(&byte)) {
         return None;
     }

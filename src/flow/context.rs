@@ -88,6 +88,8 @@ pub struct Context {
     pub ghosts: u32,
     /// How many people may stand in several stores, drawn by lot.
     pub coded: u32,
+    /// How many people stand in every store that is large enough.
+    pub everywhere: u32,
     pub keyring: Arc<Keyring>,
     pub journal: Journal,
     pub ledger: Ledger,

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        placement::{Contents, Placement, Planting, Shared, State},
+        placement::{Contents, Lot, Placement, Planting, Shared, State},
         record::{IndexEntry, Record},
     },
     flow::{
@@ -11,6 +11,7 @@ use crate::{
         mapping::Mapping,
         supply,
     },
+    ledger::coded::Pools,
     stores::store::{ColumnProfile, Profile, Takes},
 };
 use canaries::{
@@ -48,6 +49,8 @@ pub struct Minted {
     pub placement: Placement,
     pub contents: Contents,
     pub index: Vec<IndexEntry>,
+    /// What was drawn for it, to be journaled before it is.
+    pub lots: Vec<Lot>,
 }
 
 impl Minted {
@@ -65,14 +68,16 @@ impl Minted {
 pub struct Mint<'a> {
     pub(super) context: &'a Context,
     pub(super) slot: &'a StoreSlot,
-    mapping: &'a Mapping,
-    profile: &'a Profile,
+    pub(super) mapping: &'a Mapping,
+    pub(super) profile: &'a Profile,
     kind: &'static str,
     generation: u32,
     ordinal: u32,
     /// Raised for every canary whose values the store turned out to hold already.
     first_attempt: u32,
     taken: HashSet<[u8; 16]>,
+    /// What the store drew before for people who stand in every store; read when it is asked for.
+    pub(super) pools: Option<Pools>,
 }
 
 impl<'a> Mint<'a> {
@@ -104,6 +109,7 @@ impl<'a> Mint<'a> {
             ordinal: 0,
             first_attempt: 0,
             taken: HashSet::new(),
+            pools: None,
         })
     }
 
@@ -271,10 +277,10 @@ impl<'a> Mint<'a> {
             since: self.context.now(),
             persona,
         };
-        Ok(Minted { placement, contents: Contents { planting, markers, locator: None }, index })
+        Ok(Minted { placement, contents: Contents { planting, markers, locator: None }, index, lots: Vec::new() })
     }
 
-    fn column(&self, name: &str) -> Option<&ColumnProfile> {
+    pub(super) fn column(&self, name: &str) -> Option<&ColumnProfile> {
         self.profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 

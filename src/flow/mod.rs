@@ -53,6 +53,7 @@ pub mod sweep;
 pub mod takeover;
 pub mod trace;
 pub mod understood;
+pub mod valued;
 pub mod verify;
 pub mod voices;
 pub mod withdraw;

@@ -262,6 +262,8 @@ fn sightings(
             claimed_at,
             copied: None,
             row: None,
+            also: Vec::new(),
+            values: Vec::new(),
             received_at,
             sensor: touch.sensor.clone(),
             reporter: touch.reporter.clone(),

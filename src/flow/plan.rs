@@ -61,6 +61,9 @@ pub struct StorePlan {
     /// Coded personas of its current generation for which it has a lot.
     #[serde(default)]
     pub lots: u32,
+    /// Those of `coded` that stand in every store which takes part.
+    #[serde(default)]
+    pub everywhere: u32,
     /// The share of the store that is canaries then, of whatever generation.
     pub share: f64,
     /// The chance that a leak of the aimed size holds two or more of the current generation.
@@ -148,7 +151,8 @@ pub fn as_problem(context: &Context, slots: &[&StoreSlot], plans: &[StorePlan]) 
     let mut draws: BTreeMap<Coded, Draw> = BTreeMap::new();
     for plan in plans {
         let generation = context.ledger.generation(&plan.store)?;
-        for coded in (0..plan.lots).map(|ordinal| Coded { generation, ordinal }) {
+        let drawn = (0..plan.lots).map(|ordinal| Coded { generation, ordinal });
+        for coded in drawn.chain(Coded::everywhere(generation, plan.everywhere)) {
             let none = || Draw { chance: coded.chance(), among: BTreeSet::new(), stores: BTreeSet::new() };
             let draw = draws.entry(coded).or_insert_with(none);
             draw.among.insert(plan.store.clone());
@@ -176,7 +180,12 @@ pub async fn whole(
     let part = coded::part(context, slot, generation, sized, peers).await?;
     let mut plan = of_store(slot, profile.rows, live, part.rows, aim);
     plan.lots = part.personas;
-    plan.notes.extend(part.why_none.map(|why| format!("it shares no invented person with other stores: {why}")));
+    plan.everywhere = part.everywhere;
+    plan.notes.extend(match (part.why_none, part.why_not_everywhere) {
+        (Some(why), _) => Some(format!("it shares no invented person with other stores: {why}")),
+        (None, Some(why)) => Some(format!("no invented person stands in it who stands in every store: {why}")),
+        (None, None) => None,
+    });
     Ok(plan)
 }
 
@@ -278,6 +287,7 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, coded: u64, aim: Aim) -
         count,
         coded,
         lots: 0,
+        everywhere: 0,
         share: canaries as f64 / total.max(1) as f64,
         coverage: covered,
         notes,

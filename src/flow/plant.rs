@@ -1,7 +1,10 @@
 //! Planting: mint what is missing, journal the intent, plant all or nothing, journal where it stands.
 
 use crate::{
-    domain::{placement::Planting, record::Record},
+    domain::{
+        placement::{Lot, Planting},
+        record::Record,
+    },
     flow::{
         coded::{self, Part, Peers},
         context::{Context, StoreSlot, blocking},
@@ -88,14 +91,14 @@ pub async fn plant_store(
     let left = recover::recover(context, slot, &mapping).await?;
     let generation = next.map_or_else(|| context.ledger.generation(&slot.name), Ok)?;
     let live = plan::live_beside(context, slot, generation)?;
-    let (count, mut notes, personas) = match count {
+    let (count, mut notes, part) = match count {
         // Whoever names a number means canaries of this store alone.
-        Some(count) => (count, Vec::new(), 0),
+        Some(count) => (count, Vec::new(), Part::default()),
         None => {
             let sized = coded::Sized { mapping: &mapping, rows: profile.rows, live };
-            let Part { personas, rows, .. } = coded::part(context, slot, generation, sized, peers).await?;
-            let planned = plan::of_store(slot, profile.rows, live, rows, Aim::default());
-            (planned.count.saturating_sub(planned.coded), planned.notes, personas)
+            let part = coded::part(context, slot, generation, sized, peers).await?;
+            let planned = plan::of_store(slot, profile.rows, live, part.rows, Aim::default());
+            (planned.count.saturating_sub(planned.coded), planned.notes, part)
         }
     };
     let mut mint = Mint::new(context, slot, &mapping, &profile, generation)?;
@@ -107,7 +110,7 @@ pub async fn plant_store(
     abandon(context, late.iter().map(|unplanted| unplanted.placement.canary).collect()).await?;
     let (shared, mut batch): (Vec<Minted>, Vec<Minted>) = left
         .into_iter()
-        .map(|unplanted| Minted { placement: unplanted.placement, contents: unplanted.contents, index: Vec::new() })
+        .map(|Unplanted { placement, contents }| Minted { placement, contents, index: Vec::new(), lots: Vec::new() })
         .partition(|minted| minted.placement.persona.is_some());
     // What was planned and is no longer wanted never reached the store.
     let surplus: Vec<CanaryId> =
@@ -115,10 +118,10 @@ pub async fn plant_store(
     abandon(context, surplus).await?;
     // So it is with shared people where none are wanted, or none fit any more.
     let (shared, unwanted): (Vec<Minted>, Vec<Minted>) =
-        shared.into_iter().partition(|_| personas > 0 && coded::unfit(slot).is_none());
+        shared.into_iter().partition(|_| !part.is_none() && coded::unfit(slot).is_none());
     abandon(context, unwanted.iter().map(|minted| minted.placement.canary).collect()).await?;
     let lacking = missing - batch.len() as u64;
-    let (due, barred) = coded::draw(context, slot, generation, personas).await?;
+    let (due, barred) = coded::draw(context, slot, generation, &part).await?;
     // Of the shared people, whoever cannot be had is a loss, which the draw outlives.
     supply.suffices_for(lacking).await?;
     // Of what is left over some may come back, and be minted anew.
@@ -295,7 +298,11 @@ async fn intend(context: &Context, fresh: &[Minted]) -> Result<(), FlowError> {
     let named = fresh.iter().flat_map(|minted| BTreeSet::from([minted.placement.canary, minted.placement.seen_as()]));
     let keys: Vec<KeyRef> = mint::keys(named);
     blocking(|| context.keyring.ensure(&keys)).map_err(anyhow::Error::from)?;
-    let records: Vec<Record> = fresh.iter().map(Minted::record).collect();
+    let placement = &fresh[0].placement;
+    let lots: Vec<Lot> = fresh.iter().flat_map(|minted| minted.lots.iter().cloned()).collect();
+    let drawn = Record::Drawn { store: placement.store.clone(), generation: placement.generation, lots };
+    let drawn = Some(drawn).filter(|_| fresh.iter().any(|minted| !minted.lots.is_empty()));
+    let records: Vec<Record> = drawn.into_iter().chain(fresh.iter().map(Minted::record)).collect();
     context.append(&records).await?;
     context.settle()?;
     let gates = gates::keys(context)?;

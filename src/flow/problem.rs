@@ -3,7 +3,7 @@
 use crate::{
     attribution::{
         looks::Looks,
-        problem::{CanaryFacts, Draw, Problem, Seen, Stay},
+        problem::{CanaryFacts, Draw, Problem, Seen, Stay, ValueOf},
     },
     domain::{
         placement::State,
@@ -24,6 +24,8 @@ const MOST_KEPT: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub seen: Vec<Seen>,
+    /// By which kinds of marker, each first.
+    pub kinds: BTreeMap<(CanaryId, Class, MarkerKind), Seen>,
     /// Further sightings of the same canaries, which tell nothing but that there were so many.
     pub repeated: BTreeMap<CanaryId, u64>,
     /// Distinct ghosts seen.
@@ -45,20 +47,30 @@ impl Evidence {
                 continue;
             }
             let Sighting { canary, class, at, received_at: received, .. } = *sighting;
-            let places = known.entry((canary, class)).or_default();
-            // It happened after another was received, or at the very same time: it is neither the first nor dates anything.
-            let repeats = |seen: &Seen| received >= seen.received && (at >= seen.received || at == seen.at);
-            if places.iter().any(|place| repeats(&self.seen[*place])) {
-                *self.repeated.entry(canary).or_default() += 1;
-            } else if places.len() >= MOST_KEPT {
-                // Times of long ago, as a reporter tells them: the earliest counts.
-                let last = &mut self.seen[places[MOST_KEPT - 1]];
-                last.at = last.at.min(at);
-                *self.repeated.entry(canary).or_default() += 1;
-            } else {
-                places.push(self.seen.len());
-                self.seen.push(Seen { canary, class, at, received });
+            for kind in [sighting.marker_kind].iter().chain(&sighting.also) {
+                self.kinds.entry((canary, class, *kind)).or_insert(Seen { canary, class, at, received });
             }
+            // What a row shows is seen with it.
+            for canary in [canary].into_iter().chain(sighting.values.iter().copied()) {
+                self.keep(known.entry((canary, class)).or_default(), Seen { canary, class, at, received });
+            }
+        }
+    }
+
+    /// Keeps or counts one, given the places of those that are kept of the same canary and class.
+    fn keep(&mut self, places: &mut Vec<usize>, new: Seen) {
+        // It happened after another was received, or at the very same time: it is neither the first nor dates anything.
+        let repeats = |seen: &Seen| new.received >= seen.received && (new.at >= seen.received || new.at == seen.at);
+        if places.iter().any(|place| repeats(&self.seen[*place])) {
+            *self.repeated.entry(new.canary).or_default() += 1;
+        } else if places.len() >= MOST_KEPT {
+            // Times of long ago, as a reporter tells them: the earliest counts.
+            let last = &mut self.seen[places[MOST_KEPT - 1]];
+            last.at = last.at.min(new.at);
+            *self.repeated.entry(new.canary).or_default() += 1;
+        } else {
+            places.push(self.seen.len());
+            self.seen.push(new);
         }
     }
 }
@@ -72,9 +84,30 @@ pub fn problem(context: &Context, evidence: Evidence) -> Result<Problem, FlowErr
 pub struct Facts {
     canaries: Vec<CanaryFacts>,
     audits: BTreeMap<String, Vec<Timestamp>>,
-    /// Of each coded persona, the lots.
+    /// Of each coded persona, and of each value, the lots.
     lots: BTreeMap<CanaryId, Vec<LotRow>>,
+    /// What stands for people who stand in every store.
+    bearers: Vec<Bearer>,
 }
+
+/// What one store may have alone of somebody who stands in every store. Logins and addresses follow from each other and from
+/// names, so that whoever has another store's rows may try them; a weak marker is often somebody else's.
+const ALONE: [MarkerKind; 3] = [MarkerKind::Iban, MarkerKind::Nir, MarkerKind::Password];
+
+/// What stands for a person in one of several stores.
+struct Bearer {
+    persona: CanaryId,
+    /// As it is called where it alone bears a marker.
+    canary: CanaryId,
+    store: String,
+    generation: u32,
+    kinds: BTreeSet<MarkerKind>,
+    /// Where else an audit met such a marker.
+    elsewhere: Vec<Stay>,
+}
+
+/// Such a placement, and when its person was there.
+type Standing<'a> = (&'a Bearer, Vec<Stay>);
 
 impl Facts {
     /// Reads the ledger.
@@ -90,8 +123,24 @@ impl Facts {
         let kinds = context.ledger.marker_kinds()?;
         let none = BTreeSet::new();
         let mut facts = Vec::new();
+        let lots = context.ledger.lots()?;
+        let mut bearers = Vec::new();
         for PlacementRow { placement, .. } in context.ledger.placements(None)? {
-            if placement.state == State::Planned || placement.persona.is_some() {
+            if placement.state == State::Planned {
+                continue;
+            }
+            if let Some(persona) = placement.persona {
+                if lots.get(&persona.id).is_some_and(|lots| lots.iter().all(|lot| lot.chance >= 1.0)) {
+                    let entries = context.ledger.entries_of(placement.canary)?;
+                    bearers.push(Bearer {
+                        persona: persona.id,
+                        canary: placement.canary,
+                        store: placement.store,
+                        generation: placement.generation,
+                        kinds: entries.into_iter().map(|entry| entry.kind).collect(),
+                        elsewhere: stays.remove(&placement.canary).unwrap_or_default(),
+                    });
+                }
                 continue;
             }
             facts.push(CanaryFacts {
@@ -101,11 +150,30 @@ impl Facts {
                 generation: placement.generation,
                 stays: stays.remove(&placement.canary).unwrap_or_default(),
                 draw: None,
+                value: None,
+                of: None,
             });
         }
         // Whatever became of its placements, a persona stays in the problem with all of its lots.
-        let lots = context.ledger.lots()?;
-        for (persona, lots) in &lots {
+        // A value stands where its person does, in the stores that drew it; and wherever else an audit met it.
+        for (id, lots) in &lots {
+            let Some(value) = lots.first().and_then(|lot| lot.value) else { continue };
+            let drew = |store: &str| lots.iter().any(|lot| lot.drawn && lot.store == store);
+            let of_persona = stays.get(&value.persona).into_iter().flatten();
+            let mut its: Vec<Stay> = of_persona.filter(|stay| drew(&stay.store)).cloned().collect();
+            its.extend(stays.remove(id).unwrap_or_default());
+            facts.push(CanaryFacts {
+                id: *id,
+                showable: vec![Class::Dump],
+                home: String::new(),
+                generation: lots.first().map_or(1, |lot| lot.generation),
+                stays: its,
+                draw: draw(lots),
+                value: Some(ValueOf { persona: value.persona, field: value.field }),
+                of: Some(value.persona),
+            });
+        }
+        for (persona, lots) in lots.iter().filter(|(_, lots)| lots.iter().all(|lot| lot.value.is_none())) {
             facts.push(CanaryFacts {
                 id: *persona,
                 showable: showable(kinds.get(persona).unwrap_or(&none)),
@@ -113,9 +181,11 @@ impl Facts {
                 generation: lots.first().map_or(1, |lot| lot.generation),
                 stays: stays.remove(persona).unwrap_or_default(),
                 draw: draw(lots),
+                value: None,
+                of: None,
             });
         }
-        Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots })
+        Ok(Facts { canaries: facts, audits: context.ledger.audits()?, lots, bearers })
     }
 
     /// What was known at a moment: what began later is left out, and what ended later goes on.
@@ -135,18 +205,26 @@ impl Facts {
             canary.stays.iter_mut().for_each(|stay| stay.until = stay.until.filter(|until| *until <= at));
             !planted || !canary.stays.is_empty() || canary.draw.is_some()
         });
+        self.bearers.iter_mut().for_each(|bearer| bearer.elsewhere.retain(|stay| stay.from <= at));
         self
     }
 
     /// The problem that this evidence poses, which came bit by bit.
     pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
+        let (mut canaries, mut seen) = (self.canaries.clone(), evidence.seen);
+        for (own, persona, kinds) in self.own() {
+            let known =
+                evidence.kinds.iter().filter(|((canary, _, kind), _)| *canary == persona && kinds.contains(kind));
+            seen.extend(known.map(|(_, seen)| Seen { canary: own.id, ..seen.clone() }));
+            canaries.push(own);
+        }
         Problem {
             stores: context.stores.iter().map(|slot| slot.name.clone()).collect(),
             now: context.now(),
             feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
             audits: self.audits.clone(),
-            canaries: self.canaries.clone(),
-            seen: evidence.seen,
+            canaries,
+            seen,
             repeated: evidence.repeated,
             looks: Looks::Doubling,
             ghosts: u64::from(context.ghosts),
@@ -154,6 +232,42 @@ impl Facts {
             material: evidence.material,
             real_rows: None,
         }
+    }
+}
+
+impl Facts {
+    /// Markers that one store alone has of somebody who stands in every store: seen, they are a canary of that store, though
+    /// all others of that person are everybody's. Each with the person, and the kinds.
+    pub fn own(&self) -> Vec<(CanaryFacts, CanaryId, BTreeSet<MarkerKind>)> {
+        let persons: BTreeMap<CanaryId, &CanaryFacts> =
+            self.canaries.iter().filter(|facts| facts.draw.is_some()).map(|facts| (facts.id, facts)).collect();
+        let mut by_kind: BTreeMap<(CanaryId, MarkerKind), Vec<Standing<'_>>> = BTreeMap::new();
+        for bearer in &self.bearers {
+            let stays = persons.get(&bearer.persona).into_iter().flat_map(|facts| &facts.stays);
+            let stays: Vec<Stay> = stays.filter(|stay| stay.store == bearer.store).cloned().collect();
+            for kind in bearer.kinds.iter().filter(|kind| !stays.is_empty() && ALONE.contains(kind)) {
+                by_kind.entry((bearer.persona, *kind)).or_default().push((bearer, stays.clone()));
+            }
+        }
+        let mut own: BTreeMap<CanaryId, (CanaryFacts, CanaryId, BTreeSet<MarkerKind>)> = BTreeMap::new();
+        for ((persona, kind), bearers) in by_kind {
+            let Ok([(bearer, stays)]) = <[_; 1]>::try_from(bearers) else { continue };
+            let (_, _, kinds) = own.entry(bearer.canary).or_insert_with(|| {
+                let facts = CanaryFacts {
+                    id: bearer.canary,
+                    home: bearer.store.clone(),
+                    generation: bearer.generation,
+                    stays: [stays, bearer.elsewhere.clone()].concat(),
+                    of: Some(persona),
+                    ..CanaryFacts::default()
+                };
+                (facts, persona, BTreeSet::new())
+            });
+            kinds.insert(kind);
+        }
+        let mut own: Vec<_> = own.into_values().collect();
+        own.iter_mut().for_each(|(facts, _, kinds)| facts.showable = showable(kinds));
+        own
     }
 }
 

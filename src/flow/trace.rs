@@ -55,7 +55,8 @@ pub struct Trace {
     pub id: String,
     by: Actor,
     request: Request,
-    seen: BTreeMap<CanaryId, (MarkerKind, String)>,
+    /// Of each canary the kind of marker that was met first and where, and all kinds.
+    seen: BTreeMap<CanaryId, (MarkerKind, String, BTreeSet<MarkerKind>)>,
     material: Material,
     gathered: Gathered,
     /// What the rows around the markers tell; none where only markers are asked for.
@@ -144,7 +145,8 @@ impl Trace {
         let Trace { seen, gathered, understood, .. } = self;
         let mut tell = |finding: &Finding| {
             if finding.strong {
-                seen.entry(finding.canary).or_insert_with(|| (finding.marker_kind, path.to_owned()));
+                let first = || (finding.marker_kind, path.to_owned(), BTreeSet::new());
+                seen.entry(finding.canary).or_insert_with(first).2.insert(finding.marker_kind);
             }
             visit(finding);
         };
@@ -206,12 +208,14 @@ impl Trace {
         let sightings: Vec<Sighting> = self
             .seen
             .iter()
-            .map(|(canary, (kind, path))| Sighting {
+            .map(|(canary, (kind, path, kinds))| Sighting {
                 id: 0,
                 at,
                 claimed_at: None,
                 copied: rows.dated.get(canary).and_then(|spans| spans.last().copied()),
                 row: rows.rows.get(canary).and_then(|rows| rows.last().copied()),
+                also: kinds.iter().filter(|other| *other != kind).copied().collect(),
+                values: rows.values.get(canary).into_iter().flatten().copied().collect(),
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),

@@ -13,6 +13,7 @@ use crate::{
         excerpt,
         passwords::Passwords,
         sheet::{CanaryRow, Sheet},
+        valued::Known,
     },
     ledger::placements::PlacementRow,
 };
@@ -29,6 +30,9 @@ pub struct Understood {
     compared: Compared,
     excerpts: Vec<Excerpt>,
     rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
+    /// The values that rows of shared people may show, once there is a row.
+    known: Option<Known>,
+    values: BTreeMap<CanaryId, BTreeSet<CanaryId>>,
 }
 
 /// What the rows of all the material tell.
@@ -44,6 +48,8 @@ pub struct Told {
     pub dated: BTreeMap<CanaryId, Vec<Span>>,
     /// A keyed fingerprint of each row of each canary.
     pub rows: BTreeMap<CanaryId, BTreeSet<[u8; 16]>>,
+    /// What they show of what differs from store to store.
+    pub values: BTreeMap<CanaryId, BTreeSet<CanaryId>>,
 }
 
 impl Understood {
@@ -59,6 +65,15 @@ impl Understood {
         let key = context.keyring.derive("leaked row");
         for row in sheet.tables.values().flatten().filter(|row| row.alone && row.tabular) {
             self.rows.entry(row.canary).or_default().insert(fingerprint(&key, row));
+            let known = match self.known.take() {
+                Some(known) => known,
+                None => Known::read(context)?,
+            };
+            let shown = known.shown(row.canary, row.cells.iter().map(|cell| cell.value.as_str()));
+            if !shown.is_empty() {
+                self.values.entry(row.canary).or_default().extend(shown);
+            }
+            self.known = Some(known);
         }
         for rows in sheet.tables.values() {
             for row in rows {
@@ -88,6 +103,7 @@ impl Understood {
         agreements.retain(|canary, _| seen(canary));
         dated.retain(|canary, _| seen(canary));
         self.rows.retain(|canary, _| seen(canary));
+        self.values.retain(|canary, _| seen(canary));
         self.excerpts.retain(|excerpt| seen(&excerpt.canary));
         self.excerpts.truncate(excerpt::ROWS);
         let compared = agreements.values().any(|agreement| agreement.agree + agreement.differ > 0);
@@ -99,6 +115,7 @@ impl Understood {
             excerpts: compared.then_some(self.excerpts),
             dated,
             rows: self.rows,
+            values: self.values,
         }
     }
 }

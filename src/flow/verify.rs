@@ -14,14 +14,16 @@ use crate::{
         judge,
         mapping::Mapping,
         plant,
+        problem::Facts,
         progress::Progress,
         recover,
+        valued::Known,
     },
     ledger::placements::PlacementRow,
     stores::store::Stored,
 };
 use canaries::{
-    CanaryId, MarkerKind,
+    CanaryId, Field, MarkerKind,
     index::{self, Index, Owner},
 };
 use serde::{Deserialize, Serialize};
@@ -68,8 +70,17 @@ async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) 
     recover::recover(context, slot, &mapping).await?;
 
     let own = blocking(|| own(context, slot))?;
-    let mut look =
-        Look { context, mapping: &mapping, own: &own, seen: BTreeMap::new(), copied: BTreeSet::new(), rows: 0 };
+    let mut look = Look {
+        context,
+        store: &slot.name,
+        mapping: &mapping,
+        own: &own,
+        known: blocking(|| Known::read(context))?,
+        others: blocking(|| of_others(context, slot))?,
+        seen: BTreeMap::new(),
+        copied: BTreeSet::new(),
+        rows: 0,
+    };
     let columns: Vec<String> = Vec::new();
     slot.store
         .read(&columns, &mut |stored| {
@@ -121,8 +132,12 @@ type Own = BTreeMap<CanaryId, (CanaryId, Planting)>;
 
 struct Look<'a> {
     context: &'a Context,
+    store: &'a str,
     mapping: &'a Mapping,
     own: &'a Own,
+    known: Known,
+    /// Markers of shared people that some other store alone has, as what they are known.
+    others: BTreeMap<(CanaryId, MarkerKind), CanaryId>,
     seen: BTreeMap<CanaryId, Vec<Alteration>>,
     copied: BTreeSet<CanaryId>,
     rows: u64,
@@ -133,6 +148,16 @@ impl Look<'_> {
         self.rows += 1;
         let index = self.context.index.read().expect("no thread panics while it holds the index");
         for seen in owners(&index, self.mapping, &stored.planting) {
+            if let Planting::Row(row) = &stored.planting {
+                self.copied.extend(brought(&index, self.mapping, &self.others, seen, row));
+                // What another store drew and this one shows was copied here, whoever did it: then a leak of either would
+                // look like one of the other.
+                let of_field = |(field, column): (&Field, &String)| {
+                    let text = row.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?.1;
+                    self.known.strayed(seen, *field, text, self.store)
+                };
+                self.copied.extend(self.mapping.fields.iter().filter_map(of_field));
+            }
             match self.own.get(&seen) {
                 None => {
                     self.copied.insert(seen);
@@ -155,6 +180,30 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// What another store alone has of shared people.
+fn of_others(context: &Context, slot: &StoreSlot) -> Result<BTreeMap<(CanaryId, MarkerKind), CanaryId>, FlowError> {
+    let own = Facts::gather(context)?.own();
+    let others = own.into_iter().filter(|(facts, ..)| facts.home != slot.name);
+    Ok(others
+        .flat_map(|(facts, persona, kinds)| kinds.into_iter().map(move |kind| ((persona, kind), facts.id)))
+        .collect())
+}
+
+/// Such markers in a row of that person: somebody brought them here.
+fn brought(
+    index: &Index,
+    mapping: &Mapping,
+    others: &BTreeMap<(CanaryId, MarkerKind), CanaryId>,
+    persona: CanaryId,
+    row: &BTreeMap<String, String>,
+) -> Vec<CanaryId> {
+    let its = |kind: MarkerKind, value: &str| {
+        index.recognise(Some(kind), value).iter().any(|found| found.owner == Owner::Canary(persona))
+    };
+    let marked = row.iter().filter_map(|(column, value)| Some((mapping.marker_kind(column)?, value)));
+    marked.filter_map(|(kind, value)| others.get(&(persona, kind)).copied().filter(|_| its(kind, value))).collect()
 }
 
 /// The canaries whose markers stand in this row or document: of a row the one with the most markers.

@@ -2,7 +2,7 @@
 //! planting: what is proven with it holds for blind draws only.
 
 use crate::{
-    domain::placement::{Contents, Lot, Placement},
+    domain::placement::{Contents, Lot, Placement, Valued},
     journal::log::Journal,
     ledger::{
         engine::EngineError,
@@ -12,10 +12,13 @@ use crate::{
         view::View,
     },
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
+
+/// The lots of a store for one column of one attempt at a persona: each value's name, and whether it was drawn.
+pub type Pools = BTreeMap<(CanaryId, u32, Field), Vec<(CanaryId, bool)>>;
 
 /// A store's lot for a coded persona.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct LotRow {
     pub drawn: bool,
     /// When it was journaled.
     pub at: Timestamp,
+    /// Of what it is a value, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Valued>,
 }
 
 pub(crate) fn drawn(
@@ -40,8 +46,8 @@ pub(crate) fn drawn(
         let key = Key::of(Table::Lot).bytes(&lot.persona.0).text(store);
         // Nobody draws twice.
         if view.get::<LotRow>(&key)?.is_none() {
-            let Lot { chance, drawn, .. } = *lot;
-            view.put(key, &LotRow { store: store.to_owned(), generation, chance, drawn, at })?;
+            let Lot { chance, drawn, value, .. } = *lot;
+            view.put(key, &LotRow { store: store.to_owned(), generation, chance, drawn, at, value })?;
         }
     }
     Ok(())
@@ -63,11 +69,36 @@ pub(crate) fn dropped(view: &mut View<'_>, placement: &Placement) {
 }
 
 impl Ledger {
-    /// Every lot that was drawn, by persona.
+    /// Every lot that was drawn, by persona or value. What was drawn for an attempt at a person that stands nowhere is left
+    /// out: nothing was ever planted by it.
     pub fn lots(&self) -> Result<BTreeMap<CanaryId, Vec<LotRow>>, LedgerError> {
         let mut found: BTreeMap<CanaryId, Vec<LotRow>> = BTreeMap::new();
         self.each(&Key::of(Table::Lot), None, |key, value| {
             found.entry(first_id(key)?).or_default().push(row::decode(value)?);
+            Ok(true)
+        })?;
+        let mut attempts: BTreeMap<CanaryId, Option<u32>> = BTreeMap::new();
+        for persona in found.values().flatten().filter_map(|lot| Some(lot.value?.persona)) {
+            if let Entry::Vacant(free) = attempts.entry(persona) {
+                let bearer = self.bearers(persona)?.into_iter().find_map(|row| row.placement.persona);
+                free.insert(bearer.map(|shared| shared.attempt));
+            }
+        }
+        let stands = |lot: &LotRow| {
+            lot.value.is_none_or(|value| attempts.get(&value.persona).copied().flatten() == Some(value.attempt))
+        };
+        found.retain(|_, lots| lots.iter().all(stands));
+        Ok(found)
+    }
+
+    /// What this store drew of the values of shared people, whatever stands by it.
+    pub fn pools(&self, store: &str) -> Result<Pools, LedgerError> {
+        let mut found = Pools::new();
+        self.each(&Key::of(Table::Lot), None, |key, value| {
+            let lot: LotRow = row::decode(value)?;
+            if let Some(Valued { persona, field, attempt }) = lot.value.filter(|_| lot.store == store) {
+                found.entry((persona, attempt, field)).or_default().push((first_id(key)?, lot.drawn));
+            }
             Ok(true)
         })?;
         Ok(found)

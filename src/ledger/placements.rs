@@ -149,6 +149,8 @@ pub(crate) fn verified(
     for canary in &here {
         seen.insert(seen_as(view, *canary)?);
     }
+    // What another store alone had of a person is named as that store's.
+    seen.extend(copied);
     let spans = view.scan::<Vec<Span>>(&Key::of(Table::Presence).text(store))?;
     for (key, spans) in &spans {
         let canary = last_id(key)?;

@@ -7,3 +7,4 @@ mod layers;
 mod order;
 mod organisation;
 mod scenarios;
+mod values;

@@ -14,15 +14,88 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// A receiver that nobody needs to reach here.
 const NOBODY: &str = "127.0.0.1:9";
+const THIRD: &str =
+    "[[stores]]\nname = \"directory\"\nkind = \"csv\"\npath = \"directory.csv\"\n[[sensors]]\nname = \"portal\"";
+
+/// Each bound of the report is among those that the bundle's own program computes.
+fn recomputed(python: &str, site: &Site, report: &Value) {
+    let guide = fs::read_to_string(site.path("case/VERIFY.md")).unwrap();
+    let program = guide.split("```python\n").nth(3).unwrap().split("```").next().unwrap();
+    let told = run(python, &[Path::new("-c"), Path::new(program), Path::new(".")], &site.path("case"));
+    let computed: Vec<(&str, f64)> = told
+        .lines()
+        .flat_map(|line| {
+            let mut words = line.split(' ');
+            let store = words.next().unwrap();
+            words.skip(1).map(move |value| (store, value.parse().unwrap()))
+        })
+        .collect();
+    let scores = report["verdict"]["stores"].as_array().unwrap();
+    assert_eq!(scores.len(), 3);
+    for score in scores {
+        let value = score["e_value_log10"].as_f64().unwrap();
+        let agrees = |(store, computed): &(&str, f64)| score["store"] == **store && (computed - value).abs() < 1e-6;
+        assert!(computed.iter().any(agrees), "{value} is not among {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rows_of_people_show_who_stand_in_every_store_is_recomputed_too() {
+    let python = peer("TELLTALE_TEST_EVIDENCE");
+    let site = Site::stocked(4_300, NOBODY);
+    people::write_csv(&site.path("directory.csv"), 10_000, 4_300);
+    site.configure(&configuration(NOBODY).replace("[[sensors]]\nname = \"portal\"", THIRD));
+    site.init().await;
+    site.run("plant --json").await.ends(0);
+    site.run("verify --json").await.ends(0);
+
+    // The rows of export whose people are also in directory: by lot, and because they are everywhere.
+    let rows = |file: &str| {
+        let text = fs::read_to_string(site.path(file)).unwrap();
+        let by_mail = |line: &str| (line.split(';').nth(3).unwrap().to_owned(), line.to_owned());
+        text.lines().map(by_mail).collect::<BTreeMap<String, String>>()
+    };
+    let (export, directory) = (rows("export.csv"), rows("directory.csv"));
+    let common: Vec<&String> =
+        export.iter().filter(|(mail, _)| directory.contains_key(*mail)).map(|row| row.1).collect();
+    assert!(common.len() > 80, "{}", common.len());
+    let leak: String = common.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(site.path("leak.csv"), format!("{}\n{leak}", people::COLUMNS.join(";"))).unwrap();
+    let serving = site.serve().await;
+    serving.settled().await;
+    let traced = site.run("trace leak.csv --record --json").await.ends(0).json();
+    // The heading is in both, and is nobody.
+    let incident = super::joined(&site, common.len() as u64 - 1).await;
+    assert!(serving.terminate().await.0.success());
+    site.run(&format!("evidence export {incident} -o case --json")).await.ends(0);
+    site.run("evidence verify case").await.ends(0);
+    let read = |name: &str| fs::read_to_string(site.path("case").join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("data/report.json")).unwrap();
+    let shows = |sighting: &&Value| sighting["values"].is_array();
+    assert!(report["sightings"].as_array().unwrap().iter().filter(shows).count() >= 50, "{report}");
+    // The incident says what the trace said, by the same figures, and so does the bundle's program.
+    let accused = |verdict: &Value| {
+        let of = |score: &Value| (score["store"].to_string(), score["accused"] == true);
+        verdict["stores"].as_array().unwrap().iter().map(of).collect::<BTreeMap<String, bool>>()
+    };
+    assert_eq!(accused(&traced), accused(&report["verdict"]));
+    assert!(accused(&traced)["\"export\""] && !accused(&traced)["\"payroll\""], "{traced}");
+    recomputed(&python, &site, &report);
+    // No value itself is in the bundle.
+    let matrix = read("data/placements.json");
+    assert!(matrix.contains("\"field\": \"salary\"") || matrix.contains("\"field\":\"salary\""));
+    let told = matrix + &read("data/report.json");
+    for line in common.iter().filter(|line| line.contains('@')) {
+        assert!(!told.contains(line.split(';').nth(3).unwrap()));
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_side_recomputes_the_bound_from_the_case_file() {
     let python = peer("TELLTALE_TEST_EVIDENCE");
     let site = Site::stocked(3_300, NOBODY);
     people::write_csv(&site.path("directory.csv"), 10_000, 3_300);
-    let third =
-        "[[stores]]\nname = \"directory\"\nkind = \"csv\"\npath = \"directory.csv\"\n[[sensors]]\nname = \"portal\"";
-    let configured = configuration(NOBODY).replace("[[sensors]]\nname = \"portal\"", third);
+    let configured = configuration(NOBODY).replace("[[sensors]]\nname = \"portal\"", THIRD);
     site.configure(&configured);
     site.init().await;
     site.run("plant --json").await.ends(0);
@@ -59,22 +132,8 @@ async fn the_other_side_recomputes_the_bound_from_the_case_file() {
     let read = |name: &str| fs::read_to_string(site.path("case").join(name)).unwrap();
     let report: Value = serde_json::from_str(&read("data/report.json")).unwrap();
     let guide = read("VERIFY.md");
-    let program = guide.split("```python\n").nth(3).unwrap().split("```").next().unwrap();
-    let told = run(&python, &[Path::new("-c"), Path::new(program), Path::new(".")], &site.path("case"));
-    let computed: Vec<(&str, f64)> = told
-        .lines()
-        .flat_map(|line| {
-            let mut words = line.split(' ');
-            let store = words.next().unwrap();
-            words.skip(1).map(move |value| (store, value.parse().unwrap()))
-        })
-        .collect();
-    let scores = report["verdict"]["stores"].as_array().unwrap();
-    assert_eq!(scores.len(), 3);
-    for score in scores {
-        let value = score["e_value_log10"].as_f64().unwrap();
-        let agrees = |(store, computed): &(&str, f64)| score["store"] == **store && (computed - value).abs() < 1e-6;
-        assert!(computed.iter().any(agrees), "{value} is not among {told}");
+    recomputed(&python, &site, &report);
+    for score in report["verdict"]["stores"].as_array().unwrap() {
         assert_eq!(score["accused"], score["store"] != "payroll", "{report}");
     }
 

@@ -301,7 +301,7 @@ async fn a_store_whose_feeds_would_take_them_along_shares_nobody() {
     let own = count.as_u64().unwrap() - coded.as_u64().unwrap();
     assert_eq!(kept as u64, coded.as_u64().unwrap() + own / 2, "each of them stays at home");
     // Switched off, nobody is shared, and those that are stay until they are taken out.
-    site.configure(&text.replace("ghosts = 1000\n", "ghosts = 1000\ncoded = 0\n"));
+    site.configure(&text.replace("ghosts = 1000\n", "ghosts = 1000\ncoded = 0\neverywhere = 0\n"));
     let plan = site.run("plan --json").await.ends(0).json();
     assert_eq!(lots(&plan), [0; 3], "{plan}");
     assert!(!plan.to_string().contains("shares no invented person"), "{plan}");

@@ -9,6 +9,7 @@ mod deliveries;
 mod design;
 mod drill;
 mod errors;
+mod everywhere;
 mod example;
 mod faces;
 mod fan_out;

@@ -59,6 +59,8 @@ pub fn sighted(canary: CanaryId, evidence: &str) -> Record {
         claimed_at: None,
         copied: None,
         row: None,
+        also: Vec::new(),
+        values: Vec::new(),
         received_at: at(6),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

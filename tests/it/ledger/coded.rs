@@ -41,7 +41,7 @@ async fn one_persona_stands_in_several_stores_under_one_name() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path(), &new_keyring(folder.path()));
     journal.keyring().ensure(&[1, 2, PERSONA].map(|number| KeyRef::Canary(canary(number)))).unwrap();
-    let lots = |drawn| vec![Lot { persona: canary(PERSONA), chance: 0.5, drawn }];
+    let lots = |drawn| vec![Lot { persona: canary(PERSONA), chance: 0.5, drawn, value: None }];
     let drawn =
         |store: &str, generation, drawn| Record::Drawn { store: store.to_owned(), generation, lots: lots(drawn) };
     let planted = |number| Record::Planted { canary: canary(number), locator: format!("row {number}") };

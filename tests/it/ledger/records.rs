@@ -130,7 +130,7 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::Drawn {
             store: "payroll".to_owned(),
             generation: 2,
-            lots: vec![Lot { persona: canary(9), chance: 0.5, drawn: true }],
+            lots: vec![Lot { persona: canary(9), chance: 0.5, drawn: true, value: None }],
         },
         Record::Revised { canary: canary(1), version: 1, locator: Some("id=17".to_owned()) },
         Record::GateBuilt { endpoint: "vpn".to_owned(), names: 3, by: by() },

@@ -186,6 +186,8 @@ pub fn alert(text: &str) -> Alert {
             claimed_at: None,
             copied: None,
             row: None,
+            also: Vec::new(),
+            values: Vec::new(),
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),

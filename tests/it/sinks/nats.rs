@@ -95,18 +95,22 @@ async fn every_alert_arrives_as_json_under_its_id() {
 
 #[tokio::test]
 async fn a_stream_says_that_it_has_it_and_keeps_a_repetition_once() {
-    let stored = nats("stored.alerts", "acknowledge = true");
+    // Whatever another run left in the server.
+    let own = uuid::Uuid::now_v7().simple().to_string();
+    let stored = nats(&format!("{own}.alerts"), "acknowledge = true");
     let nobody = stored.send(&alert("")).await.unwrap_err();
     assert!(matches!(&nobody, SinkError::Retry { .. }) && nobody.to_string().contains("no stream"), "{nobody}");
     let mut client = Client::new().await;
     client.subscribe("answers").await;
-    let made = client.ask("$JS.API.STREAM.CREATE.ALERTS", &json!({"name": "ALERTS", "subjects": ["stored.>"]})).await;
+    let made = client
+        .ask(&format!("$JS.API.STREAM.CREATE.{own}"), &json!({"name": own, "subjects": [format!("{own}.>")]}))
+        .await;
     assert!(made["error"].is_null(), "{made}");
     let receipt = stored.send(&alert("")).await.unwrap();
-    assert!(receipt.response.contains("ALERTS"), "{receipt:?}");
+    assert!(receipt.response.contains(&own), "{receipt:?}");
     stored.send(&alert("")).await.unwrap();
     stored.send(&Alert { id: "a-43".to_owned(), ..alert("") }).await.unwrap();
-    let info = client.ask("$JS.API.STREAM.INFO.ALERTS", &json!({})).await;
+    let info = client.ask(&format!("$JS.API.STREAM.INFO.{own}"), &json!({})).await;
     assert_eq!(info["state"]["messages"], 2, "{info}");
 }
 

@@ -29,7 +29,8 @@ async fn t14_what_waits_when_the_service_dies_arrives_under_its_own_id() {
     let serve = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_telltale"));
         // Few ghosts, so that it is up at once, each time.
-        command.arg("serve").current_dir(folder.path()).env("TELLTALE__ORGANISATION__GHOSTS", "100").kill_on_drop(true);
+        command.arg("serve").current_dir(folder.path()).kill_on_drop(true);
+        command.env("TELLTALE__ORGANISATION__GHOSTS", "100").env("TELLTALE__HEARTBEAT__DAILY", "false");
         Serving::start(command)
     };
     let arrived = async |least: usize| {
