@@ -21,7 +21,7 @@ async fn told(recorder: &Recorder, name: &str, count: usize) -> Vec<Touch> {
         let ours = |touch: &Touch| presented(touch).iter().any(|(_, value)| value == name);
         recorder.touches().into_iter().filter(ours).collect()
     };
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if ours().len() >= count {
             break;
         }
@@ -58,6 +58,29 @@ async fn a_real_slapd_shows_who_tried_to_bind() {
     assert!(lines.len() == 3 && lines[0].contains("ACCEPT") && lines[2].contains("err=49"), "{evidence}");
     assert!(!evidence.contains("Printemps2026"));
     told(&recorder, "log.canary@example.org", 1).await;
+}
+
+/// slapd writes an invalid name as it is, line breaks too.
+#[tokio::test]
+async fn nobody_writes_lines_into_a_real_slapds_log() {
+    let log = peer("TELLTALE_TEST_LDAP_LOG");
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "slapd", &log).await;
+    let forged = [
+        "fd=1 ACCEPT from IP=6.6.6.6:1 (IP=0.0.0.0:389)",
+        "op=0 BIND dn=\"uid=forged.canary,dc=x\" method=128",
+        "op=0 RESULT tag=97 err=49 text=",
+    ];
+    let forged = forged
+        .map(|line| format!("\n{:08x}.35b8fa34 0x7f0000000001 conn=55 {line}", jiff::Timestamp::now().as_second()));
+    for name in ["forger.one)", "forger.two"] {
+        let (url, dn) = (peer("TELLTALE_TEST_LDAP_URL"), format!("{name}{}", forged.concat()));
+        let said = run(&peer("TELLTALE_TEST_LDAP_WHOAMI"), &["-x", "-H", &url, "-D", &dn, "-w", "x"]).await;
+        assert!(said.contains("Invalid DN"), "{said}");
+        told(&recorder, name.trim_end_matches(')'), 1).await;
+    }
+    assert_eq!(fs::read_to_string(log).unwrap().matches("\"uid=forged.canary,dc=x\"").count(), 2, "they stand there");
+    told(&recorder, "forged.canary", 0).await;
 }
 
 #[tokio::test]
