@@ -16,6 +16,8 @@ const HELD: usize = 64;
 #[derive(Default)]
 pub struct Threads {
     known: HashSet<u64>,
+    /// Whether a client was there: before, all is the daemon's own.
+    visited: bool,
     /// Whose line bears a client's text, and how many characters may be his.
     foreign: Vec<(u64, usize)>,
     /// Lines of threads that are not known yet.
@@ -32,7 +34,8 @@ impl Threads {
         self.foreign.iter_mut().for_each(|(_, left)| *left = left.saturating_sub(length));
         let Some((_, thread, message)) = parted else { return Vec::new() };
         let doubtful = !self.foreign.is_empty() && !self.known.contains(&thread);
-        if !is_own(message) {
+        self.visited |= message.starts_with("conn=");
+        if self.visited && !is_own(message) {
             self.foreign.push((thread, AT_ONCE.saturating_sub(length)));
         }
         if doubtful {
@@ -73,7 +76,10 @@ pub fn parted(line: &str) -> Option<(Timestamp, u64, &str)> {
 fn is_own(message: &str) -> bool {
     let Some((_, said)) = message.strip_prefix("conn=").and_then(|message| message.split_once(' ')?.1.split_once(' '))
     else {
-        return false;
+        // How a daemon starts and ends: these threads say no more.
+        return ["@(#) $OpenLDAP: ", "slapd starting", "slapd shutdown: ", "slapd stopped."]
+            .iter()
+            .any(|own| message.starts_with(own));
     };
     ["ACCEPT from ", "BIND dn=\"", "BIND anonymous", "UNBIND", "closed", "ADD dn=\"", "DEL dn=\""]
         .iter()
@@ -119,6 +125,21 @@ mod tests {
         let refused = (0..).take_while(|_| threads.believed(&forged).is_empty()).count();
         assert_eq!(refused, (AT_ONCE - 58).div_ceil(forged.len() + 1));
         assert!(threads.held.len() <= HELD);
+    }
+
+    #[test]
+    fn a_daemon_that_starts_holds_nothing_up() {
+        let mut threads = Threads::default();
+        let accept = |thread| line(thread, "7 fd=1 ACCEPT from IP=192.0.2.1:1 (IP=0.0.0.0:389)");
+        for first in [1, 10] {
+            for own in ["@(#) $OpenLDAP: slapd 2.5.13", "slapd starting"] {
+                threads.believed(&format!("6b09ddf0.35b8fa34 0x{first:x} {own}"));
+            }
+            assert_eq!(threads.believed(&accept(first + 1)), [accept(first + 1)]);
+        }
+        let mut threads = Threads::default();
+        threads.believed("6b09ddf0.35b8fa34 0x1 a module that says something");
+        assert_eq!(threads.believed(&accept(2)), [accept(2)]);
     }
 
     #[test]
