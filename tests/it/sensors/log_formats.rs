@@ -185,3 +185,31 @@ async fn lines_that_belong_together_are_joined_over_a_restart() {
     assert_eq!(names, [("first".to_owned(), source), ("second".to_owned(), source)]);
     drop(watching);
 }
+
+#[tokio::test]
+async fn lines_are_joined_over_a_rotation_and_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("slapd.log");
+    let line = |number: u32, message: &str| format!("Nov 27 16:05:01 ldap-1 slapd[7]: conn={number} {message}\n");
+    let accept = "fd=12 ACCEPT from IP=127.0.0.1:35512 (IP=0.0.0.0:389)";
+    let begun = line(9, accept) + &line(9, "op=0 BIND dn=\"uid=long,dc=example,dc=org\" method=128");
+    fs::write(&log, begun).unwrap();
+    let (recorder, _) = Recorder::new();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    fs::rename(&log, folder.path().join("slapd.log.1")).unwrap();
+    let other = line(10, accept)
+        + &line(10, "op=0 BIND dn=\"uid=other,dc=example,dc=org\" method=128")
+        + &line(10, "op=0 RESULT tag=97 err=49 text=");
+    fs::write(&log, &other).unwrap();
+    recorder.wait_for(1).await;
+    watching.stop.cancel();
+    drop(watching);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fs::write(&log, other + &line(9, "op=0 RESULT tag=97 err=49 text=")).unwrap();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    recorder.wait_for(2).await;
+    let touches = recorder.touches();
+    assert_eq!(presented(&touches[1])[0].1, "long");
+    assert_eq!(touches[1].source_ip, Some("127.0.0.1".parse().unwrap()));
+    drop(watching);
+}
