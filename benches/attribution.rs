@@ -9,21 +9,28 @@ mod shared {
     pub mod layers;
 }
 
+use canaries::CanaryId;
+use jiff::Timestamp;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use shared::{
     innocents,
     layers::{graph, layered},
 };
 use std::time::{Duration, Instant};
-use telltale::attribution::{
-    copies::candidates,
-    decide::attribute,
-    evidence::Evidence,
-    hypotheses::{score, score_singles, watched},
-    likelihood::FALSE_SIGHTING,
-    problem::{Problem, Stay},
-    rules::Rule,
-    scenario::{Leak, seen_and_audited, typical},
-    simulate::{Tally, simulate},
+use telltale::{
+    attribution::{
+        copies::candidates,
+        decide::attribute,
+        evidence::Evidence,
+        hypotheses::{score, score_singles, watched},
+        likelihood::FALSE_SIGHTING,
+        problem::{Problem, Stay},
+        rules::Rule,
+        scenario::{Leak, seen_and_audited, typical},
+        simulate::{Tally, simulate},
+    },
+    domain::sighting::Span,
+    flow::{clock::read, revise::next},
 };
 
 fn main() {
@@ -31,6 +38,7 @@ fn main() {
     times();
     table(divisor);
     innocent(divisor);
+    clocked(divisor);
 }
 
 /// Twenty stores at ten epochs each, with ten thousand canaries.
@@ -155,6 +163,43 @@ fn innocent(divisor: u64) {
             power + 2,
             count as f64 / trials as f64,
             power + 2
+        );
+    }
+}
+
+/// Rows whose salary or title changes about once a year, all of them copied at a moment some years on.
+fn clocked(divisor: u64) {
+    let (trials, year) = ((10_000 / divisor).max(2_000), Duration::from_secs(365 * 86_400));
+    let mut random = StdRng::seed_from_u64(20_261_127);
+    println!("\nthe time of a whole copy by rows that change once a year:");
+    for rows in [24_usize, 48, 120] {
+        let (mut days, mut held) = (Vec::new(), 0);
+        for _ in 0..trials {
+            let planted = Timestamp::UNIX_EPOCH;
+            let taken = planted + year.mul_f64(2.0 + random.random::<f64>());
+            let now = taken + year.mul_f64(0.5);
+            let spans: Vec<Span> = (0..rows)
+                .map(|_| {
+                    let canary = CanaryId(random.random());
+                    let turns = (1..).scan(planted, |since, version| {
+                        let from = *since;
+                        *since = next(canary, version, from, year);
+                        Some((from, *since))
+                    });
+                    let (from, until) = turns.into_iter().find(|(_, until)| *until > taken).expect("it goes on");
+                    Span { from, until: (until <= now).then_some(until) }
+                })
+                .collect();
+            if let Some(told) = read(&spans, None, now) {
+                days.push(told.to.duration_since(told.from).as_secs_f64() / 86_400.0);
+                held += u64::from(told.from <= taken && taken <= told.to);
+            }
+        }
+        days.sort_by(f64::total_cmp);
+        let half = days.get(days.len() / 2).copied().unwrap_or(f64::NAN);
+        println!(
+            "  {rows} rows: {half:.1} days wide at the median, right in {:.2} %",
+            100.0 * held as f64 / trials as f64
         );
     }
 }

@@ -8,12 +8,13 @@ use crate::{
         stores::acted,
     },
     domain::placement::State as PlacementState,
-    flow::context::Context,
+    flow::{context::Context, sigma},
     ledger::placements::PlacementRow,
 };
 use axum::{
     extract::{Query, State},
-    response::Response,
+    http::header,
+    response::{IntoResponse, Response},
 };
 use canaries::{CanaryId, MarkerKind};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,33 @@ pub struct RegisteredMarker {
     pub kind: MarkerKind,
     /// Only with `reveal`.
     pub value: Option<String>,
+}
+
+/// Of which canaries rules are wanted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct RulesOf {
+    pub store: Option<String>,
+}
+
+/// Sigma rules for the logins and mail aliases of canaries. They hold the values: a reveal, journaled as one.
+#[utoipa::path(get, path = "/api/v1/canaries/sigma", tag = "canaries", params(RulesOf),
+    responses((status = 200, description = "YAML documents", content_type = "application/yaml"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn sigma(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(wanted): Query<RulesOf>,
+) -> Result<Response, Problem> {
+    caller.needs(Right::Investigate)?;
+    if let Some(store) = &wanted.store {
+        context.store(store)?;
+    }
+    let chosen: Vec<String> = wanted.store.iter().cloned().collect();
+    acted(&context, &caller, "reveal", &chosen).await?;
+    context.settle()?;
+    let made = tokio::task::spawn_blocking(move || sigma::rules(&context, wanted.store.as_deref()));
+    let (text, _) = made.await.map_err(anyhow::Error::from)??;
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
 }
 
 /// The register, one object a line.

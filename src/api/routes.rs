@@ -34,6 +34,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(stores::do_revise))
         .routes(routes!(stores::do_withdraw))
         .routes(routes!(canaries::list))
+        .routes(routes!(canaries::sigma))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::sightings))

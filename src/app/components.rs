@@ -225,6 +225,11 @@ pub fn build_sinks(config: &Config) -> anyhow::Result<Vec<SinkSlot>> {
                            standby = false";
             return Err(wrong(key, message.to_owned()).into());
         }
+        if slot.sink.options().immediate.is_some() && slot.sink.options().digest.is_none() {
+            let message =
+                "without a digest every alert leaves at once: give `digest` too, such as \"1h\", or leave it out";
+            return Err(wrong("immediate", message.to_owned()).into());
+        }
         for (at, store) in slot.sink.options().stores.iter().enumerate() {
             let known: Vec<&str> = config.stores.iter().map(|store| store.section.name.as_str()).collect();
             if !known.contains(&store.as_str()) {

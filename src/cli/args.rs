@@ -157,6 +157,7 @@ pub enum Command {
     Deliveries(Deliveries),
     /// The report on an incident, or a draft for the authority or the people concerned
     Report {
+        /// An incident's id; or `sigma`: one Sigma rule for each canary's logins and mail aliases, which reveals them
         incident: String,
         /// The file to write; standard output where none is given
         #[arg(short, long, value_name = "FILE")]
@@ -167,6 +168,9 @@ pub enum Command {
         /// The language of a draft
         #[arg(long, default_value = "fr")]
         language: Language,
+        /// Of `sigma`: only this store's canaries
+        #[arg(long)]
+        store: Option<String>,
     },
     /// Destinations of alerts
     #[command(subcommand)]

@@ -58,6 +58,34 @@ pub async fn report(
     Ok(Outcome::Done)
 }
 
+/// Writes Sigma rules to a file, or to standard output.
+pub async fn sigma(
+    output: Option<&Path>,
+    store: Option<&str>,
+    client: &Client,
+    terminal: Terminal,
+) -> anyhow::Result<Outcome> {
+    if output.is_none() && terminal.json {
+        bail!("Sigma rules are YAML: with --json give the file with -o FILE");
+    }
+    let of = store.map(|store| format!("?store={}", escaped(store))).unwrap_or_default();
+    let bytes = client.bytes(Method::GET, &format!("/api/v1/canaries/sigma{of}")).await?;
+    let rules = bytes.split(|byte| *byte == b'\n').filter(|line| *line == b"---").count();
+    match output {
+        None => terminal.bytes(&bytes),
+        Some(file) => {
+            write(file, &bytes)?;
+            terminal.answer(&json!({ "file": file, "rules": rules }), || {
+                format!(
+                    "{}: {rules} rules. Whoever reads them knows the canaries: the look is on the record.",
+                    file.display()
+                )
+            });
+        }
+    }
+    Ok(if rules == 0 { Outcome::NothingFound } else { Outcome::Done })
+}
+
 /// Unpacks the case file into a new folder.
 pub async fn export(
     incident: &str,

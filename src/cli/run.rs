@@ -124,7 +124,10 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
             case::export(&incident, &output, reveal, client, terminal).await
         }
         Command::Evidence(Evidence::Erase { of, yes }) => case::erase(of, yes, client, terminal).await,
-        Command::Report { incident, output, format, language } => {
+        Command::Report { incident, output, store, .. } if incident == "sigma" => {
+            case::sigma(output.as_deref(), store.as_deref(), client, terminal).await
+        }
+        Command::Report { incident, output, format, language, .. } => {
             case::report(&incident, output.as_deref(), format, language, client, terminal).await
         }
         Command::Sinks(command) => sinks::run(command, client, terminal).await,

@@ -1,6 +1,9 @@
 //! The self-contained message about an incident. Thin: no secret, no person, no marker's value.
 
-use crate::domain::{incident::Incident, sighting::Sighting};
+use crate::domain::{
+    incident::{Incident, Severity},
+    sighting::Sighting,
+};
 use canaries::{CanaryId, Marker};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,9 @@ pub enum AlertType {
     IncidentUpdated,
     #[serde(rename = "incident.closed")]
     IncidentClosed,
+    /// Several alerts in one, for a sink that gathers them.
+    #[serde(rename = "incident.digest")]
+    IncidentDigest,
     #[serde(rename = "sink.test")]
     SinkTest,
     #[serde(rename = "system.blind")]
@@ -27,6 +33,7 @@ impl AlertType {
             AlertType::IncidentOpened => "incident.opened",
             AlertType::IncidentUpdated => "incident.updated",
             AlertType::IncidentClosed => "incident.closed",
+            AlertType::IncidentDigest => "incident.digest",
             AlertType::SinkTest => "sink.test",
             AlertType::SystemBlind => "system.blind",
         }
@@ -39,6 +46,18 @@ pub struct Revealed {
     pub canary: CanaryId,
     #[serde(flatten)]
     pub marker: Marker,
+}
+
+/// One alert of a digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gathered {
+    pub alert: String,
+    #[serde(rename = "type")]
+    pub alert_type: AlertType,
+    pub at: Timestamp,
+    pub incident: String,
+    pub severity: Severity,
+    pub summary: String,
 }
 
 /// What an incident grew by since it was told last, on the alert that sums it up.
@@ -78,6 +97,9 @@ pub struct Alert {
     /// What it sums up, where nothing but the count is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
+    /// The alerts that a digest stands for, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gathered: Vec<Gathered>,
     /// Rehearsal or test: every sink shows it.
     pub drill: bool,
     /// The values of the markers that were seen. Filled in at the attempt, for a sink that may have them; never journaled.

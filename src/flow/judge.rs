@@ -295,6 +295,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
             .as_ref()
             .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
         growth: None,
+        gathered: Vec::new(),
         drill: incident.drill,
         revealed: Vec::new(),
     }

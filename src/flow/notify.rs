@@ -7,12 +7,13 @@ use crate::{
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
-        context::{Context, SinkSlot, listed},
+        context::{Context, SinkSlot, blocking, listed},
+        digest,
         error::FlowError,
         route,
     },
     ledger::outbox::Due,
-    sinks::sink::SinkError,
+    sinks::sink::{Receipt, SinkError},
 };
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,18 @@ pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToke
 
 /// Makes one attempt at what is due at this sink now, a round at most; answers at how many.
 pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
-    let due = context.ledger.due(&slot.name, context.now(), ROUND)?;
-    let tried = due.len();
+    let window = slot.sink.options().digest;
+    let most = if window.is_some() { digest::LOOKED_AT } else { ROUND };
+    let mut due = context.ledger.due(&slot.name, context.now(), most)?;
+    let mut tried = 0;
+    if let Some(window) = window {
+        let (now, gathered) = blocking(|| digest::part(context, slot, due, window))?;
+        due = now;
+        due.truncate(ROUND);
+        tried = gathered.len();
+        digest::send(context, slot, gathered).await?;
+    }
+    tried += due.len();
     let outcomes: Vec<Result<(), FlowError>> =
         stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
     outcomes.into_iter().collect::<Result<(), FlowError>>()?;
@@ -62,16 +73,24 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     if slot.sink.options().reveal {
         alert.revealed = reveal(context, slot, &alert).await?;
     }
-    let began = std::time::Instant::now();
+    let (began, attempt) = (std::time::Instant::now(), due.attempt);
     let outcome = slot.sink.send(&alert).await;
     metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
         .record(began.elapsed().as_secs_f64());
+    record(context, slot, vec![due], judged(slot, outcome, attempt)).await
+}
+
+/// What an attempt came to: the outcome, the receiver's status, and its answer or why there is none.
+pub type Judged = (AttemptOutcome, Option<u16>, String);
+
+/// What this attempt came to.
+pub fn judged(slot: &SinkSlot, outcome: Result<Receipt, SinkError>, attempt: u32) -> Judged {
     let (outcome, status, response) = match outcome {
         Ok(receipt) => (AttemptOutcome::Delivered, receipt.status, receipt.response),
         Err(SinkError::GiveUp { why, status }) => (AttemptOutcome::Dead, status, why),
         Err(SinkError::Retry { why, status, after }) => {
             let jitter = rand::random_range(-0.2..=0.2);
-            match Schedule::default().next(due.attempt, jitter, after) {
+            match Schedule::default().next(attempt, jitter, after) {
                 Some(after) => (AttemptOutcome::Retry { after }, status, why),
                 None => (AttemptOutcome::Dead, status, why),
             }
@@ -84,19 +103,28 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
     };
     metrics::counter!("telltale_deliveries_total", "kind" => slot.kind, "result" => result).increment(1);
     if outcome != AttemptOutcome::Delivered {
-        tracing::warn!(sink = slot.name, alert = due.alert, result, why = response, "an alert was not delivered");
+        tracing::warn!(sink = slot.name, result, why = response, "an alert was not delivered");
     }
+    (outcome, status, response)
+}
+
+/// Journals what came of an attempt with these alerts.
+pub async fn record(context: &Context, slot: &SinkSlot, due: Vec<Due>, judged: Judged) -> Result<(), FlowError> {
+    let (outcome, status, response) = judged;
     let mut records = Vec::new();
+    let waits: Vec<String> = due.iter().filter(|due| due.handed_to.is_none()).map(|due| due.alert.clone()).collect();
     if outcome == AttemptOutcome::Dead
-        && due.handed_to.is_none()
+        && !waits.is_empty()
         && let Some(then) = route::taker(context, slot)
     {
         // There is nothing left to wait for.
-        let alerts = vec![due.alert.clone()];
-        records.push(Record::HandedOver { from: slot.name.clone(), to: then.name.clone(), alerts });
+        records.push(Record::HandedOver { from: slot.name.clone(), to: then.name.clone(), alerts: waits });
     }
-    let (alert, sink, attempt) = (due.alert, due.sink, due.attempt);
-    records.push(Record::Attempted { alert, sink, attempt, outcome, status, response });
+    let handed = !records.is_empty();
+    for Due { alert, sink, attempt, .. } in due {
+        let (outcome, response) = (outcome.clone(), response.clone());
+        records.push(Record::Attempted { alert, sink, attempt, outcome, status, response });
+    }
     if context.delivers() {
         // An attempt that is not recorded would be made again, and the receiver be told again every second.
         context.patiently(|| context.append(&records)).await?;
@@ -104,7 +132,7 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), Flo
         context.append(&records).await?;
     }
     context.settle()?;
-    if records.len() > 1 {
+    if handed {
         context.due.notify_waiters();
     }
     Ok(())
@@ -187,6 +215,7 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         attack: Vec::new(),
         link: context.public_url.clone(),
         growth: None,
+        gathered: Vec::new(),
         drill,
         revealed: Vec::new(),
     }

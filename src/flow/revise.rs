@@ -298,7 +298,7 @@ fn open(context: &Context, slot: &StoreSlot, mapping: &Mapping) -> Result<Vec<Op
 
 /// When a canary's next version is due. The first comes at a random time within the period, so that no two change
 /// together; the later ones after about a period each.
-fn next(canary: CanaryId, version: u32, since: Timestamp, period: Duration) -> Timestamp {
+pub fn next(canary: CanaryId, version: u32, since: Timestamp, period: Duration) -> Timestamp {
     let seed = seed(canary, version);
     let share = f64::from(u16::from_le_bytes([seed[8], seed[9]])) / 65_536.0;
     let wait = period.mul_f64(if version == 1 { share } else { 0.8 + 0.4 * share });

@@ -67,16 +67,26 @@ pub fn basic(header: &[u8]) -> Option<Credentials> {
     Some(Credentials { username: username.into(), password: Some(password.into()) })
 }
 
-/// An SMTP `AUTH PLAIN` response: authorisation identity, user name and password, with a NUL between.
+/// A response of SASL's PLAIN, in base64 as SMTP and IMAP have it.
 pub fn plain(response: &[u8]) -> Option<Credentials> {
-    let decoded = unbase64(response)?;
-    let mut parts = decoded.splitn(3, |byte| *byte == 0);
+    plain_bytes(&unbase64(response)?)
+}
+
+/// A response of SASL's PLAIN: authorisation identity, user name and password, with a NUL between.
+pub fn plain_bytes(response: &[u8]) -> Option<Credentials> {
+    let mut parts = response.splitn(3, |byte| *byte == 0);
     let (identity, name, password) = (parts.next()?, parts.next()?, parts.next()?);
     let name = if name.is_empty() { identity } else { name };
     Some(Credentials {
         username: String::from_utf8_lossy(name).into_owned(),
         password: Some(String::from_utf8_lossy(password).into_owned()),
     })
+}
+
+/// The two responses of LOGIN, in base64.
+pub fn by_turns(name: &str, password: &str) -> Option<Credentials> {
+    let text = |response: &str| Some(String::from_utf8_lossy(&unbase64(response.as_bytes())?).into_owned());
+    Some(Credentials { username: text(name)?, password: Some(text(password)?) })
 }
 
 /// The login in a directory's name: the value of its first part, `uid=` or another, its escapes undone. What is no such name

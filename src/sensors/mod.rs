@@ -1,8 +1,13 @@
 //! What watches for a touch and reports it. One file and one row a kind.
 
+pub mod basic;
 pub mod beacon;
 pub mod credentials;
+pub mod door;
+pub mod ftp;
 pub mod gate;
+pub mod imap;
+pub mod ldap;
 pub mod listener;
 pub mod log;
 pub mod logins;
@@ -16,4 +21,14 @@ pub mod smtp;
 use sensor::Entry;
 
 /// Every kind of sensor.
-pub const ALL: &[Entry] = &[portal::ENTRY, beacon::ENTRY, smtp::ENTRY, paste::ENTRY, log::ENTRY];
+pub const ALL: &[Entry] = &[
+    portal::ENTRY,
+    beacon::ENTRY,
+    smtp::ENTRY,
+    paste::ENTRY,
+    log::ENTRY,
+    imap::ENTRY,
+    ftp::ENTRY,
+    ldap::ENTRY,
+    basic::ENTRY,
+];

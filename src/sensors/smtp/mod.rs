@@ -6,7 +6,6 @@ pub mod envelope;
 pub mod kept;
 pub mod session;
 pub mod text;
-pub mod wire;
 
 use crate::{
     domain::section::{Section, SectionError},

@@ -4,7 +4,8 @@
 use crate::{
     domain::sighting::{Class, Touch},
     sensors::{
-        credentials::{self, Credentials},
+        credentials,
+        door::wire::{Broken, Wire},
         listener::Peer,
         request::EVIDENCE_LIMIT,
         sensor::Reporter,
@@ -14,7 +15,6 @@ use crate::{
             envelope::{Envelope, is_ours},
             kept::Kept,
             text,
-            wire::{Broken, Wire},
         },
     },
 };
@@ -303,14 +303,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
                     response = self.ask("334 VXNlcm5hbWU6").await?;
                 }
                 let password = self.ask("334 UGFzc3dvcmQ6").await?;
-                let text = |response: &str| {
-                    let bytes = credentials::unbase64(response.as_bytes())?;
-                    Some(String::from_utf8_lossy(&bytes).into_owned())
-                };
-                match (text(&response), text(&password)) {
-                    (Some(username), Some(password)) => Some(Credentials { username, password: Some(password) }),
-                    _ => None,
-                }
+                credentials::by_turns(&response, &password)
             }
             _ => {
                 self.wrong("504 5.5.4 mechanism not supported");

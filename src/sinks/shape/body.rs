@@ -33,6 +33,9 @@ pub fn body(alert: &Alert) -> Value {
     if let Some(growth) = &alert.growth {
         data["growth"] = json!(growth);
     }
+    if !alert.gathered.is_empty() {
+        data["gathered"] = json!(alert.gathered);
+    }
     if !alert.revealed.is_empty() {
         data["markers"] = json!(alert.revealed);
     }

@@ -30,6 +30,11 @@ pub struct Options {
     pub failing_after: Duration,
     /// Whether the daily test alert goes there.
     pub heartbeat: bool,
+    /// How long alerts are gathered for one digest; unset: each leaves at once.
+    #[serde(deserialize_with = "some_duration")]
+    pub digest: Option<Duration>,
+    /// Incidents as severe as this leave at once in spite of the digest; unset: high.
+    pub immediate: Option<Severity>,
     /// Only incidents as severe as this, or more.
     pub severity: Option<Severity>,
     /// Only incidents of one of these stores; empty: of any.
@@ -56,6 +61,8 @@ impl Options {
         standby: None,
         failing_after: Duration::from_secs(600),
         heartbeat: true,
+        digest: None,
+        immediate: None,
         severity: None,
         stores: Vec::new(),
         kinds: Vec::new(),
@@ -64,12 +71,14 @@ impl Options {
     };
 
     /// Their names in the configuration.
-    pub const KEYS: [&str; 10] = [
+    pub const KEYS: [&str; 12] = [
         "reveal",
         "then",
         "standby",
         "failing_after",
         "heartbeat",
+        "digest",
+        "immediate",
         "severity",
         "stores",
         "kinds",
@@ -96,6 +105,11 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     duration
         .filter(|duration| (1..=7 * 24 * 3600).contains(&duration.as_secs()))
         .ok_or_else(|| D::Error::custom("expected a duration such as \"90s\", \"10m\" or \"1h\", at most \"168h\""))
+}
+
+/// The same for a key that may be left out.
+fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 /// Reads a sink's section into the options of all sinks, and the struct of its own.

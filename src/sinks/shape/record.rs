@@ -223,6 +223,7 @@ mod tests {
             attack: vec![text.to_owned()],
             link: Some(text.to_owned()),
             growth: None,
+            gathered: Vec::new(),
             drill: true,
             revealed: Vec::new(),
         }
@@ -262,6 +263,7 @@ mod tests {
             prop_assert!(keys[4..].iter().all(|key| known.contains(key)), "{:?}", keys);
         }
 
+        /// Reliability test T23, for lines of logs.
         #[test]
         fn one_record_is_one_short_line(text in any::<String>(), long in 1usize..2000) {
             for text in [text.clone(), text.repeat(long)] {

@@ -2,7 +2,7 @@
 //! Values are made harmless here already; a sink escapes its own syntax on top.
 
 use crate::domain::{
-    alert::{Alert, AlertType},
+    alert::{Alert, AlertType, Gathered},
     incident::{Incident, Severity},
     verdict::{Outcome, StoreScore},
 };
@@ -10,6 +10,8 @@ use serde_json::json;
 
 const LONGEST: usize = 1000;
 const MOST_NAMES: usize = 12;
+/// The lines of a digest, by number: each label stands once, as some receivers need it.
+const LINES: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// The words of one alert.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,9 @@ impl Wording {
         let severity = match (&alert.incident, alert.alert_type) {
             (Some(incident), _) => incident.severity,
             (None, AlertType::SystemBlind) => Severity::High,
+            (None, AlertType::IncidentDigest) => {
+                alert.gathered.iter().map(|one| one.severity).max().unwrap_or(Severity::Info)
+            }
             (None, _) => Severity::Info,
         };
         let mark = match alert.alert_type {
@@ -51,6 +56,9 @@ impl Wording {
         let (title, facts, why_not) = match &alert.incident {
             Some(incident) => (title(alert.alert_type, incident), facts(alert, incident), why_not(incident)),
             None if alert.alert_type == AlertType::SystemBlind => ("Telltale may be blind".to_owned(), vec![], vec![]),
+            None if alert.alert_type == AlertType::IncidentDigest => {
+                (format!("digest of {} alerts", alert.gathered.len()), gathered(alert), vec![])
+            }
             None => ("test alert".to_owned(), vec![], vec![]),
         };
         Wording { severity, mark, title, summary: plain(&alert.summary), facts, why_not }
@@ -162,6 +170,17 @@ fn facts(alert: &Alert, incident: &Incident) -> Vec<(&'static str, String)> {
     facts.push(("Incident", plain(&incident.id)));
     facts.retain(|(_, value)| !value.is_empty());
     facts
+}
+
+/// The last alerts of a digest, a line each, and how many there were before them.
+fn gathered(alert: &Alert) -> Vec<(&'static str, String)> {
+    let left_out = alert.gathered.len().saturating_sub(LINES.len());
+    let before = (left_out > 0).then(|| ("Before", format!("{left_out} more")));
+    let line = |(label, one): (&&'static str, &Gathered)| {
+        let (severity, at) = (severity_name(one.severity), one.at.strftime("%Y-%m-%d %H:%M UTC"));
+        (*label, webhooks::clip(&plain(&format!("{severity} {}, {at}: {}", one.incident, one.summary)), 300))
+    };
+    before.into_iter().chain(LINES.iter().zip(&alert.gathered[left_out..]).map(line)).collect()
 }
 
 fn confidence(best: &StoreScore) -> String {

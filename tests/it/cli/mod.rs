@@ -19,6 +19,7 @@ mod keep;
 mod plan;
 mod rows;
 mod several;
+mod sigma;
 mod story;
 mod supply;
 mod ways;

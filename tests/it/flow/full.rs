@@ -110,6 +110,7 @@ fn kind(received: &Received) -> String {
     received.json()["type"].as_str().unwrap_or_default().to_owned()
 }
 
+/// Reliability test T12.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_nothing_is_acknowledged_that_is_lost_and_with_room_all_goes_on() {
     let house = House::new("").await;

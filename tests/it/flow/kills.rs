@@ -38,6 +38,7 @@ fn long() -> bool {
     std::env::var_os("TELLTALE_LONG").is_some()
 }
 
+/// Reliability test T9.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
     let (kills, longest) = if long() { (100, 600) } else { (10, 1500) };

@@ -17,3 +17,4 @@ mod single;
 mod taken;
 mod tells;
 mod times;
+mod updates;

@@ -5,7 +5,7 @@
 use crate::support::{
     inbox::Inbox,
     service::{Site, configuration, marker},
-    timed::{Http, Mail, Timed},
+    timed::{Http, Mail, Talked, Timed},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{collections::BTreeSet, fs, io::Write, time::Duration};
@@ -22,7 +22,9 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     let site = Site::stocked(60, &Inbox::start().await.address);
     fs::create_dir(site.path("papers")).unwrap();
     let papers = "[[stores]]\nname = \"papers\"\nkind = \"folder\"\npath = \"papers\"\n";
-    site.configure(&format!("{}{papers}", configuration("127.0.0.1:9")));
+    let decoys = ["imap", "ftp", "ldap", "basic"]
+        .map(|kind| format!("[[sensors]]\nname = \"{kind}\"\nkind = \"{kind}\"\nlisten = \"127.0.0.1:0\"\n"));
+    site.configure(&format!("{}{papers}{}", configuration("127.0.0.1:9"), decoys.concat()));
     site.init().await;
     site.run("plant export --count 40 --json").await.ends(0);
     site.run("plant papers --count 20 --json").await.ends(0);
@@ -38,6 +40,7 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     serving.settled().await;
     let (portal, mx, beacon) = (serving.address("portal"), serving.address("mx"), serving.address("links"));
     let api = serving.address("api");
+    let [imap, ftp, ldap, basics] = ["imap", "ftp", "ldap", "basic"].map(|kind| serving.address(kind));
     let asked = tokio::task::spawn_blocking(move || {
         let form = |login: &str| {
             let body = format!("username={login}&password=Printemps2026");
@@ -61,8 +64,23 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
                 body.len()
             )
         };
+        let mailbox = |login: &str| vec![format!("a1 LOGIN {login} Printemps2026\r\n").into_bytes()];
+        let files = |login: &str| vec![format!("USER {login}\r\n").into_bytes(), b"PASS Printemps2026\r\n".to_vec()];
+        let bind = |login: &str| {
+            let name = format!("uid={login},dc=example");
+            let (long, password) = (name.len() as u8, b"\x80\x0dPrintemps2026");
+            let bind = [b"\x02\x01\x03\x04", [long].as_slice(), name.as_bytes(), password].concat();
+            let bind = [b"\x02\x01\x07\x60", [bind.len() as u8].as_slice(), &bind].concat();
+            vec![[b"\x30", [bind.len() as u8].as_slice(), &bind].concat()]
+        };
+        let line = |answer: &[u8]| answer.ends_with(b"\r\n");
+        let message = |answer: &[u8]| answer.len() > 1 && answer.len() == 2 + usize::from(answer[1]);
         // All at once: an answer is mostly waited for.
-        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 6] = [
+        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 10] = [
+            ("imap", Box::new(Talked::new(imap, true, mailbox, line)), &logins),
+            ("ftp", Box::new(Talked::new(ftp, true, files, line)), &logins),
+            ("ldap", Box::new(Talked::new(ldap, false, bind, message)), &logins),
+            ("basic", Box::new(Http::new(basics, basic)), &logins),
             ("portal, form", Box::new(Http::new(portal, form)), &logins),
             ("portal, Basic", Box::new(Http::new(portal, basic)), &logins),
             ("beacon", Box::new(Http::new(beacon, link)), &links),

@@ -35,6 +35,7 @@ async fn a_trace_of_a_time_that_cannot_be_is_refused() {
     assert!(answer.text().await.unwrap().contains("in the future"));
 }
 
+/// Reliability test T27.
 #[tokio::test]
 async fn a_login_of_a_time_that_cannot_be_counts_when_it_was_received() {
     let inbox = Inbox::start().await;

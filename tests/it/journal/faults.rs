@@ -118,6 +118,7 @@ fn strangers(journal: &Journal) -> u64 {
         .sum()
 }
 
+/// Reliability test T11.
 #[tokio::test]
 async fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     let (mut felt, mut unfelt) = (0, 0);
@@ -180,7 +181,7 @@ async fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     assert!(felt > unfelt, "{felt} faults were felt, {unfelt} were not");
 }
 
-/// Power cuts: of what was not synced, any part may be on the disk, in any order, torn or zeroed.
+/// Reliability test T10. Power cuts: of what was not synced, any part may be on the disk, in any order, torn or zeroed.
 #[test]
 fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
     let cases = if std::env::var_os("TELLTALE_LONG").is_some() { 1000 } else { 60 };

@@ -82,6 +82,7 @@ fn load(data: &Path, time: Duration) {
     });
 }
 
+/// Reliability test T9.
 #[test]
 fn killed_at_random_moments_it_loses_nothing_acknowledged() {
     let kills = if std::env::var_os("TELLTALE_LONG").is_some() { 100 } else { 10 };

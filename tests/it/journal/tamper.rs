@@ -64,6 +64,7 @@ fn an_untouched_journal_is_sound() {
     assert!(!is_sound(kept.folder.path(), other.vkey()));
 }
 
+/// Reliability test T25.
 #[test]
 fn any_flipped_byte_is_found() {
     let kept = kept(6);

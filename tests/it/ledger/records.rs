@@ -41,6 +41,7 @@ pub fn alert(incident: Option<Incident>) -> Alert {
         attack: Vec::new(),
         link: None,
         growth: None,
+        gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
     }

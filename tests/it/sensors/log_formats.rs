@@ -1,7 +1,14 @@
 //! The logs of real services are understood: OpenLDAP, Dovecot, nginx and Samba refuse a login, and the sensor that follows
 //! their logs tells of it, once. What belongs together is joined over a restart.
 
-use crate::sensors::observer::{Recorder, Watching, presented};
+use crate::{
+    sensors::observer::{Recorder, Watching, presented},
+    support::{
+        inbox::Inbox,
+        service::{Site, configuration, marker},
+        serving::client,
+    },
+};
 use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
 use telltale::domain::sighting::Touch;
 use tokio::process::Command;
@@ -212,4 +219,56 @@ async fn lines_are_joined_over_a_rotation_and_a_restart() {
     assert_eq!(presented(&touches[1])[0].1, "long");
     assert_eq!(touches[1].source_ip, Some("127.0.0.1".parse().unwrap()));
     drop(watching);
+}
+
+/// Every file below a folder, as it lies on the disk.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => bytes.extend(bytes_below(&path)),
+            false => bytes.extend(fs::read(&path).unwrap_or_default()),
+        }
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_real_persons_login_nothing_is_kept() {
+    let inbox = Inbox::start().await;
+    let site = Site::stocked(40, &inbox.address);
+    let sensor = "[[sensors]]\nname = \"directory\"\nkind = \"log\"\nformat = \"slapd\"\npath = \"slapd.log\"\n";
+    site.configure(&format!("{}{sensor}", configuration(&inbox.address)));
+    site.init().await;
+    site.run("plant payroll --count 8").await.ends(0);
+    let canary = marker(&site.canaries("payroll").await[0], "username");
+    let bind = |connection: u32, source: &str, name: &str| {
+        let line = |message: &str| format!("Nov 27 16:05:01 ldap-1 slapd[7]: conn={connection} {message}\n");
+        line(&format!("fd=12 ACCEPT from IP={source}:35512 (IP=0.0.0.0:389)"))
+            + &line(&format!("op=0 BIND dn=\"uid={name},dc=example,dc=org\" method=128"))
+            + &line("op=0 RESULT tag=97 err=0 text=")
+    };
+    let serving = site.serve().await;
+    serving.settled().await;
+    let lines = bind(1, "198.51.100.77", "really.a.person") + &bind(2, "203.0.113.9", &canary);
+    fs::write(site.path("slapd.log"), lines).unwrap();
+    let mut sighted = 0;
+    for _ in 0..100 {
+        let metrics = client().get(serving.api("/metrics")).send().await.unwrap().text().await.unwrap();
+        assert!(!metrics.contains("really.a.person") && !metrics.contains("198.51.100.77"));
+        assert!(!metrics.contains("telltale_strangers_total{sensor=\"directory\"}"));
+        sighted = metrics.matches("telltale_sightings_total{sensor=\"directory\"} 1").count();
+        if sighted == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(sighted, 1);
+    serving.terminate().await;
+    let kept = bytes_below(&site.path("data"));
+    let holds = |text: &str| memchr::memmem::find(&kept, text.as_bytes()).is_some();
+    assert!(!holds("really.a.person") && !holds("198.51.100.77"));
+    let journal = site.run("incidents list --json").await.ends(0).stdout;
+    assert!(journal.contains("directory") && !journal.contains("198.51.100.77"), "{journal}");
 }

@@ -1,6 +1,11 @@
 //! Tests of `sensors` through its public face.
 
+mod basic;
 mod beacon;
+mod door;
+mod ftp;
+mod imap;
+mod ldap;
 mod listener;
 mod log;
 mod log_formats;

@@ -8,7 +8,7 @@ use std::{
 };
 use telltale::{
     domain::{
-        alert::{Alert, AlertType, Revealed},
+        alert::{Alert, AlertType, Gathered, Revealed},
         incident::{Incident, Severity, State},
         secret::with_literals,
         section::{Section, SectionError},
@@ -74,6 +74,7 @@ pub fn many() -> Vec<Alert> {
         AlertType::IncidentOpened,
         AlertType::IncidentUpdated,
         AlertType::IncidentClosed,
+        AlertType::IncidentDigest,
         AlertType::SinkTest,
         AlertType::SystemBlind,
     ];
@@ -84,7 +85,18 @@ pub fn many() -> Vec<Alert> {
             let mut alert = alert(&text);
             alert.id = format!("a-{number}");
             alert.alert_type = types[number % types.len()];
-            if matches!(alert.alert_type, AlertType::SinkTest | AlertType::SystemBlind) {
+            if alert.alert_type == AlertType::IncidentDigest {
+                let one = |number: usize| Gathered {
+                    alert: format!("a-{number}"),
+                    alert_type: AlertType::IncidentOpened,
+                    at: alert.at,
+                    incident: format!("i-{number}"),
+                    severity: severities[number % severities.len()],
+                    summary: text.clone(),
+                };
+                alert.gathered = (0..1 + number % 14).map(one).collect();
+            }
+            if matches!(alert.alert_type, AlertType::SinkTest | AlertType::SystemBlind | AlertType::IncidentDigest) {
                 alert.incident = None;
                 alert.sightings.clear();
                 alert.summary = text;
@@ -187,6 +199,7 @@ pub fn alert(text: &str) -> Alert {
         attack: vec!["T1078".into()],
         link: Some("https://telltale.example.org/incidents/i-7".into()),
         growth: None,
+        gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
     }

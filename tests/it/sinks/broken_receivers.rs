@@ -26,6 +26,7 @@ fn is_retry(error: &SinkError) -> bool {
     matches!(error, SinkError::Retry { .. })
 }
 
+/// Reliability test T13.
 #[tokio::test]
 async fn what_fails_is_tried_again() {
     for manner in
@@ -80,6 +81,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     build("webhook", &format!("url = '{url}'\nca = '{ca}'\n{SECRET}")).unwrap().probe().await.unwrap();
 }
 
+/// Reliability test T21.
 #[tokio::test]
 async fn no_private_receiver_is_reached_unless_it_is_listed() {
     let receiver = Receiver::start(answer("200 OK", "", "ok")).await;

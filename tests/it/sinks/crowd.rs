@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 const MANY: usize = 1000;
 
+/// Reliability test T13.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs_delays_no_other_and_gets_everything_once_it_answers() {
     let (hung, fine) = (Receiver::start(Manner::Hangs).await, Receiver::start(answer("200 OK", "", "ok")).await);

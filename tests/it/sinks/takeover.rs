@@ -155,6 +155,7 @@ async fn what_is_given_up_is_handed_over_at_once_and_down_the_chain() {
     assert!(dead.iter().any(|letter| letter.sink == "mail" && letter.alert == alert), "{dead:?}");
 }
 
+/// Reliability test T16.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_dead_for_five_days_loses_nothing_and_is_tried_to_the_end() {
     let (soc, mail) = (Receiver::start(Manner::Resets).await, Receiver::start(fine()).await);

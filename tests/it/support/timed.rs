@@ -109,6 +109,44 @@ impl Timed for Mail {
     }
 }
 
+/// One connection to a service that asks for a login and refuses it, again and again.
+pub struct Talked<Say, Ended> {
+    stream: BufReader<TcpStream>,
+    say: Say,
+    ended: Ended,
+}
+
+impl<Say: Fn(&str) -> Vec<Vec<u8>>, Ended: Fn(&[u8]) -> bool> Talked<Say, Ended> {
+    /// Connects, and reads the greeting if there is one. `say` makes the messages about a value, of which the last is timed;
+    /// `ended` knows a whole answer.
+    pub fn new(address: SocketAddr, greeted: bool, say: Say, ended: Ended) -> Self {
+        let mut talked = Talked { stream: connect(address), say, ended };
+        if greeted {
+            talked.stream.read_line(&mut String::new()).unwrap();
+        }
+        talked
+    }
+}
+
+impl<Say: Fn(&str) -> Vec<Vec<u8>>, Ended: Fn(&[u8]) -> bool> Timed for Talked<Say, Ended> {
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>) {
+        let mut told = (Duration::ZERO, Vec::new());
+        for message in (self.say)(value) {
+            let asked = Instant::now();
+            self.stream.get_mut().write_all(&message).unwrap();
+            let mut answer = Vec::new();
+            while !(self.ended)(&answer) {
+                let more = self.stream.fill_buf().unwrap().to_vec();
+                assert!(!more.is_empty(), "hung up after {answer:?}");
+                self.stream.consume(more.len());
+                answer.extend(more);
+            }
+            told = (asked.elapsed(), answer);
+        }
+        told
+    }
+}
+
 fn connect(address: SocketAddr) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();

@@ -99,16 +99,16 @@ mod tests {
     fn a_clients_lines_are_not_believed_and_a_late_threads_are() {
         let mut threads = Threads::default();
         let accept = line(1, "7 fd=1 ACCEPT from IP=192.0.2.1:1 (IP=0.0.0.0:389)");
-        assert_eq!(threads.believed(&accept), [accept.clone()]);
+        assert_eq!(threads.believed(&accept), std::slice::from_ref(&accept));
         let doubtful = line(2, "7 op=0 do_bind: invalid dn (x)");
-        assert_eq!(threads.believed(&doubtful), [doubtful.clone()]);
+        assert_eq!(threads.believed(&doubtful), std::slice::from_ref(&doubtful));
         let forged = line(3, "55 fd=1 ACCEPT from IP=6.6.6.6:1 (IP=0.0.0.0:389)");
         let late = line(4, "8 op=0 BIND dn=\"uid=a\" method=128");
         for held in [&forged, &late, &"no line of it".to_owned()] {
             assert!(threads.believed(held).is_empty());
         }
         // A thread that was seen is believed at once; the one that wrote the text ends it.
-        assert_eq!(threads.believed(&accept), [accept.clone()]);
+        assert_eq!(threads.believed(&accept), std::slice::from_ref(&accept));
         let result = line(2, "7 op=0 RESULT tag=97 err=34 text=");
         assert_eq!(threads.believed(&result), [result]);
         let more = line(4, "8 op=0 RESULT tag=97 err=49 text=");

@@ -1,4 +1,4 @@
-//! One SMTP connection as lines in and replies out, within limits of time and length.
+//! One connection of a service that talks in lines or messages, within limits of time and length.
 
 use std::{io, time::Duration};
 use tokio::{
@@ -9,6 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest command line; AUTH has the longest that are legitimate (RFC 4954).
 pub const LINE_LIMIT: usize = 12 * 1024;
+/// The longest message that is not a line.
+pub const MESSAGE_LIMIT: usize = 64 * 1024;
+/// From a command's first byte to its last.
+const BEGUN: Duration = Duration::from_secs(10);
 const SKIP_LIMIT: usize = 1024 * 1024;
 // Room for one read: little while a client may be idle, more while a mail flows.
 const COMMANDS: usize = 4 * 1024;
@@ -58,6 +62,11 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         !self.input.is_empty()
     }
 
+    /// Adds bytes to the replies.
+    pub fn send(&mut self, reply: &[u8]) {
+        self.output.extend_from_slice(reply);
+    }
+
     /// Adds a line to the replies.
     pub fn say(&mut self, reply: &str) {
         self.output.extend_from_slice(reply.as_bytes());
@@ -101,12 +110,30 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
 
     /// The next line with its end, LF alone being one too; none for a line that was too long, which is skipped.
     pub async fn line(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        // A client that dribbles gets no more time for a command than one that is silent.
-        let pause = self.pause;
-        match timeout(pause, self.line_at_any_pace()).await {
-            Ok(line) => line,
-            Err(_) => Err(Broken::Silent),
+        if self.input.is_empty() {
+            self.fill(COMMANDS).await?;
         }
+        // A person may think before a command; whoever has begun one and dribbles is cut off sooner.
+        let begun = self.pause.min(BEGUN);
+        timeout(begun, self.line_at_any_pace()).await.unwrap_or(Err(Broken::Silent))
+    }
+
+    /// The next message, whose length its first bytes tell: none while they do not yet.
+    pub async fn message(&mut self, length: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<u8>, Broken> {
+        if self.input.is_empty() && length(&[]) != Some(0) {
+            self.fill(COMMANDS).await?;
+        }
+        let begun = self.pause.min(BEGUN);
+        let whole = async {
+            loop {
+                match length(&self.input) {
+                    Some(length) if length > MESSAGE_LIMIT => return Err(Broken::Endless),
+                    Some(length) if length <= self.input.len() => return Ok(self.input.drain(..length).collect()),
+                    _ => self.fill(COMMANDS).await?,
+                }
+            }
+        };
+        timeout(begun, whole).await.unwrap_or(Err(Broken::Silent))
     }
 
     async fn line_at_any_pace(&mut self) -> Result<Option<Vec<u8>>, Broken> {
