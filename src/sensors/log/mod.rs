@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use formats::format::{Clock, Format, Reader};
+use formats::format::{Clock, Format, Login, Reader};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use std::{
@@ -115,7 +115,7 @@ impl Log {
         let mut reader = (self.format.reader)();
         // What was read is told already; a line to come may belong to it.
         let lines = position.as_ref().and_then(|position| tail.before(position).ok()).unwrap_or_default();
-        lines.iter().for_each(|line| drop(self.touch(reader.as_mut(), line)));
+        lines.iter().for_each(|line| drop(self.touches(reader.as_mut(), line)));
         let mut readable = true;
         let mut gone: Option<Instant> = None;
         loop {
@@ -132,7 +132,7 @@ impl Log {
                     more = read.more;
                     read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
                     let touches: Vec<Touch> =
-                        read.lines.iter().filter_map(|line| self.touch(reader.as_mut(), line)).collect();
+                        read.lines.iter().flat_map(|line| self.touches(reader.as_mut(), line)).collect();
                     if !touches.is_empty() {
                         let place = serde_json::to_value(&read.position)?;
                         // The file keeps what cannot be made durable now.
@@ -166,14 +166,18 @@ impl Log {
         }
     }
 
-    fn touch(&self, reader: &mut dyn Reader, line: &str) -> Option<Touch> {
+    fn touches(&self, reader: &mut dyn Reader, line: &str) -> Vec<Touch> {
         let now = Timestamp::now();
-        let login = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now })?;
+        let logins = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now });
+        logins.into_iter().map(|login| self.touch(login, line, now)).collect()
+    }
+
+    fn touch(&self, login: Login, line: &str, now: Timestamp) -> Touch {
         let service = match &login.host {
             Some(host) => format!("{} {host}", self.format.name),
             None => self.format.name.to_owned(),
         };
-        Some(Touch {
+        Touch {
             sensor: self.name.clone(),
             reporter: format!("file:{}", self.path.display()),
             class: Class::Login,
@@ -183,7 +187,7 @@ impl Log {
             presented: Credentials { username: login.username, password: None }.presented(),
             text: Vec::new(),
             evidence: [login.before.as_slice(), &[line.to_owned()]].concat().join("\n").into_bytes(),
-        })
+        }
     }
 }
 
