@@ -220,4 +220,23 @@ mod tests {
         // no login that could be missing.
         assert_eq!(classes, vec![(Class::Dump, 2, 1), (Class::Login, 1, 1)]);
     }
+
+    #[test]
+    fn a_person_s_parts_are_one_and_missing_only_where_such_were_shown() {
+        let part = |number: u8, home: &str| CanaryFacts {
+            home: home.to_owned(),
+            of: Some(CanaryId([1; 10])),
+            ..canary(number, &[Class::Dump])
+        };
+        let canaries =
+            vec![canary(1, &[Class::Dump]), part(2, "payroll"), part(3, "directory"), canary(4, &[Class::Dump])];
+        let problem =
+            Problem { canaries, seen: vec![seen(1, Class::Dump, 1), seen(2, Class::Dump, 1)], ..Problem::default() };
+        let evidence = Evidence::of(&problem);
+        assert_eq!((evidence.distinct(&evidence.seen), evidence.seen.count()), (1, 2));
+        assert_eq!(evidence.together().collect::<Vec<_>>(), [&[0, 1][..]]);
+        assert_eq!(evidence.without(&[0, 1])[0].seen.count(), 0);
+        let showable = &evidence.classes[0].showable;
+        assert!(showable.contains(1) && !showable.contains(2), "nothing that the directory alone has was published");
+    }
 }

@@ -365,4 +365,41 @@ mod tests {
         assert!(kept.seen.len() <= 1 + MOST_KEPT, "{}", kept.seen.len());
         assert_eq!(kept.seen.len() as u64 + kept.repeated.values().sum::<u64>(), 20_000);
     }
+
+    #[test]
+    fn what_follows_from_other_stores_rows_is_no_store_s_own() {
+        let persona = CanaryId([1; 10]);
+        let stay = |store: &str| Stay { store: store.to_owned(), from: at(5), until: None };
+        let bearer = |number: u8, store: &str, kinds: &[MarkerKind]| Bearer {
+            persona,
+            canary: CanaryId([number; 10]),
+            store: store.to_owned(),
+            generation: 1,
+            kinds: kinds.iter().copied().collect(),
+            elsewhere: Vec::new(),
+        };
+        let (iban, mail, login) = (MarkerKind::Iban, MarkerKind::WorkEmail, MarkerKind::Username);
+        let facts = Facts {
+            canaries: vec![CanaryFacts {
+                id: persona,
+                stays: vec![stay("payroll"), stay("directory"), stay("export")],
+                draw: Some(Draw { chance: 1.0, among: BTreeSet::new(), stores: BTreeSet::new() }),
+                ..CanaryFacts::default()
+            }],
+            audits: BTreeMap::new(),
+            lots: BTreeMap::new(),
+            bearers: vec![
+                bearer(2, "payroll", &[mail, iban]),
+                bearer(3, "directory", &[mail, login, MarkerKind::Phone]),
+                bearer(4, "export", &[mail]),
+            ],
+        };
+        // Whoever has payroll's addresses may try them as logins: that names no directory.
+        let own = facts.own();
+        let [(alone, of, kinds)] = &own[..] else { panic!("{}", own.len()) };
+        assert_eq!(
+            (alone.home.as_str(), *of, alone.person(), kinds),
+            ("payroll", persona, persona, &BTreeSet::from([iban]))
+        );
+    }
 }
