@@ -99,7 +99,7 @@ async fn nobody_writes_lines_into_a_real_slapds_log() {
         assert!(said.contains("Invalid DN"), "{said}");
         told(&recorder, name.trim_end_matches(')'), 1).await;
     }
-    assert_eq!(fs::read_to_string(log).unwrap().matches("\"uid=forged.canary,dc=x\"").count(), 2, "they stand there");
+    assert_eq!(fs::read_to_string(log).unwrap().matches(&forged[1]).count(), 2, "they stand there");
     told(&recorder, "forged.canary", 0).await;
 }
 
