@@ -81,8 +81,16 @@ impl Talk for Imap {
                     return Ok(Then::StartTls);
                 }
                 "LOGIN" => {
-                    let credentials = login(visitor, rest).await?;
-                    attempt(visitor, "LOGIN", credentials).await
+                    let mut values = Vec::new();
+                    let read = login(visitor, rest, &mut values).await;
+                    let mut values = values.into_iter();
+                    // A name whose password was never sent, or not as it should be, was tried too.
+                    let credentials = values.next().map(|username| {
+                        let password = values.next().filter(|_| !matches!(read, Ok(false)));
+                        Credentials { username, password }
+                    });
+                    let answer = attempt(visitor, "LOGIN", credentials).await;
+                    if read? { answer } else { WRONG }
                 }
                 "AUTHENTICATE" => {
                     let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -91,11 +99,7 @@ impl Talk for Imap {
                             let response = asked(visitor, "+ ", initial).await?;
                             attempt(visitor, "AUTHENTICATE PLAIN", credentials::plain(response.as_bytes())).await
                         }
-                        "LOGIN" => {
-                            let name = asked(visitor, "+ VXNlcm5hbWU6", initial).await?;
-                            let password = asked(visitor, "+ UGFzc3dvcmQ6", "").await?;
-                            attempt(visitor, "AUTHENTICATE LOGIN", credentials::by_turns(&name, &password)).await
-                        }
+                        "LOGIN" => by_turns(visitor, initial).await?,
                         _ => "NO Unsupported authentication mechanism.",
                     }
                 }
@@ -131,6 +135,23 @@ async fn attempt(visitor: &Visitor<'_>, way: &str, credentials: Option<Credentia
     }
 }
 
+/// AUTHENTICATE LOGIN: a name, and then its password, without which it was tried too.
+async fn by_turns(visitor: &mut Visitor<'_>, initial: &str) -> Result<&'static str, Broken> {
+    const WAY: &str = "AUTHENTICATE LOGIN";
+    let text = |response: &str| {
+        let bytes = credentials::unbase64(response.as_bytes())?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let name = asked(visitor, "+ VXNlcm5hbWU6", initial).await?;
+    let Some(username) = text(&name) else { return Ok(attempt(visitor, WAY, None).await) };
+    let answered = asked(visitor, "+ UGFzc3dvcmQ6", "").await;
+    let password = answered.as_deref().ok().and_then(text);
+    let whole = password.is_some();
+    let answer = attempt(visitor, WAY, Some(Credentials { username, password })).await;
+    answered?;
+    Ok(if whole { answer } else { WRONG })
+}
+
 /// What the client answers to a prompt, unless it said it before.
 async fn asked(visitor: &mut Visitor<'_>, prompt: &str, initial: &str) -> Result<String, Broken> {
     if !initial.is_empty() {
@@ -140,10 +161,10 @@ async fn asked(visitor: &mut Visitor<'_>, prompt: &str, initial: &str) -> Result
     visitor.line(0).await
 }
 
-/// The two arguments of LOGIN: each as it is, in quotes, or as so many bytes that follow.
-async fn login(visitor: &mut Visitor<'_>, arguments: &str) -> Result<Option<Credentials>, Broken> {
+/// Reads the two arguments of LOGIN, each as it is, in quotes, or as so many bytes that follow; whether that is all there
+/// was. What was read stays in `values` whatever comes after.
+async fn login(visitor: &mut Visitor<'_>, arguments: &str, values: &mut Vec<String>) -> Result<bool, Broken> {
     let mut rest = arguments.to_owned();
-    let mut values = Vec::new();
     while values.len() < 2 {
         match argument(&rest) {
             Some(Argument::Text(text, after)) => {
@@ -154,17 +175,16 @@ async fn login(visitor: &mut Visitor<'_>, arguments: &str) -> Result<Option<Cred
                 if waits {
                     visitor.wire.say("+ OK");
                 }
-                let bytes = visitor.wire.message(|_| Some(length)).await?;
+                let bytes = visitor.wire.message(length, |_| Some(length)).await?;
                 values.push(String::from_utf8_lossy(&bytes).into_owned());
                 rest = visitor.line(0).await?;
             }
             // What follows would be read as commands.
             Some(Argument::Literal(..)) => return Err(Broken::Endless),
-            None => return Ok(None),
+            None => return Ok(false),
         }
     }
-    let password = values.pop().filter(|_| rest.trim().is_empty());
-    Ok(password.map(|password| Credentials { username: values.pop().unwrap_or_default(), password: Some(password) }))
+    Ok(rest.trim().is_empty())
 }
 
 enum Argument {

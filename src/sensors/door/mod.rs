@@ -20,7 +20,7 @@ use crate::{
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use visitor::{Stream, Then, Tls, Visitor};
 use wire::{Broken, Wire};
@@ -89,8 +89,7 @@ impl<T: Talk> Sensor for Door<T> {
                 let Ok((stream, peer, _permit)) = arrival.open(Duration::from_secs(3)).await else {
                     return reporter.refused(&door.name, "broken_proxy_header");
                 };
-                let serving = door.serve(Box::new(stream), peer, certificate, &reporter, stop);
-                let ended = timeout(SESSION, serving).await.unwrap_or(Err("too_slow"));
+                let ended = door.serve(Box::new(stream), peer, certificate, &reporter, stop).await;
                 ended.unwrap_or_else(|reason| reporter.refused(&door.name, reason));
             }
         };
@@ -114,12 +113,14 @@ impl<T: Talk> Door<T> {
     ) -> Result<(), &'static str> {
         let mut tls = if certificate.is_some() { Tls::Offered } else { Tls::None };
         let mut greeted = false;
+        // The talk itself ends by it: cut off from outside, it could not report a name that waits for its password.
+        let until = Instant::now() + SESSION;
         if self.talk.implicit_tls() {
             (stream, tls) = (encrypted(stream, certificate.as_ref()).await?, Tls::On);
         }
         loop {
             let mut visitor = Visitor {
-                wire: Wire::new(stream, PAUSE, stop.clone()),
+                wire: Wire::new(stream, PAUSE, stop.clone()).until(until),
                 tls,
                 greeted,
                 peer,

@@ -63,10 +63,13 @@ impl Visitor<'_> {
         if presented.is_empty() {
             return self.refuse("no_credentials");
         }
+        // What was sent with line breaks in it writes no line of the evidence.
+        let password = credentials.password.as_deref().map(str::escape_debug);
         let evidence = format!(
-            "{way}\r\nuser name: {}\r\npassword: {}\r\n",
-            credentials.username,
-            credentials.password.as_deref().unwrap_or_default()
+            "{}\r\nuser name: {}\r\npassword: {}\r\n",
+            way.escape_debug(),
+            credentials.username.escape_debug(),
+            password.map_or_else(|| "(none)".to_owned(), |password| password.to_string())
         );
         let touch = Touch {
             sensor: self.sensor.to_owned(),

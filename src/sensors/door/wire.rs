@@ -3,14 +3,12 @@
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// The longest command line; AUTH has the longest that are legitimate (RFC 4954).
 pub const LINE_LIMIT: usize = 12 * 1024;
-/// The longest message that is not a line.
-pub const MESSAGE_LIMIT: usize = 64 * 1024;
 /// From a command's first byte to its last.
 const BEGUN: Duration = Duration::from_secs(10);
 const SKIP_LIMIT: usize = 1024 * 1024;
@@ -43,13 +41,21 @@ pub struct Wire<Stream> {
     input: Vec<u8>,
     output: Vec<u8>,
     pause: Duration,
+    until: Option<Instant>,
     stop: CancellationToken,
 }
 
 impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
     /// A connection that has said nothing yet.
     pub fn new(stream: Stream, pause: Duration, stop: CancellationToken) -> Self {
-        Wire { stream, input: Vec::new(), output: Vec::new(), pause, stop }
+        Wire { stream, input: Vec::new(), output: Vec::new(), pause, until: None, stop }
+    }
+
+    /// Reads nothing after this instant: whoever talks on is as silent. What was presented before can still be reported.
+    #[must_use]
+    pub fn until(mut self, instant: Instant) -> Self {
+        self.until = Some(instant);
+        self
     }
 
     /// The stream, for TLS; whatever was read beyond the last line is forgotten.
@@ -82,6 +88,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
             };
             timeout(self.pause, sending).await.map_err(|_| Broken::Silent)??;
             self.output.clear();
+            self.output.shrink_to(COMMANDS);
         }
         Ok(())
     }
@@ -95,9 +102,15 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
 
     async fn fill(&mut self, room: usize) -> Result<(), Broken> {
         self.flush().await?;
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        let patience = left.unwrap_or(self.pause).min(self.pause);
+        // A time-out lets through what is there at once.
+        if patience.is_zero() {
+            return Err(Broken::Silent);
+        }
         self.input.reserve(room);
         let stop = self.stop.clone();
-        let reading = timeout(self.pause, self.stream.read_buf(&mut self.input));
+        let reading = timeout(patience, self.stream.read_buf(&mut self.input));
         match stop.run_until_cancelled(reading).await {
             None => Err(Broken::Stopping),
             Some(Err(_)) => Err(Broken::Silent),
@@ -118,8 +131,9 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         timeout(begun, self.line_at_any_pace()).await.unwrap_or(Err(Broken::Silent))
     }
 
-    /// The next message, whose length its first bytes tell: none while they do not yet.
-    pub async fn message(&mut self, length: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<u8>, Broken> {
+    /// The next message, whose length its first bytes tell: none while they do not yet. One that is longer than `limit` is
+    /// not read.
+    pub async fn message(&mut self, limit: usize, length: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<u8>, Broken> {
         if self.input.is_empty() && length(&[]) != Some(0) {
             self.fill(COMMANDS).await?;
         }
@@ -127,8 +141,8 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         let whole = async {
             loop {
                 match length(&self.input) {
-                    Some(length) if length > MESSAGE_LIMIT => return Err(Broken::Endless),
-                    Some(length) if length <= self.input.len() => return Ok(self.input.drain(..length).collect()),
+                    Some(length) if length > limit => return Err(Broken::Endless),
+                    Some(length) if length <= self.input.len() => return Ok(self.take(length)),
                     _ => self.fill(COMMANDS).await?,
                 }
             }
@@ -141,7 +155,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         let mut searched = 0;
         loop {
             if let Some(at) = self.input[searched..].iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.input.drain(..=searched + at).collect();
+                let line = self.take(searched + at + 1);
                 return Ok((skipped == 0 && line.len() <= LINE_LIMIT).then_some(line));
             }
             searched = self.input.len();
@@ -164,9 +178,21 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Wire<Stream> {
         }
         let (taken, answer) = take(&self.input);
         self.input.drain(..taken);
-        if self.input.is_empty() {
-            self.input.shrink_to(MAIL);
-        }
+        self.shrink(MAIL);
         Ok(answer)
+    }
+
+    /// The first bytes of the input.
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let taken = self.input.drain(..count).collect();
+        self.shrink(COMMANDS);
+        taken
+    }
+
+    /// A client that is idle now keeps little memory busy.
+    fn shrink(&mut self, room: usize) {
+        if self.input.is_empty() {
+            self.input.shrink_to(room);
+        }
     }
 }

@@ -22,12 +22,15 @@ pub enum Asked {
         name: String,
         password: String,
     },
-    /// A bind by SASL's PLAIN.
+    /// A bind by SASL's PLAIN; the name is the one beside it.
     Plain {
+        name: String,
         response: Vec<u8>,
     },
-    /// A bind by another mechanism.
-    OtherMechanism,
+    /// A bind by another mechanism or method.
+    OtherMethod {
+        name: String,
+    },
     StartTls,
     /// Another extended operation.
     Extended,
@@ -74,14 +77,19 @@ fn bind(content: &[u8]) -> Option<Asked> {
     let (INTEGER, _, rest) = element(content)? else { return None };
     let (OCTETS, name, rest) = element(rest)? else { return None };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let name = text(name);
     match element(rest)? {
-        (0x80, password, _) => Some(Asked::Bind { name: text(name), password: text(password) }),
+        (0x80, password, _) => Some(Asked::Bind { name, password: text(password) }),
         (0xa3, sasl, _) => {
             let (OCTETS, mechanism, rest) = element(sasl)? else { return None };
             let response = element(rest).filter(|(tag, ..)| *tag == OCTETS && mechanism == b"PLAIN");
-            Some(response.map_or(Asked::OtherMechanism, |(_, bytes, _)| Asked::Plain { response: bytes.to_vec() }))
+            Some(match response {
+                Some((_, bytes, _)) => Asked::Plain { name, response: bytes.to_vec() },
+                None => Asked::OtherMethod { name },
+            })
         }
-        _ => None,
+        // Windows' own, and what others may think of.
+        _ => Some(Asked::OtherMethod { name }),
     }
 }
 
@@ -162,10 +170,15 @@ mod tests {
         assert_eq!(read(&long), bind("a", "b"));
         let sasl = |mechanism: &str| {
             let sasl = [written(OCTETS, mechanism.as_bytes()), written(OCTETS, b"\0a\0b")].concat();
-            asked(&written(0x60, &[written(INTEGER, &[3]), written(OCTETS, b""), written(0xa3, &sasl)].concat()))
+            asked(&written(0x60, &[written(INTEGER, &[3]), written(OCTETS, b"cn=a"), written(0xa3, &sasl)].concat()))
         };
-        assert_eq!(read(&sasl("PLAIN")), Asked::Plain { response: b"\0a\0b".to_vec() });
-        assert_eq!(read(&sasl("GSSAPI")), Asked::OtherMechanism);
+        let name = || "cn=a".to_owned();
+        assert_eq!(read(&sasl("PLAIN")), Asked::Plain { name: name(), response: b"\0a\0b".to_vec() });
+        assert_eq!(read(&sasl("GSSAPI")), Asked::OtherMethod { name: name() });
+        for method in 0x89..=0x8b {
+            let parts = [written(INTEGER, &[3]), written(OCTETS, b"cn=a"), written(method, b"NTLMSSP")];
+            assert_eq!(read(&asked(&written(0x60, &parts.concat()))), Asked::OtherMethod { name: name() });
+        }
         assert_eq!(read(&asked(&written(0x77, &written(0x80, START_TLS)))), Asked::StartTls);
         assert_eq!(read(&asked(&written(0x77, &written(0x80, b"1.2")))), Asked::Extended);
         assert_eq!(read(&asked(&[0x42, 0])), Asked::Unbind);

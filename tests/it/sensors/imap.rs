@@ -77,7 +77,8 @@ async fn literals_noise_and_a_full_disk_change_nothing() {
             "d OK Logout completed."
         ]
     );
-    assert_eq!(presented(&imap.recorder.touches()[0])[0].1, "c.moreau");
+    let touches = imap.recorder.touches();
+    assert_eq!((touches.len(), presented(&touches[0])[0].1.as_str()), (2, "c.moreau"));
     imap.recorder.failing.store(true, SeqCst);
     let answer = said("a LOGIN x y\r\na LOGOUT\r\n").await;
     assert!(answer.contains("a NO [AUTHENTICATIONFAILED] Authentication failed."), "{answer}");
@@ -85,4 +86,33 @@ async fn literals_noise_and_a_full_disk_change_nothing() {
     assert!(!said("a LOGIN {99999}\r\n").await.contains("+ OK"));
     assert_eq!(said(&"x\r\n".repeat(100)).await.lines().count(), 22);
     assert_eq!(imap.recorder.refused("too_many_errors"), 1);
+}
+
+#[tokio::test]
+async fn a_name_counts_whatever_becomes_of_its_password() {
+    let wrong = "a BAD Error in IMAP command received by server.";
+    for (talk, last) in [
+        ("a LOGIN canary\r\n", wrong),
+        ("a LOGIN canary my pass word\r\n", wrong),
+        ("a LOGIN canary \"open\r\n", wrong),
+        ("a LOGIN canary {99999}\r\n", ""),
+        ("a LOGIN {6}\r\ncanary", "+ OK"),
+        ("a LOGIN {6}\r\ncanary {5}\r\nabc", "+ OK"),
+        ("a AUTHENTICATE LOGIN\r\nY2FuYXJ5\r\n*\r\n", wrong),
+        ("a AUTHENTICATE LOGIN Y2FuYXJ5\r\n?\r\n", wrong),
+        ("a AUTHENTICATE LOGIN Y2FuYXJ5\r\n", "+ UGFzc3dvcmQ6"),
+    ] {
+        let imap = Watching::start("imap", KEYS).await;
+        let answer = String::from_utf8(exchange(imap.address(), talk.as_bytes()).await).unwrap();
+        assert_eq!(answer.lines().skip(1).last().unwrap_or_default(), last, "{talk}");
+        let touches = imap.recorder.wait_for(1).await;
+        assert_eq!(touches.len(), 1, "{talk}");
+        assert_eq!(presented(&touches[0]), [("username".to_owned(), "canary".to_owned())], "{talk}");
+        assert!(touches[0].evidence.ends_with(b"user name: canary\r\npassword: (none)\r\n"));
+    }
+    // Who gives up before a name is asked for no password, and what follows is a command.
+    let imap = Watching::start("imap", KEYS).await;
+    let answer = exchange(imap.address(), b"a AUTHENTICATE LOGIN\r\n*\r\nb NOOP\r\n").await;
+    assert!(answer.ends_with(format!("{wrong}\r\nb OK NOOP completed.\r\n").as_bytes()));
+    assert!(imap.recorder.touches().is_empty());
 }

@@ -67,3 +67,46 @@ async fn noise_is_sent_away() {
     assert_eq!(ldap.recorder.refused("unreadable_message"), 2);
     assert_eq!(ldap.recorder.refused("line_too_long"), 1);
 }
+
+#[tokio::test]
+async fn a_name_counts_in_every_way_to_bind() {
+    let ldap = Watching::start("ldap", KEYS).await;
+    let bind = |choice: &[u8]| {
+        let request = [&b"\x02\x01\x03\x04\x0cuid=c.mo,o=x"[..], choice].concat();
+        let operation = [&[0x02, 1, 1, 0x60, request.len() as u8], &request[..]].concat();
+        [&[0x30, operation.len() as u8], &operation[..]].concat()
+    };
+    let mut asked = Vec::new();
+    for choice in [
+        &b"\x8a\x07NTLMSSP"[..],
+        b"\xa3\x08\x04\x06GSSAPI",
+        b"\xa3\x0a\x04\x05PLAIN\x04\x01?",
+        b"\xa3\x0f\x04\x05PLAIN\x04\x06\0a.b\0c",
+        b"\xa3\x10\x04\x05PLAIN\x04\x07\0c.mo\0c",
+    ] {
+        asked.extend(bind(choice));
+    }
+    let answers = exchange(ldap.address(), &asked).await;
+    let mut results = Vec::new();
+    let mut rest = &answers[..];
+    while let [0x30, length, body @ ..] = rest {
+        assert_eq!(body[3], 0x61);
+        results.push(body[7]);
+        rest = &body[usize::from(*length)..];
+    }
+    assert_eq!(results, [7, 7, 49, 49, 49]);
+    let touches = ldap.recorder.touches();
+    let values: Vec<Vec<String>> =
+        touches.iter().map(|touch| presented(touch).into_iter().map(|(_, value)| value).collect()).collect();
+    assert_eq!(values, [vec!["c.mo"], vec!["c.mo"], vec!["c.mo"], vec!["a.b", "c"], vec!["c.mo"], vec!["c.mo", "c"]]);
+    assert_eq!(touches[0].evidence, b"bind uid=c.mo,o=x\r\nuser name: c.mo\r\npassword: (none)\r\n");
+}
+
+#[tokio::test]
+async fn who_only_abandons_is_sent_away() {
+    let ldap = Watching::start("ldap", KEYS).await;
+    let search = b"\x30\x0c\x02\x01\x01\x63\x07\x04\x00\x0a\x01\x00\x0a\x00";
+    let abandon = b"\x30\x06\x02\x01\x01\x50\x01\x01";
+    assert!(!exchange(ldap.address(), &[&abandon.repeat(100)[..], search].concat()).await.is_empty());
+    assert!(exchange(ldap.address(), &[&abandon.repeat(101)[..], search].concat()).await.is_empty());
+}

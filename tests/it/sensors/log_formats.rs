@@ -99,7 +99,7 @@ async fn nobody_writes_lines_into_a_real_slapds_log() {
         assert!(said.contains("Invalid DN"), "{said}");
         told(&recorder, name.trim_end_matches(')'), 1).await;
     }
-    assert_eq!(fs::read_to_string(log).unwrap().matches("\"uid=forged.canary,dc=x\"").count(), 2, "they stand there");
+    assert_eq!(fs::read_to_string(log).unwrap().matches(&forged[1]).count(), 2, "they stand there");
     told(&recorder, "forged.canary", 0).await;
 }
 
@@ -280,10 +280,23 @@ async fn of_a_real_persons_login_nothing_is_kept() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(sighted, 1);
+    // It is judged after it was counted.
+    let mut incidents = Vec::new();
+    for _ in 0..100 {
+        incidents.clone_from(site.run("incidents list --json").await.json()["items"].as_array().unwrap());
+        if !incidents.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    let shown = format!("incidents show {} --json", incidents[0]["id"].as_str().unwrap());
+    let shown = site.run(&shown).await.ends(0).json();
+    let sightings = shown["items"].as_array().unwrap();
+    assert_eq!(sightings.len(), 1, "{shown}");
+    assert_eq!((&sightings[0]["sensor"], &sightings[0]["source_ip"]), (&"directory".into(), &"203.0.113.9".into()));
     serving.terminate().await;
     let kept = bytes_below(&site.path("data"));
     let holds = |text: &str| memchr::memmem::find(&kept, text.as_bytes()).is_some();
     assert!(!holds("really.a.person") && !holds("198.51.100.77"));
-    let journal = site.run("incidents list --json").await.ends(0).stdout;
-    assert!(journal.contains("directory") && !journal.contains("198.51.100.77"), "{journal}");
 }
