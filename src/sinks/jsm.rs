@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
-    Entry { kind: "jsm", about: "alerts in Jira Service Management Operations", build: Jira::build };
+    Entry { kind: "jsm", about: "alerts in Jira Service Management Operations", build: Jira::build, gathers: false };
 
 const USUAL: &str = "https://api.atlassian.com/jsm/ops/integration/v2/alerts";
 

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use webhooks::Answer;
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: Misp::build };
+pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: Misp::build, gathers: false };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

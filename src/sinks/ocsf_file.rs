@@ -27,8 +27,12 @@ use std::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "ocsf_file", about: "OCSF Detection Findings in a file, one a line", build: OcsfFile::build };
+pub const ENTRY: Entry = Entry {
+    kind: "ocsf_file",
+    about: "OCSF Detection Findings in a file, one a line",
+    build: OcsfFile::build,
+    gathers: false,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -26,8 +26,12 @@ use std::{path::PathBuf, time::Duration};
 use tokio::time::timeout;
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "sentinel", about: "rows in Microsoft Sentinel (Logs Ingestion API)", build: Sentinel::build };
+pub const ENTRY: Entry = Entry {
+    kind: "sentinel",
+    about: "rows in Microsoft Sentinel (Logs Ingestion API)",
+    build: Sentinel::build,
+    gathers: false,
+};
 
 const LOGIN: &str = "https://login.microsoftonline.com";
 const SCOPE: &str = "https://monitor.azure.com/.default";
