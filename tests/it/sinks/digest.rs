@@ -125,9 +125,10 @@ async fn a_sink_whose_message_shows_none_of_it_may_not_gather() {
         "kind = 'pagerduty'\nrouting_key = '0123456789abcdef0123456789abcdef'",
     ] {
         let section = format!("[[sinks]]\nname = 'siem'\n{own}\n");
-        built(folder.path(), &section, &Arc::default()).expect("taken without a digest");
-        let error = built(folder.path(), &format!("{section}digest = '1h'\n"), &Arc::default()).err();
-        let error = error.expect("refused").to_string();
+        let refusal = |sinks: &str| built(folder.path(), sinks, &Arc::default()).err().expect("refused").to_string();
+        // Nobody founded a house here, which is the next that is told.
+        assert!(refusal(&section).contains("telltale init"), "{own}");
+        let error = refusal(&format!("{section}digest = '1h'\n"));
         for part in ["siem", "digest", "leave", "email"] {
             assert!(error.contains(part), "{part} is not in {error}");
         }
