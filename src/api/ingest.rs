@@ -58,7 +58,8 @@ pub async fn post_logins(
         return Err(FlowError::from(error).into());
     }
     let told = json!({ "accepted": accepted, "refused": parsed.refused });
-    if accepted > 0 {
+    // A system that tells of other things too, or of nothing, would send that again and again.
+    if accepted > 0 || (parsed.refused.iter().all(|refused| refused.known) && !body.trim_ascii().is_empty()) {
         return Ok((StatusCode::ACCEPTED, Json(told)).into_response());
     }
     let why = match parsed.refused.first() {

@@ -85,7 +85,6 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let api = door(config, "listen", &config.api.listen)?;
     let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
     doors::check(config, &api, ingest.as_ref())?;
-
     let timestamps = components::build_authority(config)?;
     let heartbeat = components::build_heartbeat(config)?;
 

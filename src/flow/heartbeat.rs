@@ -25,6 +25,9 @@ use webhooks::{Client, Guard, Method};
 
 /// How often it looks whether the day's alert is due.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long the disk may take for something small, and how long a touch may wait for its judgement or an alert for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LATE: SignedDuration = SignedDuration::from_mins(5);
 /// Incidents that are looked through for those of the last day.
 const RECENT: usize = 1_000;
 
@@ -95,7 +98,7 @@ pub async fn ping(context: Arc<Context>, stop: CancellationToken) {
             _ = pace.tick() => {}
             () = stop.cancelled() => return,
         }
-        let told = match is_well(&context) {
+        let told = match is_well(&context).await {
             Ok(true) => ping.send().await,
             Ok(false) => Err("it is not sent: Telltale cannot do its work".to_owned()),
             Err(error) => Err(format!("it is not sent: {error}")),
@@ -110,11 +113,37 @@ pub async fn ping(context: Arc<Context>, stop: CancellationToken) {
     }
 }
 
-/// Whether touches are kept and recognised, and there is a sink that takes alerts.
-pub fn is_well(context: &Context) -> Result<bool, FlowError> {
+/// Whether touches are kept and recognised, are judged and told of in time, and there is a sink that takes alerts.
+pub async fn is_well(context: &Context) -> Result<bool, FlowError> {
     let sees =
         context.ready.load(Ordering::Acquire) && !context.blind.load(Ordering::Acquire) && !context.journal.stopped();
-    Ok(sees && (context.sinks.is_empty() || failing(context)?.len() < context.sinks.len()))
+    if !sees {
+        return Ok(false);
+    }
+    // That nothing was lost yet says nothing of a disk that is full, or hangs, while nobody comes. The journal's own thread
+    // writes its checkpoint as a new file and syncs it: no entry is needed for that.
+    if !matches!(tokio::time::timeout(PATIENCE, context.journal.checkpoint()).await, Ok(Ok(_))) {
+        return Ok(false);
+    }
+    context.settle()?;
+    blocking(|| {
+        let failing = failing(context)?;
+        Ok((context.sinks.is_empty() || failing.len() < context.sinks.len()) && keeps_up(context, &failing)?)
+    })
+}
+
+/// Whether no touch waits for its judgement, and no alert for an attempt at a sink that takes any.
+fn keeps_up(context: &Context, failing: &[&str]) -> Result<bool, FlowError> {
+    let late = |since: Timestamp| context.now().duration_since(since) > LATE;
+    if context.ledger.unjudged(&context.journal, 1)?.iter().any(|sighting| late(sighting.received_at)) {
+        return Ok(false);
+    }
+    for slot in context.sinks.iter().filter(|slot| !failing.contains(&slot.name.as_str())) {
+        if context.ledger.due(&slot.name, context.now(), 1)?.iter().any(|due| late(due.next)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The sinks that take no alerts.

@@ -1,11 +1,12 @@
-//! Sensors that cannot do their work, as they say themselves: the sinks are told within ten seconds, once while it lasts.
+//! Sensors that cannot do their work, as they say themselves: the sinks are told within ten seconds, once while it lasts, and of one
+//! that comes and goes once in five minutes.
 
 use crate::{
     domain::{alert::AlertType, record::Record},
     flow::{context::Context, error::FlowError, notify},
 };
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,9 +16,40 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_secs(1);
 const LASTING: Duration = Duration::from_secs(3);
 
+/// It lasts until the sensor has seen for so long; and of one sensor is told so often at most.
+const MENDED: Duration = Duration::from_secs(60);
+const APART: Duration = Duration::from_secs(300);
+
+/// Which sensors were told of.
+#[derive(Default)]
+pub struct Told(BTreeMap<String, Last>);
+
+struct Last {
+    told: Instant,
+    /// Since when it sees again.
+    sees: Option<Instant>,
+    /// It saw for long enough: being unable is news again.
+    mended: bool,
+}
+
+impl Told {
+    /// Takes note of who sees by now.
+    fn look(&mut self, unable: impl Fn(&str) -> bool, now: Instant) {
+        for (sensor, last) in &mut self.0 {
+            let sees = (!unable(sensor)).then(|| last.sees.unwrap_or(now));
+            last.mended |= sees.is_some_and(|since| now.duration_since(since) >= MENDED);
+            last.sees = sees;
+        }
+    }
+
+    fn is_news(&self, sensor: &str, now: Instant) -> bool {
+        self.0.get(sensor).is_none_or(|last| last.mended && now.duration_since(last.told) >= APART)
+    }
+}
+
 /// Looks until told to stop.
 pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
-    let mut told = BTreeSet::new();
+    let mut told = Told::default();
     while !stop.is_cancelled() {
         if let Err(error) = look(&context, &mut told, Instant::now()).await {
             tracing::error!(%error, "that a sensor cannot do its work could not be told yet");
@@ -30,15 +62,15 @@ pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// Tells of sensors that have been unable for a while, and of which was not told yet.
-pub async fn look(context: &Context, told: &mut BTreeSet<String>, now: Instant) -> Result<(), FlowError> {
+pub async fn look(context: &Context, told: &mut Told, now: Instant) -> Result<(), FlowError> {
     let unable = context.unable();
     for slot in &context.sensors {
         let failing = if unable.contains_key(&slot.name) { 1.0 } else { 0.0 };
         metrics::gauge!("telltale_sensor_failing", "sensor" => slot.name.clone()).set(failing);
     }
-    told.retain(|sensor| unable.contains_key(sensor));
+    told.look(|sensor| unable.contains_key(sensor), now);
     for (sensor, (reason, since)) in unable {
-        if told.contains(&sensor) || now.duration_since(since) < LASTING {
+        if !told.is_news(&sensor, now) || now.duration_since(since) < LASTING {
             continue;
         }
         let summary = format!(
@@ -50,7 +82,7 @@ pub async fn look(context: &Context, told: &mut BTreeSet<String>, now: Instant) 
         context.append_one(&Record::AlertRaised { alert, sinks, by: "telltale".to_owned() }).await?;
         context.settle()?;
         context.due.notify_waiters();
-        told.insert(sensor);
+        told.0.insert(sensor, Last { told: now, sees: None, mended: false });
     }
     Ok(())
 }

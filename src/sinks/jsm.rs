@@ -1,5 +1,6 @@
 //! Alerts as alerts of Jira Service Management Operations, by an API integration. An incident's share one alias, by which they
-//! are one alert there: created, noted, closed. A test closes itself.
+//! are one alert there: created, brought up to date, noted, closed. A test closes itself. Its API only takes requests in, so what
+//! became of each is asked for before the next, and before an alert counts as delivered.
 
 use crate::{
     domain::{
@@ -21,13 +22,20 @@ use crate::{
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+use tokio::time::{sleep, timeout};
+use webhooks::Method;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
     Entry { kind: "jsm", about: "alerts in Jira Service Management Operations", build: Jira::build, gathers: false };
 
+const NAME: &str = "Jira Service Management";
 const USUAL: &str = "https://api.atlassian.com/jsm/ops/integration/v2/alerts";
+
+const TOTAL_TIME: Duration = Duration::from_secs(15);
+/// How long it waits before each look at what became of a request; after the last it is too late.
+const LOOKS: [u64; 7] = [0, 100, 200, 400, 800, 1500, 3000];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,23 +95,65 @@ impl Jira {
         })
     }
 
-    /// Posts to the alerts, or, with a verb, to the one of this alias.
+    /// Posts to the alerts, or, with a verb, to the one of this alias; answers once that is done.
     async fn tell(&self, alert: &Alert, verb: Option<&str>, body: &Value) -> Result<Receipt, SinkError> {
-        let headers = [("content-type", "application/json"), ("authorization", self.authorization.reveal())];
+        let method =
+            if matches!(verb, Some("priority" | "message" | "description")) { Method::Put } else { Method::Post };
         let post = match verb {
-            None => self.post.at(self.post.path()),
+            None => self.post.clone(),
             Some(verb) => {
-                let path = format!("{}/{}/{verb}", self.post.path().trim_end_matches('/'), subject_key(alert));
+                let path = format!("{}/{}/{verb}", self.path(), subject_key(alert));
                 self.post.at(&path).asking(&[("identifierType", "alias")])
             }
         };
-        settle_strictly("Jira Service Management", post.send(&headers, body.to_string().into_bytes()).await?)
+        let answer = post.by(method).send(&self.headers(), body.to_string().into_bytes()).await?;
+        let receipt = settle_strictly(NAME, answer)?;
+        let said: Value = serde_json::from_str(&receipt.response).unwrap_or_default();
+        let id = said["requestId"].as_str().filter(|id| {
+            (1..=100).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        });
+        match id {
+            Some(id) => self.done(id, verb, receipt.status).await,
+            None => Err(retry(format!("{NAME} does not say which request it took: whether it was done is not known"))),
+        }
     }
-}
 
-#[async_trait]
-impl Sink for Jira {
-    async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
+    /// Looks until the request was carried out.
+    async fn done(&self, id: &str, verb: Option<&str>, status: Option<u16>) -> Result<Receipt, SinkError> {
+        let post = self.post.at(&format!("{}/requests/{id}", self.path())).by(Method::Get);
+        for pause in LOOKS {
+            sleep(Duration::from_millis(pause)).await;
+            let answer = post.send(&self.headers(), Vec::new()).await?;
+            // It has not got to it yet.
+            if answer.status == 404 {
+                continue;
+            }
+            let receipt = settle_strictly(NAME, answer)?;
+            let said: Value = serde_json::from_str(&receipt.response).unwrap_or_default();
+            let (success, became) = (&said["data"]["isSuccess"], said["data"]["status"].as_str().unwrap_or_default());
+            // What somebody closed or removed by hand is closed.
+            let lower = became.to_lowercase();
+            let closed = verb == Some("close")
+                && ["already closed", "not exist", "not found"].iter().any(|text| lower.contains(text));
+            if *success == true || (*success == false && closed) {
+                return Ok(Receipt { status, response: receipt.response });
+            }
+            if *success == false {
+                return Err(retry(format!("{NAME} took it in and did not do it: {}", webhooks::clip(became, 200))));
+            }
+        }
+        Err(retry(format!("{NAME} took it in and has not done it yet")))
+    }
+
+    fn headers(&self) -> [(&'static str, &str); 2] {
+        [("content-type", "application/json"), ("authorization", self.authorization.reveal())]
+    }
+
+    fn path(&self) -> &str {
+        self.post.path().trim_end_matches('/')
+    }
+
+    async fn all(&self, alert: &Alert) -> Result<Receipt, SinkError> {
         let request = self.request(alert);
         let text = format!(
             "{}: {}",
@@ -111,19 +161,36 @@ impl Sink for Jira {
             request["description"].as_str().unwrap_or_default()
         );
         let note = json!({"source": "Telltale", "note": webhooks::clip(&text, 2000)});
+        if alert.alert_type == AlertType::IncidentClosed {
+            return self.tell(alert, Some("close"), &note).await;
+        }
+        let created = self.tell(alert, None, &request).await?;
         match alert.alert_type {
-            AlertType::IncidentClosed => self.tell(alert, Some("close"), &note).await,
             AlertType::IncidentUpdated => {
-                self.tell(alert, None, &request).await?;
+                // What is there already keeps what it was created with.
+                for key in ["priority", "message", "description"] {
+                    if request[key].as_str().is_some_and(|value| !value.is_empty()) {
+                        self.tell(alert, Some(key), &json!({ key: request[key] })).await?;
+                    }
+                }
                 self.tell(alert, Some("notes"), &note).await
             }
             // A test leaves nothing open.
-            AlertType::SinkTest => {
-                self.tell(alert, None, &request).await?;
-                self.tell(alert, Some("close"), &note).await
-            }
-            _ => self.tell(alert, None, &request).await,
+            AlertType::SinkTest => self.tell(alert, Some("close"), &note).await,
+            _ => Ok(created),
         }
+    }
+}
+
+fn retry(why: String) -> SinkError {
+    SinkError::Retry { why, status: None, after: None }
+}
+
+#[async_trait]
+impl Sink for Jira {
+    async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
+        let late = || retry(format!("{NAME} did not answer in 15 s"));
+        timeout(TOTAL_TIME, self.all(alert)).await.map_err(|_| late())?
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

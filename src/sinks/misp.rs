@@ -1,4 +1,5 @@
-//! Alerts as events of MISP, one for an incident from its opening to its end; tests share one. What the organisation has
+//! Alerts as events of MISP, one for an incident from its opening to its end; tests share one. MISP takes an edit only if it is
+//! newer than what it has, in whole seconds, whoever wrote that: so each edit is, and an event says which alert it holds. What the organisation has
 //! planted is in none of them, and of whoever used it the address, which no detection is to be built from.
 
 use crate::{
@@ -19,14 +20,22 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use tokio::time::timeout;
 use uuid::Uuid;
-use webhooks::Answer;
+use webhooks::{Answer, Method};
 
 /// The row of this kind.
 pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: Misp::build, gathers: false };
+
+/// Stands before an alert's time in the comment of the attribute that names it.
+const ALERT_OF: &str = "alert of ";
+const TOTAL_TIME: Duration = Duration::from_secs(15);
+/// So much of an event is read; analysts may have added a lot.
+const MOST_OF_AN_EVENT: usize = 4 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,36 +63,120 @@ impl Misp {
         Ok(Box::new(Misp { options, post, key: config.key }))
     }
 
-    async fn ask(&self, path: &str, event: &Value) -> Result<Answer, SinkError> {
+    /// Posts an event there; without one, asks for what is there.
+    async fn ask(&self, path: &str, event: Option<&Value>) -> Result<Answer, SinkError> {
         let path = format!("{}{path}", self.post.path().trim_end_matches('/'));
         let headers = [
             ("authorization", self.key.reveal()),
             ("accept", "application/json"),
             ("content-type", "application/json"),
         ];
-        self.post.at(&path).send(&headers, event.to_string().into_bytes()).await
+        match event {
+            Some(event) => self.post.at(&path).send(&headers, event.to_string().into_bytes()).await,
+            None => self.post.at(&path).by(Method::Get).keeping(MOST_OF_AN_EVENT).send(&headers, Vec::new()).await,
+        }
+    }
+
+    async fn tell(&self, alert: &Alert) -> Result<Receipt, SinkError> {
+        let answer = self.ask("/events/add", Some(&event(alert, alert.at.as_second()))).await?;
+        if !answer.body.contains("already exists") {
+            return settle_strictly("MISP", answer);
+        }
+        let id = id(alert, "event");
+        let seen = self.ask(&format!("/events/view/{id}"), None).await?;
+        if seen.status != 200 {
+            settle_strictly("MISP", seen)?;
+            return Err(retry("MISP does not show the event that it has".to_owned()));
+        }
+        let stored = Stored::read(alert, &seen.body);
+        if stored.has(alert) {
+            return Ok(Receipt { status: Some(seen.status), response: "it has this alert, or a later one".to_owned() });
+        }
+        let newer = Timestamp::now().as_second().max(stored.timestamp.saturating_add(1));
+        let mut edit = event(alert, newer);
+        keep_sharing(&mut edit);
+        let answer = self.ask(&format!("/events/edit/{id}"), Some(&edit)).await?;
+        // Somebody wrote to it in between.
+        if answer.body.contains("not newer") {
+            return Err(retry("MISP has a newer event than it showed: it is looked at again".to_owned()));
+        }
+        settle_strictly("MISP", answer)
     }
 }
 
-fn event(alert: &Alert) -> Value {
-    let wording = Wording::of(alert);
+fn retry(why: String) -> SinkError {
+    SinkError::Retry { why, status: None, after: None }
+}
+
+/// What MISP has of an event of ours.
+#[derive(Debug, Default, PartialEq)]
+struct Stored {
+    timestamp: i64,
+    /// The key and the time of the alert that was written there last.
+    alert: Option<(String, Timestamp)>,
+}
+
+impl Stored {
+    fn read(alert: &Alert, body: &str) -> Stored {
+        let seen: Value = serde_json::from_str(body).unwrap_or_default();
+        let event = &seen["Event"];
+        let number = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).or_else(|| value.as_i64());
+        // Of an event too long to be read as a whole, at least how new it is: that stands before all that it holds.
+        let start = || {
+            let rest = body.split_once("\"timestamp\":")?.1.trim_start_matches(['"', ' ']);
+            rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+        };
+        let marker = id(alert, "alert");
+        let attributes = event["Attribute"].as_array().into_iter().flatten();
+        let ours = attributes.into_iter().find(|attribute| attribute["uuid"] == marker.as_str());
+        let told = ours.and_then(|ours| {
+            let at = ours["comment"].as_str()?.strip_prefix(ALERT_OF)?.parse().ok()?;
+            Some((ours["value"].as_str()?.to_owned(), at))
+        });
+        Stored { timestamp: number(&event["timestamp"]).or_else(start).unwrap_or(0), alert: told }
+    }
+
+    fn has(&self, alert: &Alert) -> bool {
+        self.alert.as_ref().is_some_and(|(key, at)| *key == alert_key(alert) || *at > alert.at)
+    }
+}
+
+/// What an analyst decided of whom it is shared with stays: an edit says nothing of it.
+fn keep_sharing(event: &mut Value) {
+    let without = |value: &mut Value| {
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("distribution");
+            fields.remove("published");
+        }
+    };
+    without(&mut event["Event"]);
+    event["Event"]["Attribute"].as_array_mut().into_iter().flatten().for_each(without);
+}
+
+/// The event's id, or that of something in it: the same for every alert about the same.
+fn id(alert: &Alert, what: &str) -> String {
     let subject = if alert.alert_type == AlertType::SinkTest { "test".to_owned() } else { subject_key(alert) };
-    let id =
-        |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("telltale:{subject}:{what}").as_bytes()).to_string();
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("telltale:{subject}:{what}").as_bytes()).to_string()
+}
+
+fn event(alert: &Alert, at: i64) -> Value {
+    let wording = Wording::of(alert);
+    let id = |what: &str| id(alert, what);
     let level = match wording.severity {
         Severity::Critical => "1",
         Severity::High => "2",
         Severity::Medium => "3",
         Severity::Info => "4",
     };
-    let at = alert.at.as_second().to_string();
+    let at = at.to_string();
     let attribute = |category: &str, kind: &str, value: &str, comment: &str| {
         json!({
             "uuid": id(&format!("{kind}:{value}")), "category": category, "type": kind, "value": value,
             "comment": comment, "to_ids": false, "distribution": "5", "timestamp": at, "disable_correlation": kind != "ip-src",
         })
     };
-    let mut attributes = vec![attribute("Internal reference", "text", &alert_key(alert), "alert")];
+    let mut attributes =
+        vec![attribute("Internal reference", "text", &alert_key(alert), &format!("{ALERT_OF}{}", alert.at))];
     attributes[0]["uuid"] = json!(id("alert"));
     if !wording.summary.is_empty() {
         attributes.push(attribute("Other", "comment", &wording.summary, ""));
@@ -117,18 +210,8 @@ fn event(alert: &Alert) -> Value {
 #[async_trait]
 impl Sink for Misp {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let event = event(alert);
-        let answer = self.ask("/events/add", &event).await?;
-        if !answer.body.contains("already exists") {
-            return settle_strictly("MISP", answer);
-        }
-        let id = event["Event"]["uuid"].as_str().unwrap_or_default();
-        let answer = self.ask(&format!("/events/edit/{id}"), &event).await?;
-        // An event that is as new as this has it.
-        if answer.body.contains("not newer") {
-            return Ok(Receipt { status: Some(answer.status), response: answer.body });
-        }
-        settle_strictly("MISP", answer)
+        let late = || retry("MISP did not answer in 15 s".to_owned());
+        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

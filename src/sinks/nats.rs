@@ -81,8 +81,8 @@ impl Nats {
         Ok(Box::new(Nats { options, reach, subject, tls, acknowledge, user, password, token }))
     }
 
-    /// Connects, and says who we are; answers once the server has answered to that.
-    async fn connect(&self) -> Result<Line, SinkError> {
+    /// Connects, and says who we are; answers once the server has answered to that, with the longest message that it takes.
+    async fn connect(&self) -> Result<(Line, usize), SinkError> {
         let vetted = self.reach.vet().await?;
         let mut stream = self.reach.connect(&vetted).await?;
         // The greeting comes in plain text: byte by byte, so that nothing of what follows it is taken along.
@@ -120,7 +120,8 @@ impl Nats {
         }
         self.say(&mut line, format!("CONNECT {hello}\r\nPING\r\n").as_bytes()).await?;
         while !matches!(self.hear(&mut line).await?, Heard::Pong) {}
-        Ok(line)
+        let most = info["max_payload"].as_u64().and_then(|most| usize::try_from(most).ok());
+        Ok((line, most.unwrap_or(usize::MAX)))
     }
 
     async fn say(&self, line: &mut Line, bytes: &[u8]) -> Result<(), SinkError> {
@@ -159,10 +160,13 @@ impl Nats {
     }
 
     async fn tell(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let mut line = self.connect().await?;
+        let (mut line, most) = self.connect().await?;
         let head = format!("NATS/1.0\r\nNats-Msg-Id: {}\r\nContent-Type: application/json\r\n\r\n", alert_key(alert));
         let mut told = body(alert);
         told["id"] = json!(alert_key(alert));
+        if head.len() + told.to_string().len() > most {
+            without_canaries(&mut told);
+        }
         let told = told.to_string();
         let inbox = format!("_INBOX.{}", Uuid::now_v7().simple());
         let reply = if self.acknowledge { format!(" {inbox}") } else { String::new() };
@@ -203,8 +207,10 @@ impl Nats {
     fn refused(&self, said: &str) -> SinkError {
         let why = format!("the NATS server refuses it: {}", webhooks::clip(&webhooks::clean(said, 500), 200));
         let lower = said.to_ascii_lowercase();
+        // What took too long, or ended, is no refusal, though the words for that are the same.
+        let passing = ["timeout", "expired"].iter().any(|word| lower.contains(word));
         let for_good = ["authorization", "authentication", "permissions", "payload", "invalid"];
-        if for_good.iter().any(|word| lower.contains(word)) {
+        if !passing && for_good.iter().any(|word| lower.contains(word)) {
             SinkError::GiveUp { why, status: None }
         } else {
             retry(why)
@@ -213,6 +219,15 @@ impl Nats {
 
     fn broken(&self, why: &str) -> SinkError {
         retry(format!("{}:{}: {why}", self.reach.host, self.reach.port))
+    }
+}
+
+/// A long incident's canaries are many: their number says enough where they are too much.
+fn without_canaries(told: &mut Value) {
+    if let Some(incident) = told["data"]["incident"].as_object_mut()
+        && let Some(Value::Array(canaries)) = incident.remove("canaries")
+    {
+        incident.insert("canary_count".to_owned(), json!(canaries.len()));
     }
 }
 

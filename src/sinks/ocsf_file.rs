@@ -1,5 +1,5 @@
 //! Alerts as OCSF Detection Findings in a file, one a line, for whatever collects files. An alert counts as delivered once its
-//! line is synced. A full file is put aside under the time at which it was full; what is put aside is left to whoever collects.
+//! line is synced, and its file's name with it. A full file is put aside under the time at which it was full; what is put aside is left to whoever collects.
 
 use crate::{
     domain::{
@@ -23,8 +23,13 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+use tokio::{sync::Mutex, time::timeout};
 
 /// The row of this kind.
 pub const ENTRY: Entry = Entry {
@@ -33,6 +38,8 @@ pub const ENTRY: Entry = Entry {
     build: OcsfFile::build,
     gathers: false,
 };
+
+const TOTAL_TIME: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,8 +57,44 @@ struct OcsfFile {
     options: Options,
     path: PathBuf,
     max_size: u64,
-    /// One line at a time.
-    writing: Arc<Mutex<()>>,
+    turn: Turn,
+}
+
+/// One line at a time, and none behind a disk that hangs: who comes then is sent away at once.
+struct Turn {
+    /// Whether the folder is still to be synced: names in it may not last. So it is at first, since nobody knows what an
+    /// earlier run left.
+    owed: Arc<Mutex<bool>>,
+    stuck: AtomicBool,
+}
+
+impl Turn {
+    fn new() -> Turn {
+        Turn { owed: Arc::new(Mutex::new(true)), stuck: AtomicBool::new(false) }
+    }
+
+    /// Waits for its turn and writes, both within this time. A write that takes longer goes on, and keeps the turn.
+    async fn write(
+        &self,
+        time: Duration,
+        write: impl FnOnce(&mut bool) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the disk does not answer");
+        let whole = async {
+            let mut owed = match self.owed.clone().try_lock_owned() {
+                Ok(owed) => owed,
+                Err(_) if self.stuck.load(Ordering::Acquire) => return Err(late()),
+                Err(_) => self.owed.clone().lock_owned().await,
+            };
+            self.stuck.store(false, Ordering::Release);
+            let written = tokio::task::spawn_blocking(move || write(&mut owed));
+            written.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        };
+        timeout(time, whole).await.unwrap_or_else(|_| {
+            self.stuck.store(true, Ordering::Release);
+            Err(late())
+        })
+    }
 }
 
 impl OcsfFile {
@@ -64,23 +107,37 @@ impl OcsfFile {
         if path.file_name().is_none() {
             return Err(SectionError::new("path", "expected a file, such as findings/telltale.ndjson"));
         }
-        Ok(Box::new(OcsfFile { options, path, max_size: config.max_size, writing: Arc::default() }))
+        Ok(Box::new(OcsfFile { options, path, max_size: config.max_size, turn: Turn::new() }))
     }
 }
 
-/// Appends the line and syncs it. What a crash cut short is ended first, so that it spoils no other line.
-fn append(path: &Path, line: &[u8], max_size: u64) -> io::Result<()> {
+/// Makes the names in a folder last.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Appends the line and syncs it. What a crash cut short is ended first, so that it spoils no other line; a folder that could
+/// not be synced before is synced first.
+fn append(
+    path: &Path,
+    line: &[u8],
+    max_size: u64,
+    owed: &mut bool,
+    sync_folder: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let is_new = !path.exists();
+    *owed |= !path.exists();
     let mut file = open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     if length > 0 && length + line.len() as u64 > max_size {
         file.sync_all()?;
+        *owed = true;
         std::fs::rename(path, aside(path))?;
         file = open(path)?;
-        File::open(folder)?.sync_all()?;
-    } else if is_new {
-        File::open(folder)?.sync_all()?;
+    }
+    if *owed {
+        sync_folder(folder)?;
+        *owed = false;
     }
     let length = file.seek(SeekFrom::End(0))?;
     let mut whole = Vec::with_capacity(line.len() + 1);
@@ -116,12 +173,9 @@ fn aside(path: &Path) -> PathBuf {
 impl Sink for OcsfFile {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
         let line = format!("{}\n", finding(alert)).into_bytes();
-        let (path, max_size, writing) = (self.path.clone(), self.max_size, self.writing.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            let _alone = writing.lock().unwrap_or_else(PoisonError::into_inner);
-            append(&path, &line, max_size)
-        });
-        let outcome = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let (path, max_size) = (self.path.clone(), self.max_size);
+        let write = move |owed: &mut bool| append(&path, &line, max_size, owed, sync_folder);
+        let outcome = self.turn.write(TOTAL_TIME, write).await;
         outcome.map(|()| Receipt { status: None, response: String::new() }).map_err(|error| SinkError::Retry {
             why: format!("{} cannot be written to: {}", self.path.display(), reason(&error)),
             status: None,
@@ -144,5 +198,60 @@ impl Sink for OcsfFile {
 
     fn options(&self) -> &Options {
         &self.options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::Cell, time::Instant};
+
+    #[test]
+    fn a_folder_that_could_not_be_synced_is_synced_before_the_next_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("telltale.ndjson");
+        let (asked, fails) = (Cell::new(0), Cell::new(true));
+        let sync = |_: &Path| {
+            asked.set(asked.get() + 1);
+            if fails.get() { Err(io::Error::other("not now")) } else { Ok(()) }
+        };
+        let mut owed = false;
+        let mut line = |size: u64| append(&path, b"0123456789\n", size, &mut owed, sync);
+        line(100).unwrap_err();
+        line(100).unwrap_err();
+        assert_eq!(asked.get(), 2, "the file is there by now, and its name is not");
+        fails.set(false);
+        line(100).unwrap();
+        line(100).unwrap();
+        assert_eq!(asked.get(), 3, "once it is, nothing is owed");
+        // The same after a full file was put aside.
+        fails.set(true);
+        line(25).unwrap_err();
+        line(25).unwrap_err();
+        fails.set(false);
+        line(25).unwrap();
+        assert_eq!(asked.get(), 6);
+        assert_eq!(std::fs::read(&path).unwrap().len(), 11);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_disk_that_hangs_holds_up_one_line_and_sends_the_others_away_at_once() {
+        let turn = Turn::new();
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let short = Duration::from_millis(100);
+        let hangs = move |_: &mut bool| {
+            let _ = wait.recv();
+            Ok(())
+        };
+        assert_eq!(turn.write(short, hangs).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let began = Instant::now();
+        turn.write(TOTAL_TIME, |_| Ok(())).await.unwrap_err();
+        assert!(began.elapsed() < TOTAL_TIME / 2, "{:?}", began.elapsed());
+        go_on.send(()).unwrap();
+        while turn.write(TOTAL_TIME, |_| Ok(())).await.is_err() {
+            assert!(began.elapsed() < TOTAL_TIME);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
             identity::{alert_key, subject_key},
             oauth::Tokens,
             options::{Options, read, read_authority},
-            post::{Post, settle_strictly},
+            post::Post,
             wording::{self, Wording},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -61,16 +61,7 @@ impl SecOps {
     }
 
     async fn tell(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let line = self.tokens.bearer().await?;
-        let headers = [("content-type", "application/json"), ("authorization", line.reveal())];
-        let request = json!({"inline_source": {"events": [{"udm": udm(alert)}]}});
-        let answer = self.post.send(&headers, request.to_string().into_bytes()).await?;
-        if answer.status == 401 {
-            self.tokens.forget().await;
-            let why = "SecOps does not want the access token any more: another is asked for".to_owned();
-            return Err(SinkError::Retry { why, status: Some(401), after: None });
-        }
-        settle_strictly("SecOps", answer)
+        self.tokens.post("SecOps", &self.post, &json!({"inline_source": {"events": [{"udm": udm(alert)}]}})).await
     }
 }
 
@@ -130,7 +121,7 @@ impl Sink for SecOps {
     }
 
     async fn probe(&self) -> anyhow::Result<()> {
-        self.tokens.bearer().await?;
+        self.tokens.probe().await?;
         self.post.probe().await
     }
 

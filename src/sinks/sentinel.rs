@@ -13,7 +13,7 @@ use crate::{
             identity::{alert_key, subject_key},
             oauth::Tokens,
             options::{Options, read, read_authority},
-            post::{Post, settle_strictly},
+            post::Post,
             wording::{self, Wording, severity_name},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
 use tokio::time::timeout;
+use url::Url;
 
 /// The row of this kind.
 pub const ENTRY: Entry = Entry {
@@ -34,7 +35,8 @@ pub const ENTRY: Entry = Entry {
 };
 
 const LOGIN: &str = "https://login.microsoftonline.com";
-const SCOPE: &str = "https://monitor.azure.com/.default";
+/// What tokens are for, by the cloud that the rows go to; the first where the address says nothing else.
+const CLOUDS: [&str; 3] = ["monitor.azure.com", "monitor.azure.us", "monitor.azure.cn"];
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// A longer value is cut off there, in the middle of its JSON.
 const MOST_OF_A_FIELD: usize = 60_000;
@@ -77,7 +79,8 @@ impl Sentinel {
         let authority = read_authority(section, config.ca.as_deref())?;
         let login = config.login.as_ref().map_or(LOGIN, Address::reveal).trim_end_matches('/');
         let login = format!("{login}/{}/oauth2/v2.0/token", config.tenant);
-        let tokens = Tokens::of_client(&login, &options, authority.clone(), (&config.client, &config.secret), SCOPE)?;
+        let scope = format!("https://{}/.default", cloud(config.url.reveal()));
+        let tokens = Tokens::of_client(&login, &options, authority.clone(), (&config.client, &config.secret), &scope)?;
         let base = Post::new(config.url.reveal(), &options, authority)?.hiding([config.secret]);
         let path = format!("/dataCollectionRules/{}/streams/{}", config.rule, config.stream);
         let post = base.at(&path).asking(&[("api-version", "2023-01-01")]);
@@ -85,16 +88,13 @@ impl Sentinel {
     }
 
     async fn tell(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let line = self.tokens.bearer().await?;
-        let headers = [("content-type", "application/json"), ("authorization", line.reveal())];
-        let answer = self.post.send(&headers, json!([row(alert)]).to_string().into_bytes()).await?;
-        if answer.status == 401 {
-            self.tokens.forget().await;
-            let why = "Sentinel does not want the access token any more: another is asked for".to_owned();
-            return Err(SinkError::Retry { why, status: Some(401), after: None });
-        }
-        settle_strictly("Sentinel", answer)
+        self.tokens.post("Sentinel", &self.post, &json!([row(alert)])).await
     }
+}
+
+fn cloud(address: &str) -> &'static str {
+    let host = Url::parse(address.trim()).ok().and_then(|url| Some(url.host_str()?.to_owned())).unwrap_or_default();
+    CLOUDS.into_iter().find(|cloud| host.ends_with(&format!(".{cloud}"))).unwrap_or(CLOUDS[0])
 }
 
 fn row(alert: &Alert) -> Value {
@@ -135,7 +135,7 @@ impl Sink for Sentinel {
     }
 
     async fn probe(&self) -> anyhow::Result<()> {
-        self.tokens.bearer().await?;
+        self.tokens.probe().await?;
         self.post.probe().await
     }
 

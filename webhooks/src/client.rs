@@ -34,7 +34,7 @@ pub struct Answer {
     pub status: u16,
     /// Its own wish, in seconds or as a date.
     pub retry_after: Option<Duration>,
-    /// The start of its body, at most 16 kB, as text.
+    /// The start of its body, as text: at most 16 kB, or as much as the client keeps.
     pub body: String,
 }
 
@@ -62,18 +62,25 @@ pub struct Client {
     authority: Option<Vec<u8>>,
     connect_time: Duration,
     total_time: Duration,
+    most: usize,
 }
 
 impl Client {
     /// Trusts the system's authorities, or only the one in `authority` (PEM).
     pub fn new(guard: Guard, authority: Option<Vec<u8>>) -> Self {
-        Client { guard, authority, connect_time: CONNECT_TIME, total_time: TOTAL_TIME }
+        Client { guard, authority, connect_time: CONNECT_TIME, total_time: TOTAL_TIME, most: MOST_OF_AN_ANSWER }
     }
 
     /// Other bounds than 5 s to connect and 15 s in all.
     pub fn with_times(mut self, connect: Duration, total: Duration) -> Self {
         self.connect_time = connect;
         self.total_time = total;
+        self
+    }
+
+    /// Another bound than 16 kB on what is kept of an answer.
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.most = most;
         self
     }
 
@@ -117,9 +124,11 @@ impl Client {
                 Method::Patch => reqwest::Method::PATCH,
                 Method::Get => reqwest::Method::GET,
             };
+            let posts = method != reqwest::Method::GET;
             let mut request = self.client(&vetted)?.request(method, url.clone());
-            if !body.is_empty() {
-                request = request.body(body);
+            // An empty body is one as well: without its length some receivers answer 411.
+            if posts || !body.is_empty() {
+                request = request.header("content-length", body.len()).body(body);
             }
             for (name, value) in headers {
                 request = request.header(*name, *value);
@@ -135,7 +144,7 @@ impl Client {
             .get("retry-after")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| wish(value, SystemTime::now()));
-        Ok((status, retry_after, start_of(response, deadline).await))
+        Ok((status, retry_after, start_of(response, deadline, self.most).await))
     }
 
     /// Connects, and shakes hands where the address is https; sends nothing.
@@ -177,15 +186,15 @@ impl Client {
 
 /// What of the body arrives in time, up to the limit. The status is known by then, so a body that breaks off is no
 /// failure of its own.
-async fn start_of(mut response: reqwest::Response, deadline: Instant) -> Vec<u8> {
+async fn start_of(mut response: reqwest::Response, deadline: Instant, most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while bytes.len() < MOST_OF_AN_ANSWER {
+    while bytes.len() < most {
         match tokio::time::timeout_at(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => bytes.extend_from_slice(&chunk),
             _ => break,
         }
     }
-    bytes.truncate(MOST_OF_AN_ANSWER);
+    bytes.truncate(most);
     bytes
 }
 
@@ -260,5 +269,34 @@ mod tests {
         assert_eq!(answer, Answer { status: 202, retry_after: None, body: "ok".to_owned() });
         let request = server.await.unwrap().to_lowercase();
         assert!(request.contains("host: pinned.invalid:") && request.contains("x-own: 1"), "{request}");
+        assert_eq!(request.matches("content-length:").count(), 1, "{request}");
+    }
+
+    #[tokio::test]
+    async fn an_empty_post_says_how_long_it_is_and_a_question_says_nothing() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
+        let server = tokio::spawn(async move {
+            let mut heads = Vec::new();
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlong!")
+                    .await
+                    .unwrap();
+                heads.push(String::from_utf8_lossy(&request[..read]).to_lowercase());
+            }
+            heads
+        });
+        let client = Client::new(Guard::new(vec!["127.0.0.0/8".parse().unwrap()]), None).keeping(4);
+        assert_eq!(client.post(&url, &[], vec![]).await.unwrap().body, "long");
+        client.send(Method::Get, &url, &[], vec![]).await.unwrap();
+        let heads = server.await.unwrap();
+        assert_eq!(heads[0].matches("content-length: 0\r\n").count(), 1, "{}", heads[0]);
+        assert!(heads[1].starts_with("get ") && !heads[1].contains("content-length"), "{}", heads[1]);
     }
 }

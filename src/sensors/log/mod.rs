@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use formats::format::{Clock, Format, Reader};
+use formats::format::{Clock, Format, Login, Reader};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use std::{
@@ -38,6 +38,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// While nothing is seen, the position is remembered so often; what was read since is read again after a crash.
 const REMEMBERED: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A log that is rotated may be away for a moment; after so long nobody writes it any more, or it is written elsewhere.
+const AWAY: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,22 +55,11 @@ pub struct Log {
     format: &'static Format,
     path: PathBuf,
     time_zone: TimeZone,
+    away: Duration,
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
-    let config: Config = section.read()?;
-    let Some(format) = formats::ALL.iter().find(|format| format.name == config.format) else {
-        let known: Vec<&str> = formats::ALL.iter().map(|format| format.name).collect();
-        let message = format!("no format is called {:?}; known are {}", config.format, known.join(", "));
-        return Err(SectionError::new("format", message));
-    };
-    let time_zone = match &config.time_zone {
-        None => TimeZone::UTC,
-        Some(name) => TimeZone::get(name).map_err(|_| {
-            SectionError::new("time_zone", format!("{name:?} is no time zone: expected a name such as Europe/Paris"))
-        })?,
-    };
-    Ok(Box::new(Log { name: section.name.clone(), format, path: section.path(&config.path), time_zone }))
+    Ok(Box::new(Log::read(section)?))
 }
 
 #[async_trait]
@@ -85,6 +76,34 @@ impl Sensor for Log {
 }
 
 impl Log {
+    /// One by its section of the configuration.
+    ///
+    /// # Errors
+    /// A key that is none.
+    pub fn read(section: &Section) -> Result<Log, SectionError> {
+        let config: Config = section.read()?;
+        let Some(format) = formats::ALL.iter().find(|format| format.name == config.format) else {
+            let known: Vec<&str> = formats::ALL.iter().map(|format| format.name).collect();
+            let message = format!("no format is called {:?}; known are {}", config.format, known.join(", "));
+            return Err(SectionError::new("format", message));
+        };
+        let time_zone = match &config.time_zone {
+            None => TimeZone::UTC,
+            Some(name) => TimeZone::get(name).map_err(|_| {
+                SectionError::new(
+                    "time_zone",
+                    format!("{name:?} is no time zone: expected a name such as Europe/Paris"),
+                )
+            })?,
+        };
+        Ok(Log { name: section.name.clone(), format, path: section.path(&config.path), time_zone, away: AWAY })
+    }
+
+    /// The same, and the log may be away for so long before that is told.
+    pub fn may_be_away_for(self, away: Duration) -> Log {
+        Log { away, ..self }
+    }
+
     async fn follow(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<()> {
         let Some(recalled) = reporter.recalled(&self.name, &stop).await else { return Ok(()) };
         let mut position: Option<Position> = recalled.and_then(|value| {
@@ -96,8 +115,9 @@ impl Log {
         let mut reader = (self.format.reader)();
         // What was read is told already; a line to come may belong to it.
         let lines = position.as_ref().and_then(|position| tail.before(position).ok()).unwrap_or_default();
-        lines.iter().for_each(|line| drop(self.touch(reader.as_mut(), line)));
+        lines.iter().for_each(|line| drop(self.touches(reader.as_mut(), line)));
         let mut readable = true;
+        let mut gone: Option<Instant> = None;
         loop {
             let since = position.clone();
             let looked = tokio::task::spawn_blocking(move || (tail.read(since.as_ref()), tail)).await?;
@@ -106,11 +126,13 @@ impl Log {
             match looked.0 {
                 Ok(read) => {
                     readable = true;
-                    reporter.sees(&self.name, None);
+                    gone = read.gone.then(|| gone.unwrap_or_else(Instant::now));
+                    let lost = gone.is_some_and(|since| since.elapsed() >= self.away);
+                    reporter.sees(&self.name, lost.then_some("the_log_is_gone"));
                     more = read.more;
                     read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
                     let touches: Vec<Touch> =
-                        read.lines.iter().filter_map(|line| self.touch(reader.as_mut(), line)).collect();
+                        read.lines.iter().flat_map(|line| self.touches(reader.as_mut(), line)).collect();
                     if !touches.is_empty() {
                         let place = serde_json::to_value(&read.position)?;
                         // The file keeps what cannot be made durable now.
@@ -144,14 +166,18 @@ impl Log {
         }
     }
 
-    fn touch(&self, reader: &mut dyn Reader, line: &str) -> Option<Touch> {
+    fn touches(&self, reader: &mut dyn Reader, line: &str) -> Vec<Touch> {
         let now = Timestamp::now();
-        let login = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now })?;
+        let logins = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now });
+        logins.into_iter().map(|login| self.touch(login, line, now)).collect()
+    }
+
+    fn touch(&self, login: Login, line: &str, now: Timestamp) -> Touch {
         let service = match &login.host {
             Some(host) => format!("{} {host}", self.format.name),
             None => self.format.name.to_owned(),
         };
-        Some(Touch {
+        Touch {
             sensor: self.name.clone(),
             reporter: format!("file:{}", self.path.display()),
             class: Class::Login,
@@ -161,7 +187,7 @@ impl Log {
             presented: Credentials { username: login.username, password: None }.presented(),
             text: Vec::new(),
             evidence: [login.before.as_slice(), &[line.to_owned()]].concat().join("\n").into_bytes(),
-        })
+        }
     }
 }
 

@@ -15,6 +15,8 @@ const AT_ONCE: usize = 1 << 20;
 const LONGEST_LINE: usize = 64 * 1024;
 /// A file is known again by so many bytes of its beginning.
 const BEGINNING: u64 = 256;
+/// So much is passed over where reading begins within a file.
+const TORN: usize = 8 * 1024;
 const PACKED: [&str; 5] = ["gz", "xz", "zst", "bz2", "lz4"];
 
 /// How far a log was read: which file, and where the next line begins.
@@ -36,6 +38,8 @@ pub struct Lines {
     pub position: Position,
     /// Whether there is more to read at once.
     pub more: bool,
+    /// Whether there is nothing at the log's path, and what was there is read to its end.
+    pub gone: bool,
     /// What could not be read, under fixed reasons.
     pub refused: Vec<&'static str>,
 }
@@ -48,18 +52,21 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// The last lines before this position, as far back as is read at once; none of a file that is gone.
+    /// The last lines before this position, as far back as is read at once, over the last rotation; none of a file that is gone.
     ///
     /// # Errors
     /// Where the file cannot be read.
     pub fn before(&self, position: &Position) -> io::Result<Vec<String>> {
         let (file, offset, _) = self.find(position)?;
-        let from = offset.saturating_sub(AT_ONCE as u64);
-        let mut bytes = vec![0; (offset - from) as usize];
-        let read = read_at(&file, &mut bytes, from)?;
-        let text = String::from_utf8_lossy(&bytes[..read]);
-        // The first may be the end of a line.
-        Ok(text.lines().skip(usize::from(from > 0)).map(str::to_owned).collect())
+        let (this, missing) = (file.metadata()?, (AT_ONCE as u64).saturating_sub(offset));
+        let earlier =
+            self.rotated()?.into_iter().filter(|(_, other)| !same(other, &this) && changed(other) <= changed(&this));
+        let mut lines = match earlier.max_by_key(|(_, other)| changed(other)) {
+            Some((path, other)) if missing > 0 => lines_until(&File::open(path)?, other.len(), missing)?,
+            _ => Vec::new(),
+        };
+        lines.extend(lines_until(&file, offset, AT_ONCE as u64)?);
+        Ok(lines)
     }
 
     /// Follows the file at this path.
@@ -99,6 +106,7 @@ impl Tail {
         offset += end as u64;
         let whole = read < AT_ONCE && end == read;
         let mut more = read == AT_ONCE;
+        let gone = next.is_none() && !more && !self.path.try_exists()?;
         let (file, offset) = match next {
             Some(next) if whole => {
                 more = true;
@@ -108,7 +116,7 @@ impl Tail {
         };
         let position = position(&file, offset)?;
         self.open = Some(file);
-        Ok(Lines { lines, position, more, refused })
+        Ok(Lines { lines, position, more, gone, refused })
     }
 
     /// The file that a position speaks of, and where to go on in it; and the reason, where it is gone.
@@ -168,6 +176,17 @@ impl Tail {
         }
         Ok(found)
     }
+}
+
+/// The lines before this place, of so many bytes at most.
+fn lines_until(file: &File, offset: u64, most: u64) -> io::Result<Vec<String>> {
+    let from = offset.saturating_sub(most);
+    let mut bytes = vec![0; (offset - from) as usize];
+    let read = read_at(file, &mut bytes, from)?;
+    // The first may be the end of a line, or of what a service writes at once with a client's line breaks in it.
+    let begun = if from > 0 { read.min(TORN) } else { 0 };
+    let text = String::from_utf8_lossy(&bytes[begun..read]);
+    Ok(text.lines().skip(usize::from(from > 0)).map(str::to_owned).collect())
 }
 
 fn same(one: &Metadata, other: &Metadata) -> bool {

@@ -41,6 +41,9 @@ pub struct Refused {
     pub line: u64,
     /// What was expected; never a value.
     pub why: &'static str,
+    /// Whether it is of a known system, which tells of other things too.
+    #[serde(skip)]
+    pub known: bool,
 }
 
 /// Reads one JSON object, an array of such, a provider's list of such, NDJSON of any of these, or Windows' XML. `reporter` vouches
@@ -52,7 +55,11 @@ pub fn parse(body: &[u8], reporter: &str, now: Timestamp, zone: &TimeZone) -> Pa
         .and_then(|event| touch(event, bytes, reporter, now, zone))
     {
         Ok(touch) => parsed.touches.push(touch),
-        Err(why) => parsed.refused.push(Refused { line, why }),
+        Err(why) => {
+            let known = event
+                .is_ok_and(|event| Shape::of(event).is_ok_and(|shape| !shape.own && shape.outcome(event).is_none()));
+            parsed.refused.push(Refused { line, why, known });
+        }
     };
     let is_xml = body.trim_ascii_start().starts_with(b"<") && memmem::find(body, b"<Event").is_some();
     if let Some(text) = std::str::from_utf8(body).ok().filter(|_| is_xml) {
@@ -101,18 +108,22 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
         return Err("expected a JSON object");
     }
     let shape = Shape::of(event)?;
-    let username = shape.text(event, shape.username).ok_or(shape.missing)?;
+    let names = shape.names(event);
+    let username = names.first().cloned().ok_or(shape.missing)?;
     if shape.outcome(event).is_none() {
         return Err(shape.without_outcome);
     }
+    // What a system writes is not its sender's to mend: such a login counts without it.
     let source_ip = match shape.text(event, shape.source_ip).as_deref().map(str::trim) {
         // Windows writes a dash for a login on the machine itself.
         None | Some("" | "-") => None,
-        Some(text) => Some(address(text).ok_or("source address: expected an IPv4 or IPv6 address")?),
+        Some(text) if shape.own => Some(address(text).ok_or("source address: expected an IPv4 or IPv6 address")?),
+        Some(text) => oddly(text),
     };
     let at = match shape.first(event, shape.at) {
         None | Some(Value::Null) => now,
-        Some(value) => instant(value, zone).ok_or(Wrong::TIME)?,
+        Some(value) if shape.own => instant(value, zone).ok_or(Wrong::TIME)?,
+        Some(value) => instant(value, zone).unwrap_or(now),
     };
     let password = match shape.first(event, shape.password) {
         None | Some(Value::Null) => None,
@@ -120,6 +131,9 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
         Some(_) => return Err("password: expected text"),
     };
     let mut presented = Credentials { username, password }.presented();
+    for username in names.into_iter().skip(1) {
+        presented.extend(Credentials { username, password: None }.presented());
+    }
     match event.get("password_hmac").filter(|_| shape.own) {
         None | Some(Value::Null) => {}
         Some(Value::String(hmac)) if hmac.len() == HMAC_DIGITS && hmac.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
@@ -127,8 +141,7 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
         }
         Some(_) => return Err("password_hmac: expected the 64 hexadecimal digits of an HMAC-SHA256"),
     }
-    let service = shape.text(event, shape.service).filter(|text| !text.trim().is_empty());
-    let service = service.unwrap_or_else(|| shape.name.to_owned());
+    let service = shape.service(event);
     Ok(Touch {
         sensor: SENSOR.into(),
         reporter: reporter.into(),
@@ -145,6 +158,15 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
 fn address(text: &str) -> Option<IpAddr> {
     let address = text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()?;
     Some(address.to_canonical())
+}
+
+/// `fe80::1%12`, `[2001:db8::7]`, or the first of several.
+fn oddly(text: &str) -> Option<IpAddr> {
+    let first = text.split(',').next().unwrap_or(text).trim();
+    address(first).or_else(|| {
+        let bare = first.trim_start_matches('[').trim_end_matches(']');
+        address(bare.split('%').next().unwrap_or(bare))
+    })
 }
 
 // Numbers are seconds since 1970, or milliseconds where seconds would lie beyond the year 5000.

@@ -77,6 +77,51 @@ fn okta_is_read_from_its_log_and_from_its_hook() {
 }
 
 #[test]
+fn oktas_service_is_an_application_and_one_sign_in_is_one_login() {
+    let entry = |kind: &str, outcome: &str, session: &str, targets: &str| {
+        format!(
+            r#"{{"published":"2026-05-01T10:00:00.000Z","eventType":"{kind}","actor":{{"alternateId":"c.durand@example.org"}},
+            "client":{{"ipAddress":"203.0.113.7"}},"outcome":{{"result":"{outcome}"}},
+            "authenticationContext":{{"externalSessionId":"{session}"}},"target":[{targets}]}}"#
+        )
+    };
+    let person = r#"{"type":"User","displayName":"C D"}"#;
+    let both = format!(r#"{person},{{"type":"AppInstance","displayName":"Portail"}}"#);
+    let mfa = "user.authentication.auth_via_mfa";
+    assert_eq!(told(&entry(mfa, "FAILURE", "102x", person)), [format!("c.durand@example.org {AT} okta")]);
+    assert_eq!(told(&entry(mfa, "SUCCESS", "unknown", &both)), [format!("c.durand@example.org {AT} Portail")]);
+    assert_eq!(told(&entry("user.session.start", "SUCCESS", "102x", "")), [format!("c.durand@example.org {AT} okta")]);
+    let step = read(&entry(mfa, "SUCCESS", "102x", person));
+    assert!(step.touches.is_empty() && step.refused[0].known);
+}
+
+#[test]
+fn what_a_system_writes_oddly_costs_no_login() {
+    let event = |source: &str, at: &str| {
+        let text = format!(
+            r#"{{"userPrincipalName":"c.durand","createdDateTime":{at},"time":null,"properties":{{"createdDateTime":"2026-05-01T10:00:00Z"}},
+            "ipAddress":"{source}","status":{{"errorCode":50126}},"signInIdentifier":"c.durand@example.org"}}"#
+        );
+        let parsed = read(&text);
+        assert!(parsed.refused.is_empty(), "{:?}", parsed.refused);
+        parsed.touches.into_iter().next().expect("a login")
+    };
+    for (source, meant) in [
+        ("fe80::1%12", "fe80::1"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("192.0.2.1, 192.0.2.2", "192.0.2.1"),
+        ("unknown", "-"),
+    ] {
+        let touch = event(source, "null");
+        assert_eq!(touch.source_ip.map_or("-".to_owned(), |ip| ip.to_string()), meant);
+        assert_eq!(touch.at.to_string(), "2026-05-01T10:00:00Z", "nulls are passed over");
+        let told: Vec<&str> = touch.presented.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(told, ["c.durand", "c.durand@example.org", "c.durand@example.org"]);
+    }
+    assert_eq!(event("", "\"soon\"").at.to_string(), "2026-05-02T00:00:00Z");
+}
+
+#[test]
 fn entra_is_read_from_graph_and_from_diagnostic_settings() {
     let sign_in = r#""createdDateTime":"2026-05-01T10:00:00Z","userDisplayName":"C D","userPrincipalName":"c.durand@example.org",
         "userId":"9f","appDisplayName":"Office 365","ipAddress":"203.0.113.7","clientAppUsed":"Browser",

@@ -83,11 +83,14 @@ const SHAPES: &[Shape] = &[
         username: &["/actor/alternateId"],
         source_ip: &["/client/ipAddress"],
         at: &["/published"],
-        service: &["/target/0/displayName"],
+        // Among the targets; the first may be a person.
+        service: &[],
         password: &[],
         own: false,
         success: |event| match word(event, "/outcome/result").as_deref() {
             _ if !is_okta_login(event) => None,
+            // What belongs to a session is told of at its start.
+            Some("success" | "allow") if is_okta_step(event) => None,
             Some("success" | "allow") => Some(true),
             Some("failure" | "deny" | "challenge") => Some(false),
             _ => None,
@@ -103,7 +106,12 @@ const SHAPES: &[Shape] = &[
                 has(event, &format!("{at}/userPrincipalName")) && has(event, &format!("{at}/status/errorCode"))
             })
         },
-        username: &["/userPrincipalName", "/properties/userPrincipalName"],
+        username: &[
+            "/userPrincipalName",
+            "/properties/userPrincipalName",
+            "/signInIdentifier",
+            "/properties/signInIdentifier",
+        ],
         source_ip: &["/ipAddress", "/properties/ipAddress", "/callerIpAddress"],
         at: &["/createdDateTime", "/properties/createdDateTime", "/time"],
         service: &["/appDisplayName", "/properties/appDisplayName"],
@@ -233,7 +241,33 @@ impl Shape {
 
     /// What stands at the first of these places that is there.
     pub fn first<'event>(&self, event: &'event Value, places: &[&str]) -> Option<&'event Value> {
-        places.iter().find_map(|place| event.pointer(place))
+        places.iter().find_map(|place| event.pointer(place).filter(|value| !value.is_null()))
+    }
+
+    /// Under which names the event tells of the person: one, but of those systems that write several all of them.
+    pub fn names(&self, event: &Value) -> Vec<String> {
+        let mut names = Vec::new();
+        let most = if matches!(self.name, "ocsf" | "entra") { usize::MAX } else { 1 };
+        for place in self.username {
+            if let Some(name) = self.text(event, &[place])
+                && !names.contains(&name)
+                && names.len() < most
+            {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The service that was logged in to; of Okta the application among the targets.
+    pub fn service(&self, event: &Value) -> String {
+        let application = || {
+            let targets = event.get("target")?.as_array()?;
+            let application = targets.iter().find(|target| target["type"] == "AppInstance")?;
+            Some(application.get("displayName")?.as_str()?.to_owned())
+        };
+        let told = if self.name == "okta" { application() } else { self.text(event, self.service) };
+        told.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| self.name.to_owned())
     }
 
     /// The first of these places that holds a text, or a number as one; none if empty.
@@ -261,6 +295,13 @@ fn number(event: &Value, place: &str) -> Option<i64> {
 fn is_okta_login(event: &Value) -> bool {
     let kind = word(event, "/eventType").unwrap_or_default();
     kind == "user.session.start" || kind.starts_with("user.authentication.")
+}
+
+/// A step of a sign-in that has a session.
+fn is_okta_step(event: &Value) -> bool {
+    let session = word(event, "/authenticationContext/externalSessionId");
+    let none = session.is_none_or(|session| matches!(session.as_str(), "" | "unknown"));
+    !none && word(event, "/eventType").as_deref() != Some("user.session.start")
 }
 
 /// A number that stands in one of the places that Windows' data has by its senders.

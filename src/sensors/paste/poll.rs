@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ const REMEMBER_EVERY: usize = 50;
 const UNLISTED_KEPT: usize = 500;
 const TRIES: u8 = 5;
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+// A first failure may be anything: it is looked at again so soon before it is told.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// One site, as it is polled.
 pub struct Poller {
@@ -66,29 +68,51 @@ impl Poller {
         if let Some(remembered) = recalled {
             self.position = serde_json::from_value(remembered).unwrap_or_default();
         }
-        let mut failures = 0u32;
+        let (mut failures, mut failed) = (0u32, false);
+        // Since when it asks to be left alone.
+        let mut busy: Option<Instant> = None;
         loop {
             let Some(reading) = stop.run_until_cancelled(self.read()).await else { return Ok(()) };
             let wait = match reading {
                 Reading::Done => {
-                    failures = 0;
+                    (failures, failed, busy) = (0, false, None);
                     self.reporter.sees(&self.sensor, None);
                     self.every
                 }
-                Reading::Later(Some(wait)) => wait.max(self.every),
-                Reading::Failed | Reading::Later(None) => {
-                    failures = (failures + 1).min(10);
-                    // Once may be anything.
-                    if failures > 1 {
-                        self.reporter.sees(&self.sensor, Some("the_site_cannot_be_read"));
-                    }
-                    self.every.saturating_mul(1 << failures).min(LONGEST_WAIT.max(self.every))
+                Reading::Later(wait) => {
+                    busy.get_or_insert_with(Instant::now);
+                    wait.map_or_else(|| self.longer(&mut failures), |wait| wait.max(self.every))
+                }
+                Reading::Failed if !failed => {
+                    failed = true;
+                    AGAIN.min(self.every)
+                }
+                Reading::Failed => {
+                    self.reporter.sees(&self.sensor, Some("the_site_cannot_be_read"));
+                    self.longer(&mut failures)
                 }
             };
-            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            if stop.run_until_cancelled(self.rest(wait, busy)).await.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    /// The wait after one more failure.
+    fn longer(&self, failures: &mut u32) -> Duration {
+        *failures = (*failures + 1).min(10);
+        self.every.saturating_mul(1 << *failures).min(LONGEST_WAIT.max(self.every))
+    }
+
+    /// Waits; where the site has asked to be left alone for three times as long as it is usually left, that is told.
+    async fn rest(&self, wait: Duration, busy: Option<Instant>) {
+        let told = busy.map(|since| self.every.saturating_mul(3).saturating_sub(since.elapsed()));
+        let told = told.filter(|told| *told <= wait);
+        if let Some(told) = told {
+            tokio::time::sleep(told).await;
+            self.reporter.sees(&self.sensor, Some("the_site_asks_to_wait"));
+        }
+        tokio::time::sleep(wait.saturating_sub(told.unwrap_or_default())).await;
     }
 
     async fn read(&mut self) -> Reading {

@@ -14,12 +14,14 @@ use webhooks::{Answer, Client, Guard, Judgement, Method, PostError, Refusal, jud
 const MOST_KEPT: usize = 16 * 1024;
 
 /// Posts to one address.
+#[derive(Clone)]
 pub struct Post {
     url: Url,
     client: Client,
     method: Method,
     /// What else no answer may show, though receivers like to repeat what they were sent.
     hidden: Vec<Secret>,
+    most: usize,
 }
 
 impl Post {
@@ -31,7 +33,7 @@ impl Post {
             return Err(SectionError::new("url", format!("{expected}, not {}://", url.scheme())));
         }
         let client = Client::new(Guard::new(options.allow_private.clone()), authority);
-        Ok(Post { url, client, method: Method::Post, hidden: Vec::new() })
+        Ok(Post { url, client, method: Method::Post, hidden: Vec::new(), most: MOST_KEPT })
     }
 
     /// The same by another method.
@@ -44,11 +46,23 @@ impl Post {
         Post { hidden: hidden.into_iter().collect(), ..self }
     }
 
+    /// The same, and so much is kept of an answer.
+    pub fn keeping(self, most: usize) -> Self {
+        Post { client: self.client.keeping(most), most, ..self }
+    }
+
+    /// The same, and this secret is shown to nobody either.
+    pub fn hiding_also(&self, secret: &Secret) -> Self {
+        let mut post = self.clone();
+        post.hidden.push(secret.clone());
+        post
+    }
+
     /// The same at another path of the same receiver.
     pub fn at(&self, path: &str) -> Self {
-        let mut url = self.url.clone();
-        url.set_path(path);
-        Post { url, client: self.client.clone(), method: self.method, hidden: self.hidden.clone() }
+        let mut post = self.clone();
+        post.url.set_path(path);
+        post
     }
 
     /// The same with this in the address's query, where it does not say otherwise itself.
@@ -91,7 +105,7 @@ impl Post {
 
     /// One line without control characters, in which nothing of the address but its host is left.
     fn redact(&self, text: &str) -> String {
-        let mut text = webhooks::clean(text, MOST_KEPT);
+        let mut text = webhooks::clean(text, self.most);
         let path = self.url.path().trim_matches('/');
         let values: Vec<String> = self.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
         let whole = [self.url.as_str(), path, self.url.query().unwrap_or(""), self.url.password().unwrap_or("")];
@@ -104,7 +118,7 @@ impl Post {
         for secret in self.hidden.iter().map(Secret::reveal).filter(|secret| secret.len() >= 4) {
             text = text.replace(secret, "[secret]");
         }
-        let end = (0..=MOST_KEPT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let end = (0..=self.most.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         text.truncate(end);
         text
     }

@@ -192,6 +192,14 @@ async fn what_a_caller_got_wrong_is_a_problem_document() {
     let response = ask(&serving, "post", "/api/v1/logins", "no login", admin).await;
     assert_eq!(response.status(), 422);
     assert_eq!(response.json::<Value>().await.unwrap()["accepted"], 0);
+    // What a known system tells besides logins is no reason to send it again.
+    let other =
+        r#"{"eventType":"policy.lifecycle.update","actor":{"alternateId":"adm"},"outcome":{"result":"SUCCESS"}}"#;
+    for (body, status) in [("[]", 202), (r#"{"value":[]}"#, 202), (other, 202), (&format!("[{other},{{}}]"), 422)] {
+        let response = ask(&serving, "post", "/api/v1/logins", body, admin).await;
+        assert_eq!(response.status(), status, "{body}");
+        assert_eq!(response.json::<Value>().await.unwrap()["accepted"], 0);
+    }
     // Okta sets a hook up.
     let hook = client().get(serving.api("/api/v1/logins")).bearer_auth(&tokens["admin"]);
     let told = hook.header("X-Okta-Verification-Challenge", "a \"challenge\"").send().await.unwrap();

@@ -27,11 +27,13 @@ async fn limit(serving: &Serving, soft: &str) {
     assert!(limited.expect("prlimit is there: it comes with util-linux").success());
 }
 
-async fn full(serving: &Serving) {
+/// From now on the disk is full.
+pub async fn full(serving: &Serving) {
     limit(serving, "0").await;
 }
 
-async fn room(serving: &Serving) {
+/// There is room again.
+pub async fn room(serving: &Serving) {
     limit(serving, "unlimited").await;
 }
 

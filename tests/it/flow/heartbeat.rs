@@ -2,15 +2,19 @@
 //! and an alarm about a sensor that sees nothing.
 
 use crate::{
-    flow::house::House,
+    flow::{
+        full::{full, room},
+        house::House,
+    },
     support::{
         inbox::Inbox,
-        service::{Site, configuration},
+        service::{Site, configured},
+        serving::client,
     },
 };
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use telltale::flow::heartbeat;
+use telltale::flow::{heartbeat, judge, sightless};
 
 const PAGER: &str = "[[sinks]]\nname = 'quiet'\nkind = 'webhook'\nurl = 'http://INBOX/quiet'\n\
                      secret = 'whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB'\nallow_private = ['127.0.0.0/8']\nheartbeat = false\n";
@@ -53,17 +57,68 @@ async fn all_is_well_only_while_a_sink_takes_alerts_and_touches_are_kept() {
     let inbox = Inbox::start().await;
     // Nobody listens there.
     let house = House::found("127.0.0.1:9", "").await;
-    assert!(heartbeat::is_well(&house.context).unwrap());
+    assert!(heartbeat::is_well(&house.context).await.unwrap());
     house.touched(1).await;
     house.pass(0).await;
-    assert!(heartbeat::is_well(&house.context).unwrap(), "one failure is none");
+    assert!(heartbeat::is_well(&house.context).await.unwrap(), "one failure is none");
     house.pass(700).await;
-    assert!(!heartbeat::is_well(&house.context).unwrap(), "nobody would hear of a canary");
+    assert!(!heartbeat::is_well(&house.context).await.unwrap(), "nobody would hear of a canary");
     house.context.close().await;
 
     let house = House::found(&inbox.address, "").await;
     house.context.blind.store(true, std::sync::atomic::Ordering::Release);
-    assert!(!heartbeat::is_well(&house.context).unwrap());
+    assert!(!heartbeat::is_well(&house.context).await.unwrap());
+    house.context.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_not_well_while_a_touch_waits_for_its_judgement_or_an_alert_for_its_turn() {
+    let inbox = Inbox::start().await;
+    let house = House::found(&inbox.address, "").await;
+    let well = async || heartbeat::is_well(&house.context).await.unwrap();
+    house.seen(1).await;
+    house.idle(200);
+    assert!(well().await, "a flood may take a while");
+    house.idle(200);
+    assert!(!well().await, "nobody judges it");
+    while judge::judge(&house.context).await.unwrap() {}
+    assert!(well().await);
+    house.idle(400);
+    assert!(!well().await, "nobody delivers it");
+    house.pass(0).await;
+    assert!(well().await);
+    house.context.close().await;
+    assert!(!well().await, "a journal that takes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensor_that_comes_and_goes_is_told_once_in_five_minutes() {
+    let inbox = Inbox::start().await;
+    let house = House::found(&inbox.address, "").await;
+    let (mut told, start) = (sightless::Told::default(), Instant::now());
+    let mut alerts = Vec::new();
+    // So many seconds after the start it sees, or has not seen for a while.
+    for (seconds, sees) in [
+        (0, true),
+        (10, false),
+        (11, true),
+        (20, false),
+        (70, true),
+        (131, true),
+        (140, false),
+        (305, false),
+        (320, false),
+    ] {
+        house.context.sees("portal", None);
+        if !sees {
+            house.context.sees("portal", Some("the_log_is_gone"));
+        }
+        sightless::look(&house.context, &mut told, start + Duration::from_secs(seconds + 10)).await.unwrap();
+        house.pass(0).await;
+        alerts.push(inbox.at("/hook").len());
+    }
+    // The first; none for what came and went; and the second, which began after a minute of sight, in its time.
+    assert_eq!(alerts, [0, 1, 1, 1, 1, 1, 1, 1, 2]);
     house.context.close().await;
 }
 
@@ -73,11 +128,11 @@ async fn a_living_house_pings_and_says_within_ten_seconds_that_a_sensor_sees_not
     let site = Site::stocked(40, &inbox.address);
     let sensor = "[[sensors]]\nname = 'ssh'\nkind = 'log'\nformat = 'sshd'\npath = 'auth.log'\n";
     let ping = format!(
-        "[heartbeat]\nping = 'http://{}/alive/0123456789abcdef'\nmethod = 'POST'\nevery = '1s'\nallow_private = \
+        "[heartbeat]\ndaily = false\nping = 'http://{}/alive/0123456789abcdef'\nmethod = 'POST'\nevery = '1s'\nallow_private = \
          ['127.0.0.0/8']\n",
         inbox.address
     );
-    site.configure(&format!("{}{sensor}{ping}", configuration(&inbox.address)));
+    site.configure(&configured(&inbox.address, &format!("{sensor}{ping}")));
     site.init().await;
     std::fs::write(site.path("auth.log"), "").unwrap();
     let checked = site.run("check --json").await.json();
@@ -100,18 +155,40 @@ async fn a_living_house_pings_and_says_within_ten_seconds_that_a_sensor_sees_not
     assert!(broken.elapsed() < Duration::from_secs(10), "{:?}", broken.elapsed());
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(inbox.at("/hook").iter().filter(|received| about(received)).count(), 1, "told once while it lasts");
-    // It sees again, and is blind again: that is news.
+    // It sees again, and is blind again at once: one that comes and goes is told once in a while.
+    let failing = async |value: &str| {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let metrics = client().get(serving.api("/metrics")).send().await.unwrap().text().await.unwrap();
+            if metrics.contains(&format!("telltale_sensor_failing{{sensor=\"ssh\"}} {value}\n")) {
+                break;
+            }
+            assert!(Instant::now() < until, "{metrics}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
     std::fs::remove_dir(site.path("auth.log")).unwrap();
     std::fs::write(site.path("auth.log"), "").unwrap();
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    failing("0").await;
     std::fs::remove_file(site.path("auth.log")).unwrap();
     std::fs::create_dir(site.path("auth.log")).unwrap();
-    let until = Instant::now() + Duration::from_secs(10);
-    while inbox.at("/hook").iter().filter(|received| about(received)).count() < 2 {
-        assert!(Instant::now() < until, "the second blindness is told too");
+    failing("1").await;
+    assert_eq!(inbox.at("/hook").iter().filter(|received| about(received)).count(), 1);
+    assert!(inbox.at("/alive/0123456789abcdef").len() > before + 3, "it was pinged all the while");
+
+    // A full disk that nobody has met yet: whoever comes would be lost.
+    let pinged = || inbox.at("/alive/0123456789abcdef").len();
+    full(&serving).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let silent = pinged();
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    assert_eq!(pinged(), silent, "nothing can be made durable");
+    room(&serving).await;
+    let until = Instant::now() + Duration::from_secs(20);
+    while pinged() == silent {
+        assert!(Instant::now() < until, "there is room again");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(inbox.at("/alive/0123456789abcdef").len() > before + 3, "it was pinged all the while");
 
     let (_, said) = serving.terminate().await;
     let pings = inbox.at("/alive/0123456789abcdef").len();

@@ -1,6 +1,6 @@
 //! A house on a clock of the test's own, with canaries in it, whose steps are taken one by one.
 
-use crate::support::service::{Site, configuration};
+use crate::support::service::{Site, configured};
 use std::{
     iter,
     sync::{
@@ -28,7 +28,7 @@ impl House {
     pub async fn found(inbox: &str, more: &str) -> House {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let site = Site::stocked(60, inbox);
-        site.configure(&format!("{}{more}", configuration(inbox)));
+        site.configure(&configured(inbox, more));
         site.init().await;
         let config = load(&site.path("telltale.toml"), iter::empty()).unwrap();
         let time = Arc::new(AtomicI64::new(jiff::Timestamp::now().as_second()));
@@ -51,6 +51,12 @@ impl House {
 
     /// So many logins of the first canary, and they are judged.
     pub async fn touched(&self, count: usize) {
+        self.seen(count).await;
+        while judge::judge(&self.context).await.unwrap() {}
+    }
+
+    /// So many logins of the first canary, which wait for the judge.
+    pub async fn seen(&self, count: usize) {
         let touch = Touch {
             sensor: "portal".to_owned(),
             reporter: "192.0.2.7".to_owned(),
@@ -70,7 +76,11 @@ impl House {
         for seen in futures_util::future::join_all(all).await {
             assert_eq!(seen.unwrap().len(), 1);
         }
-        while judge::judge(&self.context).await.unwrap() {}
+    }
+
+    /// So many seconds pass, and nothing is done.
+    pub fn idle(&self, seconds: i64) {
+        self.time.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// So many seconds pass, and what is due is delivered.

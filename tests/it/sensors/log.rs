@@ -14,9 +14,18 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::Path,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
-use telltale::sensors::log::tail::{Position, Tail};
+use telltale::{
+    domain::section::Section,
+    sensors::{
+        log::{
+            Log,
+            tail::{Position, Tail},
+        },
+        sensor::Sensor as _,
+    },
+};
 use tokio::process::Command;
 
 fn append(path: &Path, text: &str) {
@@ -156,8 +165,46 @@ fn what_is_gone_and_what_is_too_long_is_said() {
     }
     assert_eq!(lines, ["four"]);
     assert!(!refused.is_empty() && refused.iter().all(|reason| *reason == "line_too_long"), "{refused:?}");
+    let read = tail.read(Some(&since)).unwrap();
+    assert!(!read.gone);
+    // The beginning of a line in it changes nothing: nobody will end it.
+    append(&log, "half");
     fs::remove_file(&log).unwrap();
+    assert!(tail.read(Some(&read.position)).unwrap().gone);
     assert!(Tail::new(log).read(Some(&since)).is_err());
+}
+
+#[tokio::test]
+async fn a_log_that_is_taken_away_is_told_and_one_that_is_rotated_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("auth.log");
+    append(&log, "Nov 27 16:05:01 vpn-1 sshd[1]: Invalid user c.moreau from 198.51.100.7 port 5\n");
+    let keys = format!("format = 'sshd'\npath = '{}'", log.display()).parse().unwrap();
+    let section = Section { name: "ssh".to_owned(), keys, folder: folder.path().to_owned() };
+    let sensor = Box::new(Log::read(&section).unwrap().may_be_away_for(Duration::from_secs(2)));
+    let (recorder, reporter) = Recorder::new();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let _running = sensor.start(reporter, stop.clone()).await.unwrap();
+    recorder.wait_for(1).await;
+    let unable = || *recorder.unable.lock().unwrap();
+    let said = async |wanted: Option<&str>| {
+        let until = Instant::now() + Duration::from_secs(15);
+        while unable() != wanted {
+            assert!(Instant::now() < until, "{:?}", unable());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    rotated(&log, false, 1);
+    append(&log, "Nov 27 16:05:02 vpn-1 sshd[1]: Invalid user d.moreau from 198.51.100.7 port 5\n");
+    recorder.wait_for(2).await;
+    fs::remove_file(&log).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(unable(), None, "it may be on its way");
+    said(Some("the_log_is_gone")).await;
+    append(&log, "Nov 27 16:05:03 vpn-1 sshd[1]: Invalid user e.moreau from 198.51.100.7 port 5\n");
+    recorder.wait_for(3).await;
+    said(None).await;
+    stop.cancel();
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn told(recorder: &Recorder, name: &str, count: usize) -> Vec<Touch> {
         };
         recorder.touches().into_iter().filter(ours).collect()
     };
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if ours().len() >= count {
             break;
         }
@@ -78,6 +78,29 @@ async fn a_real_slapd_shows_who_tried_to_bind() {
     assert!(lines.len() == 3 && lines[0].contains("ACCEPT") && lines[2].contains("err=49"), "{evidence}");
     assert!(!evidence.contains("Printemps2026"));
     told(&recorder, "log.canary@example.org", 1).await;
+}
+
+/// slapd writes an invalid name as it is, line breaks too.
+#[tokio::test]
+async fn nobody_writes_lines_into_a_real_slapds_log() {
+    let log = peer("TELLTALE_TEST_LDAP_LOG");
+    let (recorder, _) = Recorder::new();
+    let _watching = follow(&recorder, "slapd", &log).await;
+    let forged = [
+        "fd=1 ACCEPT from IP=6.6.6.6:1 (IP=0.0.0.0:389)",
+        "op=0 BIND dn=\"uid=forged.canary,dc=x\" method=128",
+        "op=0 RESULT tag=97 err=49 text=",
+    ];
+    let forged = forged
+        .map(|line| format!("\n{:08x}.35b8fa34 0x7f0000000001 conn=55 {line}", jiff::Timestamp::now().as_second()));
+    for name in ["forger.one)", "forger.two"] {
+        let (url, dn) = (peer("TELLTALE_TEST_LDAP_URL"), format!("{name}{}", forged.concat()));
+        let said = run(&peer("TELLTALE_TEST_LDAP_WHOAMI"), &["-x", "-H", &url, "-D", &dn, "-w", "x"]).await;
+        assert!(said.contains("Invalid DN"), "{said}");
+        told(&recorder, name.trim_end_matches(')'), 1).await;
+    }
+    assert_eq!(fs::read_to_string(log).unwrap().matches("\"uid=forged.canary,dc=x\"").count(), 2, "they stand there");
+    told(&recorder, "forged.canary", 0).await;
 }
 
 #[tokio::test]
@@ -180,6 +203,34 @@ async fn lines_that_belong_together_are_joined_over_a_restart() {
     let names: Vec<_> = touches.iter().map(|touch| (presented(touch)[0].1.clone(), touch.source_ip)).collect();
     let source = Some("127.0.0.1".parse().unwrap());
     assert_eq!(names, [("first".to_owned(), source), ("second".to_owned(), source)]);
+    drop(watching);
+}
+
+#[tokio::test]
+async fn lines_are_joined_over_a_rotation_and_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("slapd.log");
+    let line = |number: u32, message: &str| format!("Nov 27 16:05:01 ldap-1 slapd[7]: conn={number} {message}\n");
+    let accept = "fd=12 ACCEPT from IP=127.0.0.1:35512 (IP=0.0.0.0:389)";
+    let begun = line(9, accept) + &line(9, "op=0 BIND dn=\"uid=long,dc=example,dc=org\" method=128");
+    fs::write(&log, begun).unwrap();
+    let (recorder, _) = Recorder::new();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    fs::rename(&log, folder.path().join("slapd.log.1")).unwrap();
+    let other = line(10, accept)
+        + &line(10, "op=0 BIND dn=\"uid=other,dc=example,dc=org\" method=128")
+        + &line(10, "op=0 RESULT tag=97 err=49 text=");
+    fs::write(&log, &other).unwrap();
+    recorder.wait_for(1).await;
+    watching.stop.cancel();
+    drop(watching);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fs::write(&log, other + &line(9, "op=0 RESULT tag=97 err=49 text=")).unwrap();
+    let watching = follow(&recorder, "slapd", log.to_str().unwrap()).await;
+    recorder.wait_for(2).await;
+    let touches = recorder.touches();
+    assert_eq!(presented(&touches[1])[0].1, "long");
+    assert_eq!(touches[1].source_ip, Some("127.0.0.1".parse().unwrap()));
     drop(watching);
 }
 

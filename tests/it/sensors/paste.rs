@@ -171,6 +171,41 @@ async fn a_busy_site_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[tokio::test]
+async fn a_site_that_asks_to_wait_for_long_is_told_and_a_short_while_is_not() {
+    let (site, address) = Site::start(&[("a.txt", b"first")]).await;
+    site.busy.store(true, SeqCst);
+    let keys = format!("source = 'rustypaste'\nurl = 'http://{address}'\nevery = '500ms'");
+    let paste = Watching::start("paste", &keys).await;
+    let unable = || *paste.recorder.unable.lock().expect("unpoisoned");
+    until(|| site.asked("/list") == 1).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(unable(), None);
+    // Three times `every`, though it asked for two seconds, and is asked once.
+    until(|| unable() == Some("the_site_asks_to_wait")).await;
+    assert_eq!(site.asked("/list"), 1);
+    site.busy.store(false, SeqCst);
+    paste.recorder.wait_for(1).await;
+    until(|| unable().is_none()).await;
+}
+
+#[tokio::test]
+async fn a_failure_is_looked_at_again_soon_and_then_told() {
+    let (site, address) = Site::start(&[]).await;
+    site.put("a.txt", b"<html>");
+    let folder = tempfile::tempdir().expect("a folder");
+    let source =
+        "every = '10m'\n[list]\npath = '/a.txt'\nformat = 'json'\nitems = ''\nid = '/id'\n[item]\npath = '/{id}'";
+    std::fs::write(folder.path().join("own.toml"), source).expect("written");
+    let keys = format!("source = 'own'\nurl = 'http://{address}'\nsources_dir = '{}'", folder.path().display());
+    let paste = Watching::start("paste", &keys).await;
+    let unable = || *paste.recorder.unable.lock().expect("unpoisoned");
+    until(|| site.asked("/a.txt") == 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((unable(), site.asked("/a.txt")), (None, 1), "once may be anything");
+    until(|| site.asked("/a.txt") == 2 && unable() == Some("the_site_cannot_be_read")).await;
+}
+
+#[tokio::test]
 async fn a_hostile_site_leads_nowhere_else() {
     let (elsewhere, other) = Site::start(&[("stolen", b"x")]).await;
     let (site, address) = Site::start(&[("a.txt", b"first")]).await;

@@ -2,14 +2,40 @@
 
 use super::{
     alerts::{alert, build, many, test_alert},
-    receiver::{Receiver, answer},
+    receiver::{Manner, Receiver, Request, answer, whole},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 use telltale::{domain::alert::AlertType, sinks::sink::SinkError};
+
+/// A service that takes every request in, and does each a while later: after so many looks.
+fn played(after: usize, success: bool, status: &'static str) -> Manner {
+    let looked = AtomicUsize::new(0);
+    Manner::Plays(Arc::new(move |request: &Request| {
+        if !request.head.starts_with("GET ") {
+            looked.store(0, SeqCst);
+            return whole("202 Accepted", "", "{\"result\":\"Request will be processed\",\"requestId\":\"8a1f-77\"}");
+        }
+        assert!(request.head.contains("/alerts/requests/8a1f-77 "), "{}", request.head);
+        assert_eq!(request.headers["authorization"], "GenieKey wordwordword");
+        if looked.fetch_add(1, SeqCst) < after {
+            return whole("404 Not Found", "", "{\"message\":\"Request not found. It might not be processed yet.\"}");
+        }
+        whole("200 OK", "", &json!({"data": {"isSuccess": success, "status": status}}).to_string())
+    }))
+}
+
+/// What was asked to be done, without the looks at what became of it.
+fn told(receiver: &Receiver) -> Vec<Request> {
+    receiver.requests().into_iter().filter(|request| !request.head.starts_with("GET ")).collect()
+}
 
 #[tokio::test]
 async fn every_alert_keeps_to_the_limits() {
-    let receiver = Receiver::start(answer("202 Accepted", "", "{\"result\":\"Request will be processed\"}")).await;
+    let receiver = Receiver::start(played(0, true, "Created alert")).await;
     let text = format!(
         "url = 'http://{}/jsm/ops/integration/v2/alerts'\nkey = 'wordwordword'\ntags = ['hr']\nallow_private = ['127.0.0.0/8']",
         receiver.address
@@ -18,14 +44,22 @@ async fn every_alert_keeps_to_the_limits() {
     for alert in many() {
         sink.send(&alert).await.unwrap();
     }
-    let requests = receiver.requests();
-    assert!(requests.len() > 500, "updates and tests ask twice");
+    let requests: Vec<Request> = told(&receiver);
+    assert!(requests.len() > 800, "updates and tests ask again");
     for request in requests {
         assert_eq!(request.headers["authorization"], "GenieKey wordwordword");
         let body: Value = serde_json::from_str(&request.body).unwrap();
         let length = |key: &str| body[key].as_str().map_or(0, |text| text.chars().count());
         if !request.head.starts_with("POST /jsm/ops/integration/v2/alerts HTTP") {
-            assert!(length("note") > 0 && length("note") <= 25_000);
+            let verb = request.head.split(['/', '?']).nth(7).unwrap();
+            let (key, most) = match verb {
+                "notes" | "close" => ("note", 25_000),
+                "priority" => ("priority", 2),
+                "message" => ("message", 130),
+                "description" => ("description", 15_000),
+                other => panic!("{other}: {}", request.head),
+            };
+            assert!(length(key) > 0 && length(key) <= most, "{body}");
             continue;
         }
         assert!(length("message") > 0 && length("message") <= 130, "{body}");
@@ -42,7 +76,7 @@ async fn every_alert_keeps_to_the_limits() {
 
 #[tokio::test]
 async fn an_incident_is_one_alert_from_its_opening_to_its_end_and_a_test_closes_itself() {
-    let receiver = Receiver::start(answer("202 Accepted", "", "{}")).await;
+    let receiver = Receiver::start(played(1, true, "done")).await;
     let text =
         format!("url = 'http://{}/alerts'\nkey = 'wordwordword'\nallow_private = ['127.0.0.0/8']", receiver.address);
     let sink = build("jsm", &text).unwrap();
@@ -52,17 +86,54 @@ async fn an_incident_is_one_alert_from_its_opening_to_its_end_and_a_test_closes_
         sink.send(&alert).await.unwrap();
     }
     sink.send(&test_alert()).await.unwrap();
-    let paths: Vec<String> =
-        receiver.requests().iter().map(|request| request.head.split(' ').nth(1).unwrap().to_owned()).collect();
-    let alias =
-        serde_json::from_str::<Value>(&receiver.requests()[0].body).unwrap()["alias"].as_str().unwrap().to_owned();
-    let of = |alias: &str, verb: &str| format!("/alerts/{alias}/{verb}?identifierType=alias");
-    assert_eq!(paths[..4], ["/alerts".to_owned(), "/alerts".to_owned(), of(&alias, "notes"), of(&alias, "close")]);
-    assert_eq!((&*paths[4], paths[5].ends_with("/close?identifierType=alias"), paths.len()), ("/alerts", true, 6));
+    let requests = told(&receiver);
+    let lines: Vec<String> =
+        requests.iter().map(|request| request.head.split(" HTTP").next().unwrap().to_owned()).collect();
+    let alias = serde_json::from_str::<Value>(&requests[0].body).unwrap()["alias"].as_str().unwrap().to_owned();
+    let of = |method: &str, verb: &str| format!("{method} /alerts/{alias}/{verb}?identifierType=alias");
+    let wanted = [
+        "POST /alerts".to_owned(),
+        "POST /alerts".to_owned(),
+        of("PUT", "priority"),
+        of("PUT", "message"),
+        of("PUT", "description"),
+        of("POST", "notes"),
+        of("POST", "close"),
+        "POST /alerts".to_owned(),
+    ];
+    assert_eq!(lines[..8], wanted);
+    assert_eq!((lines[8].ends_with("/close?identifierType=alias"), lines.len()), (true, 9));
+    let updated: Value = serde_json::from_str(&requests[1].body).unwrap();
+    for (request, key) in requests[2..5].iter().zip(["priority", "message", "description"]) {
+        assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), json!({ key: updated[key] }));
+    }
+    assert_eq!(receiver.requests().len(), 3 * requests.len(), "two looks at each");
     receiver.becomes(answer("422 Unprocessable", "", "wordwordword"));
     let error = sink.send(&alert("")).await.unwrap_err();
     assert!(matches!(&error, SinkError::GiveUp { .. }) && !error.to_string().contains("wordword"), "{error}");
     receiver.becomes(answer("429 Slow", "retry-after: 7\r\n", ""));
     let error = sink.send(&alert("")).await.unwrap_err();
     assert!(matches!(error, SinkError::Retry { after: Some(after), .. } if after.as_secs() == 7));
+}
+
+#[tokio::test]
+async fn taken_in_is_not_done() {
+    let receiver = Receiver::start(played(0, false, "Integration is not allowed to do that")).await;
+    let text =
+        format!("url = 'http://{}/alerts'\nkey = 'wordwordword'\nallow_private = ['127.0.0.0/8']", receiver.address);
+    let sink = build("jsm", &text).unwrap();
+    let error = sink.send(&alert("")).await.unwrap_err();
+    assert!(matches!(&error, SinkError::Retry { .. }) && error.to_string().contains("not allowed"), "{error}");
+    let mut closed = alert("");
+    closed.alert_type = AlertType::IncidentClosed;
+    assert!(matches!(sink.send(&closed).await.unwrap_err(), SinkError::Retry { .. }));
+    receiver.becomes(played(0, false, "Alert does not exist"));
+    sink.send(&closed).await.unwrap();
+    // One that never gets to it: so many looks, and then later again.
+    receiver.becomes(played(99, true, "done"));
+    let before = receiver.requests().len();
+    assert!(matches!(sink.send(&alert("")).await.unwrap_err(), SinkError::Retry { .. }));
+    assert_eq!(receiver.requests().len() - before, 8);
+    receiver.becomes(answer("202 Accepted", "", "{}"));
+    assert!(matches!(sink.send(&alert("")).await.unwrap_err(), SinkError::Retry { .. }));
 }

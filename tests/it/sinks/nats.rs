@@ -8,7 +8,7 @@ use telltale::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 fn nats(subject: &str, more: &str) -> Box<dyn Sink> {
@@ -127,5 +127,65 @@ async fn refusals_are_told_apart() {
     for subject in ["a..b", "a.*", "a b", ">", "", "a\r\nPUB x 0"] {
         let error = build("nats", &format!("address = 'h'\nsubject = {}", json!(subject))).err().unwrap();
         assert_eq!(error.key, "subject", "{subject:?}");
+    }
+}
+
+/// Takes one connection as a server would, with this limit, and answers whatever is told there; answers what was said to it.
+async fn play(listener: TcpListener, most: usize, answer: &'static str) -> String {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut line = BufReader::new(stream);
+    let info = json!({"headers": true, "max_payload": most});
+    line.get_mut().write_all(format!("INFO {info}\r\n").as_bytes()).await.unwrap();
+    let mut said = String::new();
+    let mut greeted = false;
+    loop {
+        let mut next = String::new();
+        if line.read_line(&mut next).await.unwrap_or(0) == 0 {
+            return said;
+        }
+        said += &next;
+        if next.trim() == "PING" {
+            let answer = if greeted { answer } else { "PONG\r\n" };
+            greeted = true;
+            line.get_mut().write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_the_server_is_told_without_the_list_of_canaries() {
+    let mut long = alert("");
+    let ids = (0..500_u64).map(|number| format!("{number:016x}").parse().unwrap());
+    long.incident.as_mut().unwrap().canaries = ids.collect();
+    for (most, whole) in [(1 << 20, true), (8_000, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text =
+            format!("address = '{}'\nsubject = 'a'\nallow_private = ['127.0.0.0/8']", listener.local_addr().unwrap());
+        let server = tokio::spawn(play(listener, most, "PONG\r\n"));
+        build("nats", &text).unwrap().send(&long).await.unwrap();
+        let said = server.await.unwrap();
+        let told: Value = said.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+        let incident = &told["data"]["incident"];
+        assert_eq!(incident["canaries"].is_array(), whole, "{told}");
+        assert_eq!(incident["canary_count"], if whole { Value::Null } else { json!(500) });
+        let line = said.lines().find(|line| line.starts_with("HPUB")).unwrap();
+        assert!(line.rsplit(' ').next().unwrap().parse::<usize>().unwrap() <= most, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_took_too_long_is_no_refusal() {
+    for (answer, retried) in [
+        ("-ERR 'Authentication Timeout'\r\n", true),
+        ("-ERR 'User Authentication Expired'\r\n", true),
+        ("-ERR 'Authorization Violation'\r\n", false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text =
+            format!("address = '{}'\nsubject = 'a'\nallow_private = ['127.0.0.0/8']", listener.local_addr().unwrap());
+        let server = tokio::spawn(play(listener, 1 << 20, answer));
+        let error = build("nats", &text).unwrap().send(&alert("")).await.unwrap_err();
+        assert_eq!(matches!(error, SinkError::Retry { .. }), retried, "{error}");
+        server.await.unwrap();
     }
 }

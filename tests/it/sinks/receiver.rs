@@ -33,6 +33,8 @@ pub struct Receiver {
 pub enum Manner {
     /// Answers these bytes and closes.
     Says(String),
+    /// Answers what this makes of the request, and closes.
+    Plays(Arc<dyn Fn(&Request) -> String + Send + Sync>),
     /// Never answers.
     Hangs,
     /// Answers one byte a second, for ever.
@@ -45,7 +47,12 @@ pub enum Manner {
 
 /// A whole HTTP answer.
 pub fn answer(status: &str, headers: &str, body: &str) -> Manner {
-    Manner::Says(format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()))
+    Manner::Says(whole(status, headers, body))
+}
+
+/// The same, for one that plays its part.
+pub fn whole(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
 impl Receiver {
@@ -88,12 +95,10 @@ impl Receiver {
 
 async fn serve(mut stream: TcpStream, manner: Manner, requests: Arc<Mutex<Vec<Request>>>) {
     let Some(request) = read(&mut stream).await else { return };
-    requests.lock().unwrap().push(request);
+    requests.lock().unwrap().push(request.clone());
     match manner {
-        Manner::Says(text) => {
-            let _ = stream.write_all(text.as_bytes()).await;
-            let _ = stream.shutdown().await;
-        }
+        Manner::Says(text) => say(stream, &text).await,
+        Manner::Plays(part) => say(stream, &part(&request)).await,
         Manner::Hangs => tokio::time::sleep(std::time::Duration::from_secs(60)).await,
         Manner::Drips => {
             for byte in b"HTTP/1.1 200 OK\r\nx-long: ".iter().chain(std::iter::repeat_n(&b'x', 60)) {
@@ -111,6 +116,11 @@ async fn serve(mut stream: TcpStream, manner: Manner, requests: Arc<Mutex<Vec<Re
             while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
         }
     }
+}
+
+async fn say(mut stream: TcpStream, text: &str) {
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.shutdown().await;
 }
 
 async fn read(stream: &mut TcpStream) -> Option<Request> {

@@ -90,6 +90,8 @@ async fn a_token_is_asked_for_by_a_signature_that_holds() {
         serde_json::from_slice(&BASE64URL_NOPAD.decode(text.split_once('.').unwrap().1.as_bytes()).unwrap()).unwrap();
     assert_eq!(claims["iss"], "telltale@example.iam.gserviceaccount.com");
     assert_eq!(claims["aud"], format!("http://{}/token", login.address));
+    let ago = jiff::Timestamp::now().as_second() - claims["iat"].as_i64().unwrap();
+    assert!((25..120).contains(&ago), "clocks may differ: {ago}");
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3600);
     std::fs::write(folder.path().join("text"), text).unwrap();
     std::fs::write(folder.path().join("signature"), BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap()).unwrap();
@@ -103,6 +105,9 @@ async fn refusals_are_told_apart_and_show_no_key() {
     let events = Receiver::start(answer("400 Bad", "", "unknown field")).await;
     let sink = secops(folder.path(), &login, &events);
     assert!(matches!(sink.send(&alert("")).await.unwrap_err(), SinkError::GiveUp { status: Some(400), .. }));
+    events.becomes(answer("400 Bad", "", "what is ya29.tokentokentoken?"));
+    let error = sink.send(&alert("")).await.unwrap_err().to_string();
+    assert!(error.contains("[secret]") && !error.contains("ya29"), "{error}");
     events.becomes(answer("503 Busy", "", ""));
     assert!(matches!(sink.send(&alert("")).await.unwrap_err(), SinkError::Retry { .. }));
     let error =

@@ -18,7 +18,8 @@ fn read(line: &str, _: &Clock) -> Option<Login> {
     let (second, rest) = rest.split_once(' ')?;
     // `host address - name`, else `address - name`.
     let (source_ip, host, name) = match (address(first), address(second)) {
-        (None, Some(source)) => (Some(source), Some(first.to_owned()), rest.split_once(' ')?.1),
+        // A host may be an address too; who visits never names himself so.
+        (_, Some(source)) => (Some(source), Some(first.to_owned()), rest.split_once(' ')?.1),
         (source, _) => (source, None, rest),
     };
     let username = unescaped(name);
@@ -57,6 +58,7 @@ mod tests {
 192.0.2.9 - a b [27/Nov/2020:16:05:01 +0100] \x22GET caf\xC3\xA9\x5C [27/Nov/2026:16:05:03 +0100] "GET / HTTP/1.1" 401 188 "-" "-"
 192.0.2.9 - a\"b\\c [27/Nov/2026:16:05:04 +0100] "GET / HTTP/1.1" 401 188
 rh.example.org:443 192.0.2.9 - cmoreau [27/Nov/2026:16:05:05 +0000] "GET / HTTP/1.1" 200 188 "-" "-"
+6.6.6.6 192.0.2.9 - cmoreau [27/Nov/2026:16:05:05 +0000] "GET / HTTP/1.1" 200 188 "-" "-"
 client.example.net - cmoreau [27/Nov/2026:16:05:06 +0000] "GET / HTTP/1.1" 200 188
 192.0.2.9 - "" [27/Nov/2026:16:05:07 +0000] "GET / HTTP/1.1" 401 188
 192.0.2.9 - x [99/Nov/2026:16:05:07 +0000] "GET / HTTP/1.1" 401 188
@@ -67,6 +69,7 @@ no line"#;
                 "claire.moreau 198.51.100.7 2026-11-27T15:05:01Z",
                 "a b [27/Nov/2020:16:05:01 +0100] \"GET café\\ 192.0.2.9 2026-11-27T15:05:03Z",
                 "a\"b\\c 192.0.2.9 2026-11-27T15:05:04Z",
+                "cmoreau 192.0.2.9 2026-11-27T16:05:05Z",
                 "cmoreau 192.0.2.9 2026-11-27T16:05:05Z",
                 "cmoreau - 2026-11-27T16:05:06Z",
             ]

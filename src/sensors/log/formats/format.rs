@@ -14,14 +14,14 @@ pub struct Format {
 /// Reads a log's lines in order. What it keeps of them is in memory only, and bounded: after a restart it is shown the
 /// lines before the place where it goes on.
 pub trait Reader: Send {
-    /// Reads a line. None: it completes no login.
-    fn read(&mut self, line: &str, clock: &Clock) -> Option<Login>;
+    /// Reads a line: the logins that it completes.
+    fn read(&mut self, line: &str, clock: &Clock) -> Vec<Login>;
 }
 
 /// Most formats tell of a login in one line.
 impl<Read: FnMut(&str, &Clock) -> Option<Login> + Send> Reader for Read {
-    fn read(&mut self, line: &str, clock: &Clock) -> Option<Login> {
-        self(line, clock)
+    fn read(&mut self, line: &str, clock: &Clock) -> Vec<Login> {
+        self(line, clock).into_iter().collect()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod samba;
 pub mod slapd;
 pub mod sshd;
 pub mod syslog;
+pub mod threads;
 #[cfg(test)]
 mod trial;
 

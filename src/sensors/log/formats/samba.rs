@@ -1,15 +1,25 @@
 //! Samba's audit of logins as JSON (`log level = 1 auth_json_audit:3`), in a log of its own or among other lines. Each attempt
 //! is one `Authentication`; what is granted afterwards is told by other types, which are left out.
 
-use crate::sensors::log::formats::format::{Clock, Format, Login, address};
+use crate::sensors::log::formats::{
+    format::{Clock, Format, Login, address},
+    syslog,
+};
 use jiff::fmt::strtime;
 use serde_json::Value;
 
 /// The row of `formats::ALL`.
 pub const FORMAT: Format = Format { name: "samba", reader: || Box::new(read) };
 
-fn read(line: &str, _: &Clock) -> Option<Login> {
-    let (_, json) = line.split_once("{\"timestamp\":")?;
+fn read(line: &str, clock: &Clock) -> Option<Login> {
+    let (before, json) = line.split_once("{\"timestamp\":")?;
+    // What others write may quote anything.
+    let message = match syslog::head(line, clock) {
+        Some(head) if matches!(head.program, "smbd" | "samba") => head.message.split_once("{\"timestamp\":")?.0,
+        Some(_) => return None,
+        None => before,
+    };
+    matches!(message.trim(), "" | "JSON Authentication:").then_some(())?;
     let told: Value = serde_json::from_str(&format!("{{\"timestamp\":{json}")).ok()?;
     let login = told.get("Authentication").filter(|_| told["type"] == "Authentication")?;
     let account = |name: &str| login[name].as_str().filter(|account| !account.trim().is_empty());
@@ -45,6 +55,9 @@ mod tests {
             line("Authentication", "\"ipv4:198.51.100.7:56742\"", "\"claire.moreau\""),
             line("Authentication", "\"ipv6:2001:db8::7:56742\"", "null"),
             line("Authentication", "\"unix:\"", "\"claire.moreau\"").replace("  {", "JSON Authentication: {"),
+            line("Authentication", "\"unix:\"", "\"forged\"").replace("  {", "said: {"),
+            line("Authentication", "\"unix:\"", "\"forged\"").replace("  {", "Nov 27 16:05:01 h cron[7]: {"),
+            line("Authentication", "\"unix:\"", "\"by.syslog\"").replace("  {", "Nov 27 16:05:01 h smbd[7]:   {"),
             line("Authorization", "\"ipv4:198.51.100.7:56742\"", "\"claire.moreau\""),
             "[2026/11/27 19:47:43.784055,  0] ../../source3/smbd/server.c:1741(main)".into(),
             line("Authentication", "7", "{}")[..90].to_owned(),
@@ -55,6 +68,7 @@ mod tests {
                 "claire.moreau 198.51.100.7 2026-11-27T15:05:01.212249Z",
                 "mapped 2001:db8::7 2026-11-27T15:05:01.212249Z",
                 "claire.moreau - 2026-11-27T15:05:01.212249Z",
+                "by.syslog - 2026-11-27T15:05:01.212249Z",
             ]
         );
     }

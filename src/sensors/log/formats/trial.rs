@@ -8,7 +8,7 @@ pub fn logins(format: &Format, lines: &str) -> Vec<Login> {
     let now = "2026-11-27T18:00:00Z".parse::<Timestamp>().unwrap();
     let clock = Clock { time_zone: TimeZone::get("Europe/Paris").unwrap(), now };
     let mut reader = (format.reader)();
-    lines.lines().filter_map(|line| reader.read(line, &clock)).collect()
+    lines.lines().flat_map(|line| reader.read(line, &clock)).collect()
 }
 
 /// The same in short: `name source time`, a dash for what is not told.
