@@ -230,6 +230,17 @@ pub fn build_sinks(config: &Config) -> anyhow::Result<Vec<SinkSlot>> {
                 "without a digest every alert leaves at once: give `digest` too, such as \"1h\", or leave it out";
             return Err(wrong("immediate", message.to_owned()).into());
         }
+        let gathers = |kind: &str| sinks::ALL.iter().any(|entry| entry.kind == kind && entry.gathers);
+        if slot.sink.options().digest.is_some() && !gathers(slot.kind) {
+            let kinds: Vec<&str> = sinks::ALL.iter().filter(|entry| entry.gathers).map(|entry| entry.kind).collect();
+            let message = format!(
+                "a sink of kind {:?} gets a record of each alert, and none shows what a digest gathers: leave `digest` \
+                 and `immediate` out; it is for {}",
+                slot.kind,
+                listed(&kinds)
+            );
+            return Err(wrong("digest", message).into());
+        }
         for (at, store) in slot.sink.options().stores.iter().enumerate() {
             let known: Vec<&str> = config.stores.iter().map(|store| store.section.name.as_str()).collect();
             if !known.contains(&store.as_str()) {

@@ -124,6 +124,12 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
             case::export(&incident, &output, reveal, client, terminal).await
         }
         Command::Evidence(Evidence::Erase { of, yes }) => case::erase(of, yes, client, terminal).await,
+        Command::Report { incident, format: Some(_), .. } if incident == "sigma" => {
+            anyhow::bail!("`report sigma` is YAML: leave --format out")
+        }
+        Command::Report { incident, store: Some(_), .. } if incident != "sigma" => {
+            anyhow::bail!("--store is for `report sigma`: leave it out, a report is on a whole incident")
+        }
         Command::Report { incident, output, store, .. } if incident == "sigma" => {
             case::sigma(output.as_deref(), store.as_deref(), client, terminal).await
         }

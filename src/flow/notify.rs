@@ -28,40 +28,62 @@ const ROUND: usize = 256;
 /// How often the outbox is looked at when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Delivers for one sink until told to stop.
+/// Delivers for one sink until told to stop. Its digests go their own way: one that hangs delays nothing that is urgent.
 pub async fn deliver(context: Arc<Context>, place: usize, stop: CancellationToken) {
     let Some(slot) = context.sinks.get(place) else { return };
-    while !stop.is_cancelled() {
-        let rung = context.due.notified();
-        match deliver_due(&context, slot).await {
-            Ok(ROUND) => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(sink = slot.name, %error, "delivery could not be recorded; it is tried again");
+    let urgent = async {
+        while !stop.is_cancelled() {
+            let rung = context.due.notified();
+            if told(slot, deliver_alone(&context, slot).await) == ROUND {
+                continue;
+            }
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(TICK) => {}
+                () = stop.cancelled() => {}
             }
         }
-        tokio::select! {
-            () = rung => {}
-            () = tokio::time::sleep(TICK) => {}
-            () = stop.cancelled() => {}
+    };
+    let gathered = async {
+        let Some(pause) = digest::pause(slot) else { return };
+        while !stop.is_cancelled() {
+            if told(slot, digest::deliver(&context, slot).await) > 0 {
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
         }
+    };
+    tokio::join!(urgent, gathered);
+}
+
+/// How many were tried; none where that could not be recorded.
+fn told(slot: &SinkSlot, tried: Result<usize, FlowError>) -> usize {
+    tried.unwrap_or_else(|error| {
+        tracing::error!(sink = slot.name, %error, "delivery could not be recorded; it is tried again");
+        0
+    })
+}
+
+/// Makes one attempt at what is due at this sink now, a round at most and a digest; answers at how many.
+pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
+    let (alone, gathered) = tokio::join!(deliver_alone(context, slot), digest::deliver(context, slot));
+    Ok(alone? + gathered?)
+}
+
+/// What is due at this sink now and leaves by itself, at most so many.
+pub fn due_alone(context: &Context, slot: &SinkSlot, most: usize) -> Result<Vec<Due>, FlowError> {
+    match slot.sink.options().digest {
+        Some(_) => blocking(|| digest::urgent(context, slot, most)),
+        None => Ok(context.ledger.due(&slot.name, context.now(), most)?),
     }
 }
 
-/// Makes one attempt at what is due at this sink now, a round at most; answers at how many.
-pub async fn deliver_due(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
-    let window = slot.sink.options().digest;
-    let most = if window.is_some() { digest::LOOKED_AT } else { ROUND };
-    let mut due = context.ledger.due(&slot.name, context.now(), most)?;
-    let mut tried = 0;
-    if let Some(window) = window {
-        let (now, gathered) = blocking(|| digest::part(context, slot, due, window))?;
-        due = now;
-        due.truncate(ROUND);
-        tried = gathered.len();
-        digest::send(context, slot, gathered).await?;
-    }
-    tried += due.len();
+async fn deliver_alone(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
+    let due = due_alone(context, slot, ROUND)?;
+    let tried = due.len();
     let outcomes: Vec<Result<(), FlowError>> =
         stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
     outcomes.into_iter().collect::<Result<(), FlowError>>()?;

@@ -8,7 +8,7 @@ use crate::{
 };
 use canaries::MarkerKind;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Windows' records of logins, Kerberos tickets and NTLM among them.
@@ -16,8 +16,7 @@ const LOGINS: [u32; 7] = [4624, 4625, 4648, 4768, 4769, 4771, 4776];
 
 /// The rules of one store's canaries, or of all, as YAML documents; and how many they are.
 pub fn rules(context: &Context, store: Option<&str>) -> Result<(String, usize), FlowError> {
-    let mut known = BTreeSet::new();
-    let (mut text, mut count) = (String::new(), 0);
+    let mut known: BTreeMap<(What, String), BTreeSet<String>> = BTreeMap::new();
     for PlacementRow { placement, .. } in context.ledger.placements(store)? {
         if !matches!(placement.state, State::Planted | State::Altered | State::Missing) {
             continue;
@@ -33,17 +32,15 @@ pub fn rules(context: &Context, store: Option<&str>) -> Result<(String, usize), 
         };
         let mut aliases = of(&[MarkerKind::WorkEmail, MarkerKind::PersonalEmail]);
         aliases.retain(ours);
-        // Those who stand in several stores are one.
+        // Those who stand in several stores are one, with all that they have in any.
         let name = placement.persona.as_ref().map_or(placement.canary, |persona| persona.id).to_string();
         let login = of(&[MarkerKind::Username, MarkerKind::WorkEmail]);
         for (what, values) in [(What::Login, login), (What::Alias, aliases)] {
-            if !values.is_empty() && known.insert((what, name.clone())) {
-                text.push_str(&rule(what, &name, &values));
-                count += 1;
-            }
+            known.entry((what, name.clone())).or_default().extend(values);
         }
     }
-    Ok((text, count))
+    known.retain(|_, values| !values.is_empty());
+    Ok((known.iter().map(|((what, name), values)| rule(*what, name, values)).collect(), known.len()))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,15 +50,18 @@ enum What {
 }
 
 /// One rule. JSON's texts and lists are YAML's.
-fn rule(what: What, canary: &str, values: &[String]) -> String {
-    let values = json!(values.iter().map(|value| plain(value)).collect::<Vec<_>>());
+fn rule(what: What, canary: &str, values: &BTreeSet<String>) -> String {
+    let ending = |with: &str| json!(values.iter().map(|value| plain(value) + with).collect::<Vec<_>>());
+    // Kerberos' tickets for services name whoever asks as `name@REALM`.
+    let (values, with_realm) = (ending(""), ending("@"));
     let (title, why, source, detection, tags) = match what {
         What::Login => (
             "login",
             "Nobody has this login: whoever tries it has it from a copy of an HR store.",
             "    product: windows\n    service: security\n",
             format!(
-                "    selection:\n        EventID: {}\n        TargetUserName: {values}\n    condition: selection\n",
+                "    logins:\n        EventID: {}\n    name:\n        TargetUserName: {values}\n    principal:\n        \
+                 TargetUserName|startswith: {with_realm}\n    condition: logins and (name or principal)\n",
                 json!(LOGINS)
             ),
             ["attack.initial-access", "attack.t1078"],
@@ -93,4 +93,16 @@ fn plain(value: &str) -> String {
         text.push(character);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_known_with_its_realm_and_as_it_is() {
+        let rule = rule(What::Login, "0123", &["a?b".to_owned(), "c@d.fr".to_owned()].into());
+        assert!(rule.contains(r#"TargetUserName: ["a\\?b","c@d.fr"]"#), "{rule}");
+        assert!(rule.contains(r#"TargetUserName|startswith: ["a\\?b@","c@d.fr@"]"#), "{rule}");
+    }
 }

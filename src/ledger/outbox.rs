@@ -155,8 +155,23 @@ pub(crate) fn replayed(view: &mut View<'_>, at: Timestamp, alert: &str, sink: &s
 impl Ledger {
     /// What is due at a sink by now, the longest due first, at most so many.
     pub fn due(&self, sink: &str, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {
+        self.due_after(sink, now, None, most)
+    }
+
+    /// The same, of those that come after this one.
+    pub fn due_after(
+        &self,
+        sink: &str,
+        now: Timestamp,
+        after: Option<&Due>,
+        most: usize,
+    ) -> Result<Vec<Due>, LedgerError> {
         let mut found = Vec::new();
-        self.each(&Key::of(Table::Due).text(sink), None, |_, value| {
+        let from = after.map(due_key);
+        self.each(&Key::of(Table::Due).text(sink), from.as_ref(), |key, value| {
+            if from.as_ref().is_some_and(|from| from.as_slice() == key) {
+                return Ok(true);
+            }
             let due: Due = row::decode(value)?;
             let go_on = due.next <= now && found.len() < most;
             if go_on {

@@ -23,7 +23,8 @@ use std::path::PathBuf;
 use url::Url;
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "cloudevents", about: "CloudEvents to any HTTP receiver", build: Cloud::build };
+pub const ENTRY: Entry =
+    Entry { kind: "cloudevents", about: "CloudEvents to any HTTP receiver", build: Cloud::build, gathers: true };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

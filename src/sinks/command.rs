@@ -29,8 +29,12 @@ use tokio::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "command", about: "a command of your own, on its standard input", build: Program::build };
+pub const ENTRY: Entry = Entry {
+    kind: "command",
+    about: "a command of your own, on its standard input",
+    build: Program::build,
+    gathers: true,
+};
 
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 const MOST_KEPT: u64 = 16 * 1024;

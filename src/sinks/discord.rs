@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "discord", about: "messages in a Discord channel, by its webhook", build };
+pub const ENTRY: Entry =
+    Entry { kind: "discord", about: "messages in a Discord channel, by its webhook", build, gathers: true };
 
 fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
     Chat::build(section, "Discord", "discord.json.j2", &[("wait", "true")])

@@ -26,8 +26,12 @@ use std::path::PathBuf;
 use webhooks::Answer;
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "elasticsearch", about: "documents in Elasticsearch or OpenSearch (ECS)", build: Elastic::build };
+pub const ENTRY: Entry = Entry {
+    kind: "elasticsearch",
+    about: "documents in Elasticsearch or OpenSearch (ECS)",
+    build: Elastic::build,
+    gathers: false,
+};
 
 /// The version of the schema that the documents keep to.
 const SCHEMA: &str = "9.4.0";

@@ -10,7 +10,7 @@ use crate::{
     sinks::{
         shape::{
             options::{Options, read, read_authority},
-            wording::{Wording, severity_name},
+            wording::{self, Wording, severity_name},
         },
         sink::{Entry, Receipt, Sink, SinkError},
     },
@@ -28,6 +28,7 @@ use lettre::{
     },
 };
 use serde::Deserialize;
+use serde_json::json;
 use std::{
     path::PathBuf,
     time::{Duration, UNIX_EPOCH},
@@ -37,7 +38,8 @@ use url::{Host, Url};
 use webhooks::{Guard, Refusal, Templates};
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "email", about: "mails to one or more people, by SMTP", build: Email::build };
+pub const ENTRY: Entry =
+    Entry { kind: "email", about: "mails to one or more people, by SMTP", build: Email::build, gathers: true };
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TOTAL_TIME: Duration = Duration::from_secs(15);
@@ -121,7 +123,13 @@ impl Email {
 
     fn message(&self, alert: &Alert) -> Result<Vec<u8>, String> {
         let wording = Wording::of(alert);
-        let context = wording.context(alert);
+        let mut context = wording.context(alert);
+        if !alert.gathered.is_empty() {
+            // A mail has room for all of them.
+            let all = wording::lines(alert).into_iter().enumerate();
+            context["facts"] =
+                all.map(|(place, line)| json!({"label": (place + 1).to_string(), "value": line})).collect();
+        }
         let text = self.templates.render("email.txt.j2", &context).map_err(|error| error.to_string())?;
         let html = self.templates.render("email.html.j2", &context).map_err(|error| error.to_string())?;
         let about = match &alert.incident {

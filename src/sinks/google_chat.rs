@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "google_chat", about: "cards in a Google Chat space, by its webhook", build };
+pub const ENTRY: Entry =
+    Entry { kind: "google_chat", about: "cards in a Google Chat space, by its webhook", build, gathers: true };
 
 fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
     Chat::build(

@@ -28,7 +28,7 @@ use webhooks::Method;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
-    Entry { kind: "jsm", about: "alerts in Jira Service Management Operations", build: Jira::build };
+    Entry { kind: "jsm", about: "alerts in Jira Service Management Operations", build: Jira::build, gathers: false };
 
 const NAME: &str = "Jira Service Management";
 const USUAL: &str = "https://api.atlassian.com/jsm/ops/integration/v2/alerts";

@@ -9,8 +9,12 @@ use crate::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "mattermost", about: "messages in a Mattermost channel, by an incoming webhook", build };
+pub const ENTRY: Entry = Entry {
+    kind: "mattermost",
+    about: "messages in a Mattermost channel, by an incoming webhook",
+    build,
+    gathers: true,
+};
 
 fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
     Chat::build(section, "Mattermost", "mattermost.json.j2", &[])

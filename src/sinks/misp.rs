@@ -29,7 +29,7 @@ use uuid::Uuid;
 use webhooks::{Answer, Method};
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: Misp::build };
+pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: Misp::build, gathers: false };
 
 /// Stands before an alert's time in the comment of the attribute that names it.
 const ALERT_OF: &str = "alert of ";

@@ -28,7 +28,8 @@ use tokio::{
 use uuid::Uuid;
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "nats", about: "messages on a subject of NATS", build: Nats::build };
+pub const ENTRY: Entry =
+    Entry { kind: "nats", about: "messages on a subject of NATS", build: Nats::build, gathers: true };
 
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// The longest line or message that is read.

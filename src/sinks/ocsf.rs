@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
-    Entry { kind: "ocsf", about: "OCSF Detection Findings to any HTTP receiver", build: Ocsf::build };
+    Entry { kind: "ocsf", about: "OCSF Detection Findings to any HTTP receiver", build: Ocsf::build, gathers: false };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,8 +32,12 @@ use std::{
 use tokio::{sync::Mutex, time::timeout};
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "ocsf_file", about: "OCSF Detection Findings in a file, one a line", build: OcsfFile::build };
+pub const ENTRY: Entry = Entry {
+    kind: "ocsf_file",
+    about: "OCSF Detection Findings in a file, one a line",
+    build: OcsfFile::build,
+    gathers: false,
+};
 
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 

@@ -24,8 +24,12 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "pagerduty", about: "events of a PagerDuty service (Events API v2)", build: PagerDuty::build };
+pub const ENTRY: Entry = Entry {
+    kind: "pagerduty",
+    about: "events of a PagerDuty service (Events API v2)",
+    build: PagerDuty::build,
+    gathers: false,
+};
 
 const USUAL: &str = "https://events.pagerduty.com/v2/enqueue";
 

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
-    Entry { kind: "secops", about: "UDM records in Google Security Operations", build: SecOps::build };
+    Entry { kind: "secops", about: "UDM records in Google Security Operations", build: SecOps::build, gathers: false };
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOTAL_TIME: Duration = Duration::from_secs(15);

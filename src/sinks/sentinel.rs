@@ -27,8 +27,12 @@ use tokio::time::timeout;
 use url::Url;
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "sentinel", about: "rows in Microsoft Sentinel (Logs Ingestion API)", build: Sentinel::build };
+pub const ENTRY: Entry = Entry {
+    kind: "sentinel",
+    about: "rows in Microsoft Sentinel (Logs Ingestion API)",
+    build: Sentinel::build,
+    gathers: false,
+};
 
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// What tokens are for, by the cloud that the rows go to; the first where the address says nothing else.

@@ -18,6 +18,8 @@ pub struct Entry {
     pub about: &'static str,
     /// Builds the sink from its section, reaching nothing.
     pub build: fn(&Section) -> Result<Box<dyn Sink>, SectionError>,
+    /// Whether its message shows what a digest gathered; a sink of one record an incident must not be given any.
+    pub gathers: bool,
 }
 
 /// The receiver has it.

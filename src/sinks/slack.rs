@@ -22,8 +22,12 @@ use std::path::PathBuf;
 use webhooks::Templates;
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "slack", about: "messages in a Slack channel, by an incoming webhook", build: Slack::build };
+pub const ENTRY: Entry = Entry {
+    kind: "slack",
+    about: "messages in a Slack channel, by an incoming webhook",
+    build: Slack::build,
+    gathers: true,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

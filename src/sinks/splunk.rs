@@ -28,7 +28,7 @@ use webhooks::Answer;
 
 /// The row of this kind.
 pub const ENTRY: Entry =
-    Entry { kind: "splunk", about: "events to Splunk's HTTP Event Collector", build: Splunk::build };
+    Entry { kind: "splunk", about: "events to Splunk's HTTP Event Collector", build: Splunk::build, gathers: false };
 
 const COLLECT: &str = "/services/collector/event";
 const ACKNOWLEDGE: &str = "/services/collector/ack";

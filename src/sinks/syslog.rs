@@ -30,6 +30,7 @@ pub const ENTRY: Entry = Entry {
     kind: "syslog",
     about: "RFC 5424, CEF or LEEF records to a SIEM, over TCP, TLS or UDP",
     build: Syslog::build,
+    gathers: false,
 };
 
 const TOTAL_TIME: Duration = Duration::from_secs(15);

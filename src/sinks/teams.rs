@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "teams", about: "cards in a Teams channel, by a workflow's webhook", build };
+pub const ENTRY: Entry =
+    Entry { kind: "teams", about: "cards in a Teams channel, by a workflow's webhook", build, gathers: true };
 
 fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
     Chat::build(section, "Teams", "teams.json.j2", &[])

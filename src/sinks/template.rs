@@ -25,8 +25,12 @@ use std::{collections::BTreeMap, fs, io::Read, path::PathBuf};
 use webhooks::{Method, Templates};
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "template", about: "any HTTP receiver, by a template of your own", build: Template::build };
+pub const ENTRY: Entry = Entry {
+    kind: "template",
+    about: "any HTTP receiver, by a template of your own",
+    build: Template::build,
+    gathers: true,
+};
 
 /// Of an operator's template.
 const LONGEST: u64 = 64 * 1024;

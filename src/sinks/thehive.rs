@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use webhooks::Templates;
 
 /// The row of this kind.
-pub const ENTRY: Entry = Entry { kind: "thehive", about: "alerts in TheHive 5", build: TheHive::build };
+pub const ENTRY: Entry = Entry { kind: "thehive", about: "alerts in TheHive 5", build: TheHive::build, gathers: false };
 
 const TEMPLATE: &str = "{{ summary|markdown(1500) }}\n\n{% for fact in facts %}* {{ fact.label|markdown(60) }}: \
                         {{ fact.value|markdown(1500) }}\n{% endfor %}{% if why_not %}\nWhy not certain:\n\n{% for reason \

@@ -23,8 +23,12 @@ use std::path::PathBuf;
 use webhooks::{HmacKey, Signer, SigningKey};
 
 /// The row of this kind.
-pub const ENTRY: Entry =
-    Entry { kind: "webhook", about: "signed JSON to any HTTP receiver (Standard Webhooks)", build: Webhook::build };
+pub const ENTRY: Entry = Entry {
+    kind: "webhook",
+    about: "signed JSON to any HTTP receiver (Standard Webhooks)",
+    build: Webhook::build,
+    gathers: true,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -146,7 +146,7 @@ async fn answer(context: &Context, from: u64, used: &AtomicBool) -> Result<Optio
         }
         let mut tried = true;
         for slot in &context.sinks {
-            tried &= context.ledger.due(&slot.name, context.now(), 1)?.is_empty();
+            tried &= notify::due_alone(context, slot, 1)?.is_empty();
         }
         let over = used.load(Ordering::Acquire) && !judged && tried && (seen.counts.paste > 0 || polled(context));
         quiet = if over { quiet + 1 } else { 0 };

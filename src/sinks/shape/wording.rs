@@ -7,6 +7,7 @@ use crate::domain::{
     verdict::{Outcome, StoreScore},
 };
 use serde_json::json;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 const LONGEST: usize = 1000;
 const MOST_NAMES: usize = 12;
@@ -172,15 +173,33 @@ fn facts(alert: &Alert, incident: &Incident) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The last alerts of a digest, a line each, and how many there were before them.
-fn gathered(alert: &Alert) -> Vec<(&'static str, String)> {
-    let left_out = alert.gathered.len().saturating_sub(LINES.len());
-    let before = (left_out > 0).then(|| ("Before", format!("{left_out} more")));
-    let line = |(label, one): (&&'static str, &Gathered)| {
-        let (severity, at) = (severity_name(one.severity), one.at.strftime("%Y-%m-%d %H:%M UTC"));
-        (*label, webhooks::clip(&plain(&format!("{severity} {}, {at}: {}", one.incident, one.summary)), 300))
+/// The incidents of a digest, a line each: the gravest first, then the one that waited longest. A line tells what was last
+/// said of its incident.
+pub fn lines(alert: &Alert) -> Vec<String> {
+    let mut incidents: BTreeMap<&str, (Severity, usize, &Gathered)> = BTreeMap::new();
+    for one in &alert.gathered {
+        let (severity, count, last) = incidents.entry(&one.incident).or_insert((one.severity, 0, one));
+        (*severity, *count) = ((*severity).max(one.severity), *count + 1);
+        if one.at >= last.at {
+            *last = one;
+        }
+    }
+    let mut incidents: Vec<_> = incidents.into_values().collect();
+    incidents.sort_by_key(|(severity, _, last)| (Reverse(*severity), last.at));
+    let line = |(severity, count, last): (Severity, usize, &Gathered)| {
+        let (severity, at) = (severity_name(severity), last.at.strftime("%Y-%m-%d %H:%M UTC"));
+        let many = if count > 1 { format!(", the last of {count} alerts") } else { String::new() };
+        webhooks::clip(&plain(&format!("{severity} {}, {at}{many}: {}", last.incident, last.summary)), 300)
     };
-    before.into_iter().chain(LINES.iter().zip(&alert.gathered[left_out..]).map(line)).collect()
+    incidents.into_iter().map(line).collect()
+}
+
+/// The first lines of a digest, and how many there are besides.
+fn gathered(alert: &Alert) -> Vec<(&'static str, String)> {
+    let lines = lines(alert);
+    let left_out = lines.len().saturating_sub(LINES.len());
+    let rest = (left_out > 0).then(|| ("Besides", format!("{left_out} more, none of them graver")));
+    LINES.into_iter().zip(lines).chain(rest).collect()
 }
 
 fn confidence(best: &StoreScore) -> String {

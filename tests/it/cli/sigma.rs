@@ -22,6 +22,7 @@ async fn each_canary_has_a_rule_for_its_logins_and_one_for_its_aliases() {
             let (login, alias) = (marker(&canary, "username"), marker(&canary, "work_email"));
             assert_eq!(text.matches(&format!("\"{login}\"")).count(), 1, "{login} in {text}");
             assert_eq!(text.matches(&format!("\"{alias}\"")).count(), 2, "as a login and as an alias");
+            assert_eq!(text.matches(&format!("\"{login}@\"")).count(), 1, "as Kerberos writes it, with its realm");
         }
     }
     let python = std::env::var("TELLTALE_TEST_PYTHON").expect("tests/run names Python with the validators");
@@ -50,6 +51,8 @@ async fn each_canary_has_a_rule_for_its_logins_and_one_for_its_aliases() {
     assert_eq!(mode & 0o777, 0o600);
     site.run("report sigma --store nowhere").await.complaint();
     site.run("report sigma --json").await.complaint();
+    assert!(site.run("report sigma --format pdf").await.complaint().contains("--format"));
+    assert!(site.run("report i-7 --store payroll").await.complaint().contains("--store"));
 
     // What was withdrawn is nobody's any more.
     site.run("withdraw payroll --json").await.ends(0);

@@ -2,6 +2,7 @@
 
 use super::{
     alerts::{alert, build, hostile, peer, revealing, test_alert},
+    digest::of_twelve,
     receiver::{Manner, Receiver},
 };
 use mail_parser::MessageParser;
@@ -63,6 +64,18 @@ async fn mails_arrive_in_the_clear_by_starttls_and_by_tls() {
         assert_eq!(mail.date().unwrap().to_rfc3339(), "2026-11-23T20:00:00Z");
         assert!(mail.body_text(0).unwrap().contains("log10 LR 9.2"));
         assert!(mail.body_html(0).unwrap().contains("<td>payroll</td>"));
+    }
+}
+
+#[tokio::test]
+async fn a_digest_is_mailed_with_all_its_incidents() {
+    let alert = Alert { id: named("").id, ..of_twelve() };
+    email("PLAIN", "to = 'soc@example.org'").send(&alert).await.unwrap();
+    let mails = mails(&alert.id);
+    let mail = MessageParser::default().parse(&mails[0]).unwrap();
+    for number in 0..12 {
+        let line = format!(" i-{number}, ");
+        assert!(mail.body_text(0).unwrap().contains(&line) && mail.body_html(0).unwrap().contains(&line), "{line}");
     }
 }
 

@@ -101,9 +101,14 @@ impl House {
         self.moves(&incident, AlertType::IncidentOpened).await
     }
 
+    /// So many seconds pass, and nothing is done.
+    pub fn wait(&self, seconds: i64) {
+        self.time.fetch_add(seconds, Ordering::SeqCst);
+    }
+
     /// So many seconds pass, and what is due then is done, as `serve` does it every second.
     pub async fn pass(&self, seconds: i64) {
-        self.time.fetch_add(seconds, Ordering::SeqCst);
+        self.wait(seconds);
         for slot in &self.context.sinks {
             while notify::deliver_due(&self.context, slot).await.unwrap() > 0 {}
         }
