@@ -15,8 +15,9 @@ use crate::{
         error::FlowError,
         memory::Memory,
         observe::happening,
-        problem::{Evidence, Facts},
+        problem::Facts,
         route,
+        seen::Evidence,
     },
 };
 use canaries::{CanaryId, MarkerKind};

@@ -1,7 +1,7 @@
 //! What the judge remembers between two batches, so that a flood is not read anew for each of them. It may be lost at
 //! any time: the ledger tells it again.
 
-use crate::flow::problem::Evidence;
+use crate::flow::seen::Evidence;
 use std::collections::BTreeMap;
 
 /// At most so many incidents are remembered; others are read from the journal when they grow.

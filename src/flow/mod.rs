@@ -42,6 +42,7 @@ pub mod recover;
 pub mod revise;
 pub mod rotate;
 pub mod route;
+pub mod seen;
 pub mod sheet;
 pub mod sightless;
 pub mod sigma;

@@ -14,8 +14,9 @@ use crate::{
         context::{Context, blocking},
         error::FlowError,
         plan::{self, Aim},
-        problem::{Evidence, Facts},
+        problem::Facts,
         progress::Progress,
+        seen::Evidence,
     },
 };
 use jiff::{Timestamp, tz::TimeZone};

@@ -12,9 +12,10 @@ use crate::{
         error::FlowError,
         plan::{self, Aim},
         plant,
-        problem::{Evidence, Facts},
+        problem::Facts,
         progress::Progress,
         route,
+        seen::Evidence,
         supply::Supply,
     },
     sensors::listener::{
