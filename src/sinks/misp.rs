@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 use webhooks::{Answer, Method};
 
@@ -49,6 +49,7 @@ struct Misp {
     options: Options,
     post: Post,
     key: Secret,
+    turn: Mutex<()>,
 }
 
 impl Misp {
@@ -60,7 +61,7 @@ impl Misp {
         }
         let authority = read_authority(section, config.ca.as_deref())?;
         let post = Post::new(config.url.reveal(), &options, authority)?.hiding([config.key.clone()]);
-        Ok(Box::new(Misp { options, post, key: config.key }))
+        Ok(Box::new(Misp { options, post, key: config.key, turn: Mutex::default() }))
     }
 
     /// Posts an event there; without one, asks for what is there.
@@ -82,6 +83,8 @@ impl Misp {
         if !answer.body.contains("already exists") {
             return settle_strictly("MISP", answer);
         }
+        // One at a time: two alerts of one incident would overwrite each other.
+        let _turn = self.turn.lock().await;
         let id = id(alert, "event");
         let seen = self.ask(&format!("/events/view/{id}"), None).await?;
         if seen.status != 200 {

@@ -92,6 +92,24 @@ async fn all_is_not_well_while_a_touch_waits_for_its_judgement_or_an_alert_for_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_digest_is_not_late() {
+    let inbox = Inbox::start().await;
+    let later = format!(
+        "[[sinks]]\nname = \"later\"\nkind = \"slack\"\nurl = \"http://{}/later\"\nallow_private = [\"127.0.0.0/8\"]\n\
+         digest = \"1h\"\nimmediate = \"critical\"\n",
+        inbox.address
+    );
+    let house = House::found(&inbox.address, &later).await;
+    house.touched(1).await;
+    house.pass(0).await;
+    house.pass(400).await;
+    let waits = house.context.ledger.due("later", house.context.now(), 10).unwrap();
+    assert_eq!(waits.len(), 1, "it is gathered for an hour");
+    assert!(heartbeat::is_well(&house.context).await.unwrap());
+    house.context.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sensor_that_comes_and_goes_is_told_once_in_five_minutes() {
     let inbox = Inbox::start().await;
     let house = House::found(&inbox.address, "").await;

@@ -181,7 +181,7 @@ async fn a_log_that_is_taken_away_is_told_and_one_that_is_rotated_is_not() {
     append(&log, "Nov 27 16:05:01 vpn-1 sshd[1]: Invalid user c.moreau from 198.51.100.7 port 5\n");
     let keys = format!("format = 'sshd'\npath = '{}'", log.display()).parse().unwrap();
     let section = Section { name: "ssh".to_owned(), keys, folder: folder.path().to_owned() };
-    let sensor = Box::new(Log::read(&section).unwrap().may_be_away_for(Duration::from_secs(2)));
+    let sensor = Box::new(Log::read(&section).unwrap().may_be_away_for(Duration::from_secs(5)));
     let (recorder, reporter) = Recorder::new();
     let stop = tokio_util::sync::CancellationToken::new();
     let _running = sensor.start(reporter, stop.clone()).await.unwrap();
@@ -198,7 +198,7 @@ async fn a_log_that_is_taken_away_is_told_and_one_that_is_rotated_is_not() {
     append(&log, "Nov 27 16:05:02 vpn-1 sshd[1]: Invalid user d.moreau from 198.51.100.7 port 5\n");
     recorder.wait_for(2).await;
     fs::remove_file(&log).unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(unable(), None, "it may be on its way");
     said(Some("the_log_is_gone")).await;
     append(&log, "Nov 27 16:05:03 vpn-1 sshd[1]: Invalid user e.moreau from 198.51.100.7 port 5\n");

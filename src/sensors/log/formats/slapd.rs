@@ -97,7 +97,9 @@ impl Slapd {
             && !message.starts_with("UNBIND")
             && let Some(mut login) = known.waiting.take()
         {
-            login.source_ip = accepted.as_ref().and_then(|(source, _)| *source);
+            // Long after, it is where another connection of that number comes from.
+            let accepted = accepted.as_ref().filter(|_| known.is_early(said.at));
+            login.source_ip = accepted.and_then(|(source, _)| *source);
             told.push(login);
         }
         if accepted.is_some() {

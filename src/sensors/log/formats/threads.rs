@@ -81,10 +81,22 @@ fn is_own(message: &str) -> bool {
             .iter()
             .any(|own| message.starts_with(own));
     };
-    ["ACCEPT from ", "BIND dn=\"", "BIND anonymous", "UNBIND", "closed", "ADD dn=\"", "DEL dn=\""]
-        .iter()
-        .any(|own| said.starts_with(own))
-        || (said.contains("RESULT tag=") && said.ends_with(" text="))
+    let begins = [
+        "ACCEPT from ",
+        "TLS established ",
+        "STARTTLS",
+        "BIND dn=\"",
+        "BIND anonymous",
+        "UNBIND",
+        "closed",
+        "ADD dn=\"",
+        "DEL dn=\"",
+    ];
+    // What is wrong with a request may be told in words of his.
+    let ends = [" text=", " text=invalid DN"];
+    begins.iter().any(|own| said.starts_with(own))
+        || ((said.contains("RESULT tag=") || said.contains("RESULT oid= "))
+            && ends.iter().any(|end| said.ends_with(end)))
 }
 
 #[cfg(test)]
@@ -148,6 +160,9 @@ mod tests {
             "1 op=0 BIND dn=\"\" method=128",
             "1 fd=1 closed (connection lost)",
             "1 op=1 SEARCH RESULT tag=101 err=0 text=",
+            "1 fd=12 TLS established tls_ssf=256 ssf=256 tls_proto=TLSv1.3",
+            "1 op=0 RESULT oid= err=0 qtime=0.000008 etime=0.000103 text=",
+            "1 op=0 RESULT tag=97 err=34 text=invalid DN",
         ] {
             assert!(is_own(&format!("conn={own}")), "{own}");
         }
