@@ -46,7 +46,8 @@ load printers = no
 [share]
 path = $home/share
 END
-    smbd -F --no-process-group -s "$home/smb.conf" </dev/null >"$home/out" 2>&1 &
+    # In a process group of its own, all of which it ends with itself.
+    smbd -F -s "$home/smb.conf" </dev/null >"$home/out" 2>&1 &
     echo $! >"$dir/samba.pid"
     cat >"$dir/samba.env" <<END
 export TELLTALE_TEST_SAMBA_PORT='$port'
