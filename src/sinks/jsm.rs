@@ -13,7 +13,7 @@ use crate::{
         shape::{
             identity::{alert_key, subject_key},
             options::{Options, read, read_authority},
-            post::{Post, settle_strictly},
+            post::{Post, in_time, settle_strictly},
             wording::{self, Wording},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use webhooks::Method;
 
 /// The row of this kind.
@@ -33,7 +33,6 @@ pub const ENTRY: Entry =
 const NAME: &str = "Jira Service Management";
 const USUAL: &str = "https://api.atlassian.com/jsm/ops/integration/v2/alerts";
 
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// How long it waits before each look at what became of a request; after the last it is too late.
 const LOOKS: [u64; 7] = [0, 100, 200, 400, 800, 1500, 3000];
 
@@ -189,8 +188,7 @@ fn retry(why: String) -> SinkError {
 #[async_trait]
 impl Sink for Jira {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || retry(format!("{NAME} did not answer in 15 s"));
-        timeout(TOTAL_TIME, self.all(alert)).await.map_err(|_| late())?
+        in_time(NAME, self.all(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use crate::{
         shape::{
             identity::{alert_key, subject_key},
             options::{Options, read, read_authority},
-            post::{Post, settle_strictly},
+            post::{Post, in_time, settle_strictly},
             wording::{self, Wording},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
-use tokio::{sync::Mutex, time::timeout};
+use std::{collections::BTreeSet, path::PathBuf};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 use webhooks::{Answer, Method};
 
@@ -33,7 +33,6 @@ pub const ENTRY: Entry = Entry { kind: "misp", about: "events in MISP", build: M
 
 /// Stands before an alert's time in the comment of the attribute that names it.
 const ALERT_OF: &str = "alert of ";
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// So much of an event is read; analysts may have added a lot.
 const MOST_OF_AN_EVENT: usize = 4 << 20;
 
@@ -213,8 +212,7 @@ fn event(alert: &Alert, at: i64) -> Value {
 #[async_trait]
 impl Sink for Misp {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || retry("MISP did not answer in 15 s".to_owned());
-        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
+        in_time("MISP", self.tell(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use crate::{
             identity::{alert_key, subject_key},
             oauth::Tokens,
             options::{Options, read, read_authority},
-            post::Post,
+            post::{Post, in_time},
             wording::{self, Wording},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -22,15 +22,13 @@ use crate::{
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
-use tokio::time::timeout;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// The row of this kind.
 pub const ENTRY: Entry =
     Entry { kind: "secops", about: "UDM records in Google Security Operations", build: SecOps::build, gathers: false };
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,8 +114,7 @@ fn udm(alert: &Alert) -> Value {
 #[async_trait]
 impl Sink for SecOps {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || SinkError::Retry { why: "SecOps did not answer in 15 s".to_owned(), status: None, after: None };
-        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
+        in_time("SecOps", self.tell(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

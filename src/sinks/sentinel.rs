@@ -13,7 +13,7 @@ use crate::{
             identity::{alert_key, subject_key},
             oauth::Tokens,
             options::{Options, read, read_authority},
-            post::Post,
+            post::{Post, in_time},
             wording::{self, Wording, severity_name},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -22,8 +22,7 @@ use crate::{
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{path::PathBuf, time::Duration};
-use tokio::time::timeout;
+use std::path::PathBuf;
 use url::Url;
 
 /// The row of this kind.
@@ -37,7 +36,6 @@ pub const ENTRY: Entry = Entry {
 const LOGIN: &str = "https://login.microsoftonline.com";
 /// What tokens are for, by the cloud that the rows go to; the first where the address says nothing else.
 const CLOUDS: [&str; 3] = ["monitor.azure.com", "monitor.azure.us", "monitor.azure.cn"];
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// A longer value is cut off there, in the middle of its JSON.
 const MOST_OF_A_FIELD: usize = 60_000;
 
@@ -130,8 +128,7 @@ fn row(alert: &Alert) -> Value {
 #[async_trait]
 impl Sink for Sentinel {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || SinkError::Retry { why: "Sentinel did not answer in 15 s".to_owned(), status: None, after: None };
-        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
+        in_time("Sentinel", self.tell(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use crate::{
             body::body,
             identity::{alert_key, subject_key},
             options::{Options, read, read_authority},
-            post::Post,
+            post::{Post, in_time},
             wording::{self, Wording, severity_name},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use webhooks::Answer;
 
@@ -32,7 +32,6 @@ pub const ENTRY: Entry =
 
 const COLLECT: &str = "/services/collector/event";
 const ACKNOWLEDGE: &str = "/services/collector/ack";
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// How long an attempt waits for Splunk to have indexed, and how often it asks.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -176,8 +175,7 @@ fn refusal(answer: &Answer, said: &Value) -> SinkError {
 #[async_trait]
 impl Sink for Splunk {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || SinkError::Retry { why: "Splunk did not answer in 15 s".to_owned(), status: None, after: None };
-        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
+        in_time("Splunk", self.tell(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {

@@ -8,10 +8,21 @@ use crate::{
         sink::{Receipt, SinkError},
     },
 };
+use std::time::Duration;
 use url::Url;
 use webhooks::{Answer, Client, Guard, Judgement, Method, PostError, Refusal, judge};
 
 const MOST_KEPT: usize = 16 * 1024;
+/// How long an attempt may take that is made of several requests.
+const TOTAL_TIME: Duration = Duration::from_secs(15);
+
+/// An attempt at this receiver, given up for now if it takes too long.
+pub async fn in_time<T>(receiver: &str, attempt: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
+    tokio::time::timeout(TOTAL_TIME, attempt).await.unwrap_or_else(|_| {
+        let why = format!("{receiver} did not answer in {} s", TOTAL_TIME.as_secs());
+        Err(SinkError::Retry { why, status: None, after: None })
+    })
+}
 
 /// Posts to one address.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::{
     sinks::{
         shape::{
             options::{Options, read, read_authority},
-            post::{Post, settle},
+            post::{Post, in_time, settle},
         },
         sink::{Entry, Receipt, Sink, SinkError},
     },
@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use webhooks::{Answer, Method};
 
 /// The row of this kind.
@@ -29,7 +29,6 @@ pub const ENTRY: Entry =
     Entry { kind: "taxii", about: "STIX objects in a TAXII collection", build: Taxii::build, gathers: false };
 
 const MEDIA: &str = "application/taxii+json;version=2.1";
-const TOTAL_TIME: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
@@ -142,12 +141,7 @@ fn odd(status: Option<u16>) -> SinkError {
 #[async_trait]
 impl Sink for Taxii {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
-        let late = || SinkError::Retry {
-            why: "the TAXII server had not taken all in 15 s".to_owned(),
-            status: None,
-            after: None,
-        };
-        timeout(TOTAL_TIME, self.tell(alert)).await.map_err(|_| late())?
+        in_time("the TAXII server", self.tell(alert)).await
     }
 
     async fn probe(&self) -> anyhow::Result<()> {
