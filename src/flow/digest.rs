@@ -44,6 +44,7 @@ pub fn urgent(context: &Context, slot: &SinkSlot, most: usize) -> Result<Vec<Due
 /// Sends the digest that is due at this sink, if one is; answers how many alerts it stands for.
 pub async fn deliver(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
     let Some(window) = slot.sink.options().digest else { return Ok(0) };
+    context.settle()?;
     let gathered = blocking(|| gather(context, slot, window))?;
     let count = gathered.len();
     send(context, slot, gathered).await?;

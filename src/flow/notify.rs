@@ -82,6 +82,8 @@ pub fn due_alone(context: &Context, slot: &SinkSlot, most: usize) -> Result<Vec<
 }
 
 async fn deliver_alone(context: &Context, slot: &SinkSlot) -> Result<usize, FlowError> {
+    // What the ledger does not know yet to be sent, after a start above all, would be sent again.
+    context.settle()?;
     let due = due_alone(context, slot, ROUND)?;
     let tried = due.len();
     let outcomes: Vec<Result<(), FlowError>> =

@@ -125,7 +125,9 @@ proptest! {
 
     #[test]
     fn a_written_table_is_read_back(
-        values in prop::collection::vec(prop::collection::vec("[ -~\n\té]{0,12}", 3), 2..12),
+        // What PostgreSQL writes of bytes means those bytes.
+        values in prop::collection::vec(
+            prop::collection::vec("[ -~\n\té]{0,12}".prop_filter("bytes", |text| !text.starts_with("\\x")), 3), 2..12),
     ) {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(["one", "two", "three"]).unwrap();
