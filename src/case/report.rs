@@ -10,6 +10,7 @@ use crate::{
         path::{self, Feed},
         stamped::Stamped,
         statements,
+        witnessed::Witnessed,
     },
     domain::{
         incident::{Severity, State},
@@ -46,6 +47,8 @@ pub struct Report {
     pub as_of: Timestamp,
     /// The first time stamp by an authority over a checkpoint that vouches for all of this; `null` while there is none.
     pub time_stamp: Option<Stamped>,
+    /// A witness's cosignature under such a checkpoint; `null` while there is none.
+    pub witness: Option<Witnessed>,
     pub headline: String,
     pub statements: Vec<String>,
     pub falsifiers: Vec<String>,
@@ -208,6 +211,7 @@ impl Report {
             entries: case.size,
             as_of: case.as_of,
             time_stamp: case.stamp.clone(),
+            witness: case.witness.clone(),
             headline: statements::headline(&verdict),
             statements: statements::statements(&verdict).into_iter().chain(claims::of_traces(&case.traces)).collect(),
             falsifiers: statements::falsifiers(&verdict, looks_before_first_sighting, case.erased),

@@ -26,6 +26,7 @@ pub struct Config {
     pub dns: Dns,
     pub ledger: Ledger,
     pub timestamps: Timestamps,
+    pub witness: Witness,
     pub rotate: Rotate,
     pub heartbeat: Heartbeat,
     /// The master key, as its source gave it; none before `init`.
@@ -158,6 +159,23 @@ pub struct Timestamps {
     /// The certificates (PEM) that its stamps must lead to.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    #[serde(default = "often::hour", deserialize_with = "often::read")]
+    pub every: std::time::Duration,
+    /// Networks that are not the Internet and that it may be in.
+    #[serde(default)]
+    pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `[witness]`: who cosigns them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// The witness's submission prefix; none: nobody cosigns. A secret if it bears a password, so it is read where it is used.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Its public key for cosignatures, as signed notes write it.
+    #[serde(default)]
+    pub key: Option<String>,
     #[serde(default = "often::hour", deserialize_with = "often::read")]
     pub every: std::time::Duration,
     /// Networks that are not the Internet and that it may be in.

@@ -58,3 +58,4 @@ pub mod valued;
 pub mod verify;
 pub mod voices;
 pub mod withdraw;
+pub mod witness;
