@@ -190,7 +190,7 @@ pub struct Rotate {
     /// A new generation of canaries in every store.
     #[serde(default, deserialize_with = "often::read_some")]
     pub every: Option<std::time::Duration>,
-    /// Each canary's next salary or title.
+    /// Each canary's next salary, title or superior.
     #[serde(default, deserialize_with = "often::read_some")]
     pub attributes: Option<std::time::Duration>,
 }
