@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        gates, heartbeat, judge, notify, observe,
+        gates, heartbeat, judge, notify, observe, patrol,
         rotate::{self, Schedule},
         sightless, stamp, summaries, takeover,
     },
@@ -124,6 +124,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         timestamps,
         witness,
         heartbeat,
+        patrol: config.patrol.every,
         schedule: Schedule { generations: config.rotate.every, attributes: config.rotate.attributes },
         ready: AtomicBool::new(false),
         clock,
@@ -271,7 +272,7 @@ impl App {
         });
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
-            rotate::watch(watched, told.clone()).await;
+            tokio::join!(rotate::watch(watched.clone(), told.clone()), patrol::watch(watched, told.clone()));
             told.cancelled().await;
             Ok(())
         });

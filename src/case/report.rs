@@ -14,7 +14,7 @@ use crate::{
     },
     domain::{
         incident::{Severity, State},
-        sighting::Class,
+        sighting::{Class, Drift},
         verdict::{StoreScore, Verdict},
     },
     flow::voices::Without,
@@ -156,6 +156,9 @@ pub struct ReportSighting {
     pub canary: CanaryId,
     pub marker_kind: MarkerKind,
     pub class: Class,
+    /// What became of it in its store, where that is what was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     pub store: Option<String>,
     pub generation: Option<u32>,
     /// What is seen with it: what its row shows of what differs from store to store, and that a marker is one store's alone,
@@ -321,6 +324,7 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
                 canary: sighting.canary,
                 marker_kind: sighting.marker_kind,
                 class: sighting.class,
+                drift: sighting.drift,
                 store: seen.home.as_ref().map(|(store, _)| store.clone()),
                 generation: seen.home.as_ref().map(|(_, generation)| *generation),
                 values: values.into_iter().collect(),

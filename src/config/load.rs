@@ -2,8 +2,8 @@
 
 use crate::{
     config::{
-        Api, Component, Config, ConfigError, Data, Dns, Heartbeat, Ledger, Organisation, Rotate, Timestamps, Witness,
-        lines::Lines, owned, secrets,
+        Api, Component, Config, ConfigError, Data, Dns, Heartbeat, Ledger, Organisation, Patrol, Rotate, Timestamps,
+        Witness, lines::Lines, owned, secrets,
     },
     domain::{reason::reason, secret::Secret, section::Section},
 };
@@ -20,6 +20,7 @@ const TOP: &[&str] = &[
     "ledger",
     "timestamps",
     "witness",
+    "patrol",
     "rotate",
     "heartbeat",
     "stores",
@@ -133,6 +134,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         let message = "missing: a cosignature is worth what its key is; name the witness's (name+id+key)";
         return Err(reader.error(&["witness", "key"], "", message));
     }
+    let patrol: Patrol = reader.part(&table, "patrol")?;
     let rotate: Rotate = reader.part(&table, "rotate")?;
     let heartbeat: Heartbeat = reader.part(&table, "heartbeat")?;
     let stores = reader.components(&table, "stores", &folder)?;
@@ -148,6 +150,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         ledger,
         timestamps,
         witness,
+        patrol,
         rotate,
         heartbeat,
         master_key,

@@ -27,6 +27,7 @@ pub struct Config {
     pub ledger: Ledger,
     pub timestamps: Timestamps,
     pub witness: Witness,
+    pub patrol: Patrol,
     pub rotate: Rotate,
     pub heartbeat: Heartbeat,
     /// The master key, as its source gave it; none before `init`.
@@ -181,6 +182,15 @@ pub struct Witness {
     /// Networks that are not the Internet and that it may be in.
     #[serde(default)]
     pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `[patrol]`: how often `serve` reads the stores back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patrol {
+    /// None: never by itself.
+    #[serde(default = "often::day", deserialize_with = "often::read_unless_off")]
+    pub every: Option<std::time::Duration>,
 }
 
 /// `[rotate]`: how often stores change by themselves, under `serve`.

@@ -102,6 +102,8 @@ pub struct Context {
     pub witness: Option<Witness>,
     /// How often stores change by themselves.
     pub schedule: Schedule,
+    /// How often every store is read back.
+    pub patrol: Option<Duration>,
     /// How it tells that it lives.
     pub heartbeat: Heartbeat,
     pub index: RwLock<Index>,

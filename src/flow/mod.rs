@@ -34,6 +34,7 @@ pub mod notify;
 pub mod observe;
 pub mod parts;
 pub mod passwords;
+pub mod patrol;
 pub mod plan;
 pub mod plant;
 pub mod problem;
