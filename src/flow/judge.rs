@@ -96,7 +96,9 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
     // Where a canary went, until that can be another: in a flood nearly every sighting is one of the same canary.
     let mut gone: BTreeMap<CanaryId, (BTreeSet<String>, String)> = BTreeMap::new();
     for sighting in fresh {
-        if let Some((stores, id)) = gone.get(&sighting.canary)
+        let in_store = sighting.class == Class::Store;
+        if !in_store
+            && let Some((stores, id)) = gone.get(&sighting.canary)
             && let Some((incident, joined, _)) = touched.get_mut(id)
             && incident.drill == sighting.drill
         {
@@ -104,7 +106,11 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
             continue;
         }
-        let stores = stores_of(context, sighting.canary)?;
+        // What was done in a store concerns no other in which the same person stands.
+        let stores = match in_store {
+            true => BTreeSet::from([sighting.service.clone()]),
+            false => stores_of(context, sighting.canary)?,
+        };
         let id = match joins(context, &touched, &sighting, &stores)? {
             Some(id) => id,
             None => {
@@ -123,7 +129,9 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
                 gone.clear();
             }
             take_in(incident, &sighting, &stores);
-            gone.insert(sighting.canary, (stores, id));
+            if !in_store {
+                gone.insert(sighting.canary, (stores, id));
+            }
             joined.push(sighting);
         }
     }
@@ -251,8 +259,12 @@ fn moved(
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
     incident.attribution = attribution::decide::attribute(problem);
     clock::narrow_incident(context, &mut incident.attribution, &incident.id, &joined)?;
+    let news = |sighting: &Sighting| sighting.class == Class::Store;
     let changed = before.as_ref().is_none_or(|before| {
-        before.severity != incident.severity || told(&before.attribution) != told(&incident.attribution)
+        // Each change in a store is told once, and is a deed of its own.
+        joined.iter().any(news)
+            || before.severity != incident.severity
+            || told(&before.attribution) != told(&incident.attribution)
     });
     let alert = changed.then(|| {
         let alert_type = if new { AlertType::IncidentOpened } else { AlertType::IncidentUpdated };
