@@ -12,6 +12,7 @@ pub mod misp;
 pub mod nats;
 pub mod ocsf;
 pub mod ocsf_file;
+pub mod ocsf_s3;
 pub mod pagerduty;
 pub mod secops;
 pub mod sentinel;
@@ -40,6 +41,7 @@ pub const ALL: &[Entry] = &[
     cloudevents::ENTRY,
     ocsf::ENTRY,
     ocsf_file::ENTRY,
+    ocsf_s3::ENTRY,
     nats::ENTRY,
     command::ENTRY,
     thehive::ENTRY,

@@ -20,6 +20,7 @@ mod misp;
 mod nats;
 mod ocsf;
 mod ocsf_file;
+mod ocsf_s3;
 mod pagerduty;
 mod queued;
 mod receiver;
