@@ -19,6 +19,7 @@ pub mod sentinel;
 pub mod shape;
 pub mod sink;
 pub mod slack;
+pub mod slack_bot;
 pub mod splunk;
 pub mod syslog;
 pub mod taxii;
@@ -32,6 +33,7 @@ use sink::Entry;
 /// Every kind of sink.
 pub const ALL: &[Entry] = &[
     slack::ENTRY,
+    slack_bot::ENTRY,
     teams::ENTRY,
     discord::ENTRY,
     mattermost::ENTRY,

@@ -28,6 +28,7 @@ mod routes;
 mod secops;
 mod sentinel;
 mod slack;
+mod slack_bot;
 mod splunk;
 mod syslog;
 mod takeover;
