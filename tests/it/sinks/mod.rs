@@ -12,6 +12,7 @@ mod discord;
 mod dkim;
 mod elasticsearch;
 mod email;
+mod generated;
 mod google_chat;
 mod house;
 mod jsm;
