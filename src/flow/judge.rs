@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHOWN: usize = 10;
 /// At most so many are judged at a time: an alert waits for no flood to end.
 const BATCH: usize = 10_000;
+/// A leak that shows in so many canaries is one of the whole store.
+const MANY: usize = 10;
 /// At most so many open incidents are judged anew after an audit.
 const RECONSIDERED: usize = 1_000;
 
@@ -248,6 +250,18 @@ fn is_grave(kind: MarkerKind) -> bool {
     matches!(kind, MarkerKind::Password | MarkerKind::Nir | MarkerKind::Iban)
 }
 
+/// From how sure it is that a store leaked, and how wide the leak is: one that is certain is no noise, whatever was touched, and
+/// one that shows in many canaries or in several stores is a loss of the whole.
+fn reach(incident: &Incident) -> Severity {
+    let accused = incident.attribution.stores.iter().filter(|store| store.accused).count();
+    let certain = incident.attribution.verdict == Outcome::Attributed;
+    match (certain, accused > 1 || incident.canaries.len() >= MANY) {
+        (true, true) => Severity::Critical,
+        (true, false) => Severity::High,
+        (false, _) => Severity::Info,
+    }
+}
+
 fn moved(
     context: &Context,
     mut incident: Incident,
@@ -259,6 +273,7 @@ fn moved(
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
     incident.attribution = attribution::decide::attribute(problem);
     clock::narrow_incident(context, &mut incident.attribution, &incident.id, &joined)?;
+    incident.severity = incident.severity.max(reach(&incident));
     let news = |sighting: &Sighting| sighting.class == Class::Store;
     let changed = before.as_ref().is_none_or(|before| {
         // Each change in a store is told once, and is a deed of its own.

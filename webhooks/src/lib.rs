@@ -19,5 +19,5 @@ pub use schedule::{Judgement, Schedule, judge};
 pub use sign::{SignError, Signed, Signer};
 pub use templates::{Markup, TemplateError, Templates};
 pub use text::{clean, clip};
-pub use tls::{TlsError, connect_tls, tls_config, trusted_certificates};
+pub use tls::{Identity, TlsError, connect_tls, tls_config, trusted_certificates};
 pub use verify::{TOLERANCE, Verifier, VerifyError};
