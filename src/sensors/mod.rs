@@ -11,6 +11,8 @@ pub mod ldap;
 pub mod listener;
 pub mod log;
 pub mod logins;
+pub mod mail;
+pub mod mailbox;
 pub mod pages;
 pub mod paste;
 pub mod portal;
@@ -31,4 +33,5 @@ pub const ALL: &[Entry] = &[
     ftp::ENTRY,
     ldap::ENTRY,
     basic::ENTRY,
+    mailbox::ENTRY,
 ];

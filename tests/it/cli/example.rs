@@ -27,6 +27,7 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     [
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
         ("SENSORS__PASTES__TOKEN", "word".to_owned()),
+        ("SENSORS__CATCHALL__PASSWORD", "word".to_owned()),
         ("HEARTBEAT__PING", "https://alive.example.org/0123456789".to_owned()),
         ("SINKS__SOC__URL", "https://hooks.example.org/services/T/B/X".to_owned()),
         ("SINKS__HOOK__SECRET", key("whsec_")),

@@ -10,6 +10,8 @@ mod listener;
 mod log;
 mod log_formats;
 mod mail_clients;
+mod mailbox;
+mod mailbox_hostile;
 mod observer;
 mod paste;
 mod portal;
