@@ -7,18 +7,26 @@ pub mod door;
 pub mod ftp;
 pub mod gate;
 pub mod imap;
+pub mod inbound;
 pub mod ldap;
 pub mod listener;
 pub mod log;
 pub mod logins;
 pub mod mail;
 pub mod mailbox;
+pub mod mailgun;
+pub mod ovhcloud;
 pub mod pages;
 pub mod paste;
 pub mod portal;
+pub mod postmark;
 pub mod request;
+pub mod sendgrid;
 pub mod sensor;
+pub mod ses;
 pub mod smtp;
+pub mod twilio;
+pub mod vonage;
 
 use sensor::Entry;
 
@@ -34,4 +42,11 @@ pub const ALL: &[Entry] = &[
     ldap::ENTRY,
     basic::ENTRY,
     mailbox::ENTRY,
+    mailgun::ENTRY,
+    sendgrid::ENTRY,
+    postmark::ENTRY,
+    ses::ENTRY,
+    twilio::ENTRY,
+    vonage::ENTRY,
+    ovhcloud::ENTRY,
 ];
