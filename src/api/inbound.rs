@@ -15,7 +15,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::to_bytes,
+    body::Body,
     extract::{Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -23,12 +23,17 @@ use axum::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 /// The greatest request. Providers bring mails with what is attached to them.
 const LARGEST: usize = 40 * 1024 * 1024;
-/// So many are read at once: nobody has proven anything by then.
-static AT_ONCE: Semaphore = Semaphore::const_new(8);
+/// The unit in which memory for requests is handed out, and how much there is for all of them: nobody has proven anything by
+/// then, and whoever sends slowly keeps little.
+const CHUNK: usize = 64 * 1024;
+static CHUNKS: Semaphore = Semaphore::const_new(4096);
 /// Within which one must be read.
 const PATIENCE: Duration = Duration::from_secs(60);
 const REPORTS: usize = 10;
@@ -70,12 +75,9 @@ async fn take(context: &Context, takes: Takes, request: Request) -> Result<Respo
         return Err(unauthorized());
     }
     let (parts, body) = request.into_parts();
-    let _permit = AT_ONCE.acquire().await.map_err(anyhow::Error::from)?;
-    let body = match timeout(PATIENCE, to_bytes(body, LARGEST)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "at most 40 MiB are taken at once")),
-        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the request did not come within a minute")),
-    };
+    let (body, _memory) = timeout(PATIENCE, read(body)).await.unwrap_or_else(|_| {
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the request did not come within a minute"))
+    })?;
     let form = Form::read(&parts.headers, parts.uri.query().unwrap_or_default(), &body).await;
     let call = Call { headers: &parts.headers, body: &body, form: &form, now: context.now() };
 
@@ -113,6 +115,32 @@ async fn take(context: &Context, takes: Takes, request: Request) -> Result<Respo
     let sensor = if takes == Takes::Mail { "mail" } else { "sms" };
     observe_all(context, sensor, &caller.actor, service, letters).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "accepted": accepted }))).into_response())
+}
+
+/// Reads a body; its memory is taken until what is answered too is dropped.
+async fn read(body: Body) -> Result<(Vec<u8>, Option<SemaphorePermit<'static>>), Problem> {
+    let (mut bytes, mut memory, mut chunks) = (Vec::new(), None::<SemaphorePermit<'static>>, 0);
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Problem::bad_request("the request broke off"))?;
+        let length = bytes.len() + piece.len();
+        if length > LARGEST {
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "at most 40 MiB are taken at once"));
+        }
+        while chunks * CHUNK < length {
+            let Ok(chunk) = CHUNKS.try_acquire() else {
+                let detail = "too much is being posted at this moment: try again in a while";
+                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+            };
+            chunks += 1;
+            match &mut memory {
+                Some(memory) => memory.merge(chunk),
+                None => memory = Some(chunk),
+            }
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok((bytes, memory))
 }
 
 /// Takes a proven request once, however often it comes.

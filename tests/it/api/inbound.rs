@@ -174,3 +174,22 @@ async fn a_token_posts_mail_and_messages_and_no_other_s_signature_is_passed_over
     assert_eq!(sensors, ["mail", "sms"]);
     assert!(found[0]["reporter"].as_str().unwrap().starts_with("token:"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_where_a_provider_posts_and_whether_it_can() {
+    let site = Site::stocked(40, "127.0.0.1:9");
+    site.configure(&configured("127.0.0.1:9", SENSORS));
+    site.init().await;
+    let found = async |what: &str| {
+        let checked = site.run("check --json").await.json();
+        let item = checked["items"].as_array().unwrap().iter().find(|item| item["what"] == what).cloned();
+        let item = item.unwrap_or_else(|| panic!("{checked}"));
+        (item["state"].as_str().unwrap().to_owned(), item["detail"].as_str().unwrap().to_owned())
+    };
+    let (state, detail) = found("sensor numbers").await;
+    assert!(state == "warn" && detail.contains("/api/v1/sms") && detail.contains("ingest_listen"), "{state}: {detail}");
+    let doors = "[api]\nlisten = \"127.0.0.1:0\"\ningest_listen = \"127.0.0.1:0\"\n";
+    site.configure(&configured("127.0.0.1:9", SENSORS).replace("[api]\nlisten = \"127.0.0.1:0\"\n", doors));
+    let (state, detail) = found("sensor letters").await;
+    assert!(state == "ok" && detail.contains("/api/v1/mail at 127.0.0.1"), "{state}: {detail}");
+}
