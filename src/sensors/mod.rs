@@ -2,10 +2,13 @@
 
 pub mod basic;
 pub mod beacon;
+pub mod cloud;
 pub mod credentials;
 pub mod door;
+pub mod entra;
 pub mod ftp;
 pub mod gate;
+pub mod google_workspace;
 pub mod imap;
 pub mod inbound;
 pub mod ldap;
@@ -15,6 +18,8 @@ pub mod logins;
 pub mod mail;
 pub mod mailbox;
 pub mod mailgun;
+pub mod okta;
+pub mod outside;
 pub mod ovhcloud;
 pub mod pages;
 pub mod paste;
@@ -49,4 +54,7 @@ pub const ALL: &[Entry] = &[
     twilio::ENTRY,
     vonage::ENTRY,
     ovhcloud::ENTRY,
+    okta::ENTRY,
+    entra::ENTRY,
+    google_workspace::ENTRY,
 ];

@@ -2,8 +2,11 @@
 
 mod basic;
 mod beacon;
+mod clouds;
 mod door;
+mod entra;
 mod ftp;
+mod google_workspace;
 mod imap;
 mod ldap;
 mod listener;
@@ -14,6 +17,7 @@ mod mailbox;
 mod mailbox_hostile;
 mod mailgun;
 mod observer;
+mod okta;
 mod ovhcloud;
 mod paste;
 mod portal;
