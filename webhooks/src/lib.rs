@@ -5,6 +5,7 @@ mod client;
 mod guard;
 mod keys;
 mod markdown;
+pub mod oauth;
 mod schedule;
 mod sign;
 mod templates;
