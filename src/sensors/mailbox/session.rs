@@ -137,7 +137,7 @@ impl Place {
         let vetted = self.guard.vet(self.host.clone(), self.port).await?;
         let stream = connect(&vetted.addresses).await.ok_or(Unopened::Unreachable)?;
         let config =
-            || webhooks::tls_config(self.authority.as_deref()).map_err(|error| Unopened::Tls(error.to_string()));
+            || webhooks::tls_config(self.authority.as_deref(), None).map_err(|error| Unopened::Tls(error.to_string()));
         let protected = |stream: TcpStream, config| async {
             match timeout(CONNECT, connect_tls(stream, &vetted.host, config)).await {
                 Ok(Ok(stream)) => Ok(stream),
