@@ -105,7 +105,7 @@ async fn a_mail_is_taken_under_either_version() {
     let coded = BASE64.encode(raw.as_bytes());
     for (json, version, wanted) in [
         (mail(Some(raw), "UTF-8"), "1", "the key"),
-        (mail(Some(&coded), "BASE64"), "2", "the key"),
+        (mail(Some(&coded), "Base64"), "2", "the key"),
         (mail(None, "UTF-8"), "2", "hello"),
     ] {
         let told = house.put(&house.sign(json, version)).await.expect("it is taken");

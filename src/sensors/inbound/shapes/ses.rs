@@ -42,8 +42,10 @@ fn read(call: &Call<'_>) -> Result<Vec<Letter>, &'static str> {
     if recipients.is_empty() {
         recipients = texts(&told["mail"]["destination"]);
     }
+    let encoding = told["receipt"]["action"]["encoding"].as_str();
+    let is_base64 = encoding.is_some_and(|name| name.eq_ignore_ascii_case("base64"));
     let raw = match told["content"].as_str() {
-        Some(content) if told["receipt"]["action"]["encoding"] == "BASE64" => {
+        Some(content) if is_base64 => {
             BASE64_MIME_PERMISSIVE.decode(content.as_bytes()).map_err(|_| "content: expected base64")?
         }
         Some(content) => content.as_bytes().to_vec(),
