@@ -68,13 +68,8 @@ async fn shown(answer: Response) -> (u16, Vec<(String, String)>, String) {
 }
 
 async fn sightings(site: &Site) -> Vec<Value> {
-    let listed = site.run("incidents list --json").await;
-    let Some(id) = serde_json::from_str::<Value>(listed.stdout.lines().next().unwrap_or_default())
-        .ok()
-        .and_then(|incident| incident["id"].as_str().map(str::to_owned))
-    else {
-        return Vec::new();
-    };
+    let listed = site.run("incidents list --json").await.json();
+    let Some(id) = listed["items"][0]["id"].as_str() else { return Vec::new() };
     site.run(&format!("incidents show {id} --json")).await.json()["items"].as_array().cloned().unwrap_or_default()
 }
 

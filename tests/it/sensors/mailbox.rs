@@ -12,17 +12,17 @@ use telltale::domain::sighting::{Class, Touch};
 use tokio::process::Command;
 
 /// A folder of its own in the mailbox, made and filled by Python's client.
-struct Folder(String);
+pub struct Folder(String);
 
 impl Folder {
-    async fn new() -> Folder {
+    pub async fn new() -> Folder {
         let folder = Folder(format!("Catch {}", unique_name()));
         folder.python("client.create(folder)").await;
         folder
     }
 
     /// Runs a script, to which `client` is logged in and `folder` quoted.
-    async fn python(&self, script: &str) -> String {
+    pub async fn python(&self, script: &str) -> String {
         let port = peer("TELLTALE_TEST_DOVECOT_PORT");
         let begin = format!(
             "import imaplib, time\nclient = imaplib.IMAP4('127.0.0.1', {port})\nclient.login('catchall', ('s \"e\\\\cret'))\nfolder = '\"{}\"'\n",
@@ -36,7 +36,7 @@ impl Folder {
     }
 
     /// Puts a mail there, as if it had been delivered to this alias.
-    async fn deliver(&self, alias: &str, body: &str) {
+    pub async fn deliver(&self, alias: &str, body: &str) {
         let mail = format!(
             "Return-Path: <thief@example.com>\\r\\nDelivered-To: {alias}@example.org\\r\\nFrom: Thief <thief@example.com>\\r\\nTo: list@example.com\\r\\nSubject: =?utf-8?q?caf=C3=A9?=\\r\\nMIME-Version: 1.0\\r\\nContent-Type: text/plain; charset=utf-8\\r\\nContent-Transfer-Encoding: base64\\r\\n\\r\\n{}\\r\\n",
             data_encoding::BASE64.encode(body.as_bytes())
@@ -45,7 +45,8 @@ impl Folder {
             .await;
     }
 
-    fn keys(&self, url: &str) -> String {
+    /// The keys of a sensor that reads it.
+    pub fn keys(&self, url: &str) -> String {
         let ca = peer("TELLTALE_TEST_DOVECOT_CA");
         format!(
             "url = '{url}'\nuser = 'catchall'\npassword = 's \"e\\cret'\nfolder = '{}'\nca = '{ca}'\nallow_private = ['127.0.0.0/8']\nevery = '300ms'",
@@ -58,7 +59,8 @@ impl Folder {
     }
 }
 
-fn imaps() -> String {
+/// The server, with TLS from the first byte.
+pub fn imaps() -> String {
     format!("imaps://127.0.0.1:{}", peer("TELLTALE_TEST_DOVECOT_TLS_PORT"))
 }
 

@@ -15,6 +15,7 @@ mod log_formats;
 mod mail_clients;
 mod mailbox;
 mod mailbox_hostile;
+mod mailbox_kills;
 mod mailgun;
 mod observer;
 mod okta;
