@@ -8,7 +8,7 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Reply, Taken, Takes, config,
+            self, Call, Glance, Head, Inbound, Refusal, Reply, Taken, Takes, config,
             form::Field,
             proof,
             seen::Seen,
@@ -79,6 +79,10 @@ impl Sensor for Twilio {
 impl Inbound for Twilio {
     fn takes(&self) -> Takes {
         SHAPE.takes
+    }
+
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        Glance::possible_if(head.headers.contains_key(SIGNATURE))
     }
 
     fn recognises(&self, call: &Call<'_>) -> bool {

@@ -3,7 +3,7 @@
 
 use crate::sensors::{
     inbound::{
-        Call, Takes,
+        Call, Takes, form,
         letter::{Letter, Mail, put_together},
         shapes::Shape,
     },
@@ -30,7 +30,7 @@ fn read(call: &Call<'_>) -> Result<Vec<Letter>, &'static str> {
         return Ok(Vec::new());
     }
     let message = json["Message"].as_str().unwrap_or_default();
-    let Ok(told) = serde_json::from_str::<Value>(message) else { return Ok(Vec::new()) };
+    let Some(told) = form::json(message.as_bytes()) else { return Ok(Vec::new()) };
     if told["notificationType"] != "Received" {
         return Ok(Vec::new());
     }
