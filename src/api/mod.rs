@@ -2,6 +2,7 @@
 //! `flow` and holds no rule of its own but who may do what.
 
 pub mod access;
+pub mod bodies;
 pub mod canaries;
 pub mod case;
 pub mod deliveries;

@@ -86,6 +86,40 @@ pub async fn observe(context: &Context, touch: Touch, drill: bool) -> Result<Vec
     canaries
 }
 
+/// Makes all touches of one post durable, at a time that does not tell whether canaries are among them. Those of canaries go
+/// in one piece: where that fails and the post is sent again, none of them was told.
+pub async fn observe_together(context: &Context, touches: Vec<Touch>, drill: bool) -> Result<(), log::NotDurable> {
+    let due = Instant::now() + ANSWERED_AFTER;
+    let kept = keep_together(context, touches, drill).await;
+    tokio::time::sleep_until(due).await;
+    kept
+}
+
+async fn keep_together(context: &Context, touches: Vec<Touch>, drill: bool) -> Result<(), log::NotDurable> {
+    if !context.ready.load(Ordering::Acquire) {
+        let held = touches.into_iter().map(|touch| Record::Held { key: context.held, touch });
+        return context.append(&held.collect::<Vec<_>>()).await.map(drop);
+    }
+    let (mut records, mut strangers, now) = (Vec::new(), Vec::new(), context.now());
+    for touch in &touches {
+        let sightings = recognised(context, touch, drill, now);
+        if sightings.is_empty() {
+            strangers.push(stranger(context, touch, drill));
+        } else {
+            std::hint::black_box(Stranger::new(&touch.sensor, touch.source_ip, 0, 0));
+        }
+        records.extend(sightings);
+    }
+    let (kept, counted) = tokio::join!(context.append(&records), try_join_all(strangers));
+    kept?;
+    // A stranger who was not counted is no reason to tell of the canaries twice.
+    if records.is_empty() {
+        return counted.map(drop);
+    }
+    sighted(context, &records);
+    Ok(())
+}
+
 async fn keep(context: &Context, touch: Touch, drill: bool) -> Result<Vec<CanaryId>, log::NotDurable> {
     if !context.ready.load(Ordering::Acquire) {
         context.append_one(&Record::Held { key: context.held, touch }).await?;

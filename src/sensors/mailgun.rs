@@ -1,5 +1,5 @@
 //! Mail that Mailgun's Routes post to `/api/v1/mail`. Its signature is over a time and a random text, not over the mail: so each
-//! is taken once, and none that is older than five minutes.
+//! is taken once, and none that is older than an hour.
 
 use crate::{
     domain::{
@@ -8,22 +8,26 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Taken, Takes, config,
-            proof::{self, WINDOW},
-            seen::Seen,
-            shapes::mailgun::SHAPE,
+            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config, proof, seen::Seen, shapes::mailgun::SHAPE,
         },
         sensor::{Entry, Reporter, Running, Sensor},
     },
 };
 use async_trait::async_trait;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "mailgun", about: "mail that Mailgun's Routes post to the API", build };
+
+/// It tries again for hours what was not taken. Wider than this, whoever has overheard a post could use it for longer after a
+/// restart.
+const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// One from a clock that is ahead is right for two hours.
+const KEPT: Duration = Duration::from_secs(3 * 3600);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +44,7 @@ pub struct Mailgun {
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let config: Config = section.read()?;
     let signing_key = config::given("signing_key", config.signing_key)?;
-    Ok(Box::new(Mailgun { signing_key, seen: Seen::new(Duration::from_secs(3600)) }))
+    Ok(Box::new(Mailgun { signing_key, seen: Seen::new(KEPT) }))
 }
 
 #[async_trait]
@@ -60,6 +64,12 @@ impl Inbound for Mailgun {
         SHAPE.takes
     }
 
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        Glance::possible_if(
+            ["application/x-www-form-urlencoded", "multipart/form-data"].contains(&head.content_type().as_str()),
+        )
+    }
+
     fn recognises(&self, call: &Call<'_>) -> bool {
         (SHAPE.is)(call)
     }
@@ -72,7 +82,7 @@ impl Inbound for Mailgun {
             return Err(Refusal::Unproven("wrong_signature"));
         }
         if !proof::is_near(&String::from_utf8_lossy(timestamp), call.now, WINDOW) {
-            return Err(Refusal::Unproven("stale"));
+            return Err(Refusal::Stale);
         }
         let letters = (SHAPE.read)(call).map_err(Refusal::Unreadable)?;
         Ok(Taken { letters, once: proof::mark(&[timestamp, token]) })

@@ -8,7 +8,7 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Taken, Takes, config,
+            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config,
             form::Field,
             proof,
             seen::Seen,
@@ -64,6 +64,18 @@ impl Sensor for Ovhcloud {
 impl Inbound for Ovhcloud {
     fn takes(&self) -> Takes {
         SHAPE.takes
+    }
+
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        match head.query.iter().find(|field| field.name == KEY) {
+            Some(field) if proof::same(&field.value, self.key.reveal().as_bytes()) => Glance::Possible,
+            Some(_) => Glance::Wrong("wrong_key"),
+            None => Glance::Strange,
+        }
+    }
+
+    fn posts_json(&self) -> bool {
+        true
     }
 
     fn recognises(&self, call: &Call<'_>) -> bool {

@@ -8,7 +8,8 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Taken, Takes, config, form, proof, seen::Seen, shapes::postmark::SHAPE,
+            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config, form, proof, seen::Seen,
+            shapes::postmark::SHAPE,
         },
         sensor::{Entry, Reporter, Running, Sensor},
     },
@@ -55,10 +56,28 @@ impl Sensor for Postmark {
     }
 }
 
+impl Postmark {
+    fn is_own(&self, presented: &[u8]) -> bool {
+        proof::same(presented, self.presented.reveal().as_bytes())
+    }
+}
+
 #[async_trait]
 impl Inbound for Postmark {
     fn takes(&self) -> Takes {
         SHAPE.takes
+    }
+
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        match form::basic(head.headers) {
+            Some(presented) if self.is_own(&presented) => Glance::Possible,
+            Some(_) => Glance::Wrong("wrong_password"),
+            None => Glance::Strange,
+        }
+    }
+
+    fn posts_json(&self) -> bool {
+        true
     }
 
     fn recognises(&self, call: &Call<'_>) -> bool {
@@ -66,8 +85,7 @@ impl Inbound for Postmark {
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {
-        let presented = form::basic(call.headers).unwrap_or_default();
-        if !proof::same(&presented, self.presented.reveal().as_bytes()) {
+        if !form::basic(call.headers).is_some_and(|presented| self.is_own(&presented)) {
             return Err(Refusal::Unproven("wrong_password"));
         }
         let letters = (SHAPE.read)(call).map_err(Refusal::Unreadable)?;

@@ -5,7 +5,7 @@ use crate::{
     domain::section::{Section, SectionError},
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Taken, Takes,
+            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes,
             proof::{self, WINDOW},
             seen::Seen,
             shapes::sendgrid::{SHAPE, SIGNATURE, TIMESTAMP},
@@ -77,6 +77,10 @@ impl Inbound for Sendgrid {
         SHAPE.takes
     }
 
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        Glance::possible_if(head.headers.contains_key(SIGNATURE))
+    }
+
     fn recognises(&self, call: &Call<'_>) -> bool {
         (SHAPE.is)(call)
     }
@@ -90,7 +94,7 @@ impl Inbound for Sendgrid {
         let entity = RawPublicKeyEntity::try_from(&self.public_key).map_err(|_| unproven)?;
         entity.verify_signature(webpki::ring::ECDSA_P256_SHA256, &signed, &signature).map_err(|_| unproven)?;
         if !proof::is_near(timestamp, call.now, WINDOW) {
-            return Err(Refusal::Unproven("stale"));
+            return Err(Refusal::Stale);
         }
         let letters = (SHAPE.read)(call).map_err(Refusal::Unreadable)?;
         // Of one signature another can be made that is as right: what was signed is the mark.

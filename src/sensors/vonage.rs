@@ -8,8 +8,8 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Inbound, Refusal, Reply, Taken, Takes, config,
-            form::Field,
+            self, Call, Glance, Head, Inbound, Refusal, Reply, Taken, Takes, config,
+            form::{Field, Form},
             proof::{self, WINDOW},
             seen::Seen,
             shapes::vonage::{SHAPE, is_call},
@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
@@ -91,14 +92,12 @@ impl Vonage {
         }
         let claims = read(claims)?;
         if !proof::is_near(&claims["iat"].to_string(), call.now, WINDOW) {
-            return Err(Refusal::Unproven("stale"));
+            return Err(Refusal::Stale);
         }
         let digest = HEXLOWER.encode(&Sha256::digest(call.body));
         let told = claims["payload_hash"].as_str().map(str::to_ascii_lowercase);
         match told {
             Some(told) if proof::same(told.as_bytes(), digest.as_bytes()) => {}
-            // What is asked without a body has nothing to digest.
-            None if call.body.is_empty() => {}
             _ => return Err(WRONG),
         }
         Ok(proof::mark(&[signed.as_bytes()]))
@@ -138,7 +137,7 @@ impl Vonage {
         }
         let at = fields.iter().find(|(name, _)| name == "timestamp").map_or("", |(_, at)| at.as_str());
         if !proof::is_near(at, call.now, WINDOW) {
-            return Err(Refusal::Unproven("stale"));
+            return Err(Refusal::Stale);
         }
         Ok(proof::mark(&[signed]))
     }
@@ -150,16 +149,31 @@ impl Inbound for Vonage {
         SHAPE.takes
     }
 
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        // Its code may stand in the address or in the body.
+        let signed = head.headers.contains_key("authorization") || head.query.iter().any(|field| field.name == "sig");
+        Glance::possible_if(
+            signed || ["application/x-www-form-urlencoded", "application/json"].contains(&head.content_type().as_str()),
+        )
+    }
+
+    fn posts_json(&self) -> bool {
+        true
+    }
+
     fn recognises(&self, call: &Call<'_>) -> bool {
         (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {
-        let once = match call.header("authorization").and_then(|text| text.strip_prefix("Bearer ")) {
-            Some(token) => self.by_token(call, token.trim())?,
-            None => self.by_fields(call)?,
+        let Some(token) = call.header("authorization").and_then(|text| text.strip_prefix("Bearer ")) else {
+            let once = self.by_fields(call)?;
+            return Ok(Taken { letters: (SHAPE.read)(call).map_err(Refusal::Unreadable)?, once });
         };
-        let letters = (SHAPE.read)(call).map_err(Refusal::Unreadable)?;
+        let once = self.by_token(call, token.trim())?;
+        // The body is proven, and nothing that stands in the address.
+        let form = Form::read(call.headers, Vec::new(), &Bytes::copy_from_slice(call.body), true).await;
+        let letters = (SHAPE.read)(&Call { form: &form, ..*call }).map_err(Refusal::Unreadable)?;
         Ok(Taken { letters, once })
     }
 

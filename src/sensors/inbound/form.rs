@@ -1,6 +1,7 @@
 //! The fields of a request, whichever way they are written: in its address, as a form, as a form of parts, or as JSON.
 //! Limits on how many and how long; files are read for their names alone.
 
+use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::HeaderMap;
 use multer::Multipart;
@@ -9,11 +10,13 @@ use std::convert::Infallible;
 
 /// So many fields are read.
 const FIELDS: usize = 500;
+/// Of so many parts JSON may be made: each takes many times the memory of the bytes that it is written with.
+const PARTS: usize = 100_000;
 
 /// One field.
 pub struct Field {
     pub name: String,
-    pub value: Vec<u8>,
+    pub value: Bytes,
 }
 
 /// What a request bears.
@@ -30,24 +33,24 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads a request. What is none of these forms has no fields.
-    pub async fn read(headers: &HeaderMap, query: &str, body: &[u8]) -> Form {
+    /// Reads a request, JSON only where somebody can use that. What is none of these forms has no fields.
+    pub async fn read(headers: &HeaderMap, query: Vec<Field>, body: &Bytes, json: bool) -> Form {
         let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind_only = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let mut form = Form { query: pairs(query.as_bytes()), ..Form::default() };
+        let mut form = Form { query, ..Form::default() };
         match kind_only.as_str() {
             "application/x-www-form-urlencoded" => form.fields = pairs(body),
             "multipart/form-data" => form.read_parts(kind, body).await,
             // SNS says that its JSON is plain text.
-            _ if body.trim_ascii_start().starts_with(b"{") => form.json = serde_json::from_slice(body).ok(),
+            _ if json && body.trim_ascii_start().starts_with(b"{") => form.json = self::json(body),
             _ => {}
         }
         form
     }
 
-    async fn read_parts(&mut self, kind: &str, body: &[u8]) {
+    async fn read_parts(&mut self, kind: &str, body: &Bytes) {
         let Ok(boundary) = multer::parse_boundary(kind) else { return };
-        let whole = futures_util::stream::iter([Ok::<_, Infallible>(bytes::Bytes::copy_from_slice(body))]);
+        let whole = futures_util::stream::iter([Ok::<_, Infallible>(body.clone())]);
         let mut parts = Multipart::new(whole, boundary);
         while let Ok(Some(part)) = parts.next_field().await {
             if self.fields.len() + self.files.len() >= FIELDS {
@@ -57,7 +60,7 @@ impl Form {
                 (Some(file), _) => self.files.push(file),
                 (None, Some(name)) => {
                     let Ok(value) = part.bytes().await else { return };
-                    self.fields.push(Field { name, value: value.to_vec() });
+                    self.fields.push(Field { name, value });
                 }
                 (None, None) => {}
             }
@@ -66,7 +69,7 @@ impl Form {
 
     /// The bytes of a field of the body.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|field| field.name == name).map(|field| field.value.as_slice())
+        self.fields.iter().find(|field| field.name == name).map(|field| &*field.value)
     }
 
     /// The text of a field of the body.
@@ -89,9 +92,25 @@ impl Form {
     }
 }
 
-fn pairs(bytes: &[u8]) -> Vec<Field> {
+/// JSON, unless it has too many parts.
+pub fn json(text: &[u8]) -> Option<Value> {
+    let (mut parts, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' | b',' if !quoted => parts += 1,
+            _ => {}
+        }
+    }
+    (parts <= PARTS).then(|| serde_json::from_slice(text).ok())?
+}
+
+/// The fields of an address or of a form.
+pub fn pairs(bytes: &[u8]) -> Vec<Field> {
     let read = url::form_urlencoded::parse(bytes).take(FIELDS);
-    read.map(|(name, value)| Field { name: name.into_owned(), value: value.into_owned().into_bytes() }).collect()
+    read.map(|(name, value)| Field { name: name.into_owned(), value: value.into_owned().into() }).collect()
 }
 
 /// User and password of `Authorization: Basic …`, as they stand there.
@@ -108,7 +127,7 @@ mod tests {
     async fn read(kind: &str, query: &str, body: &str) -> Form {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", kind.parse().unwrap());
-        Form::read(&headers, query, body.as_bytes()).await
+        Form::read(&headers, pairs(query.as_bytes()), &Bytes::copy_from_slice(body.as_bytes()), true).await
     }
 
     #[tokio::test]
@@ -128,5 +147,21 @@ mod tests {
         }
         let many = read("application/x-www-form-urlencoded", "", &"a=b&".repeat(10_000)).await;
         assert_eq!(many.fields.len(), FIELDS);
+    }
+
+    #[test]
+    fn json_of_too_many_parts_is_not_read() {
+        let objects =
+            |count: usize| format!(r#"{{"a":[{}0],"b":"\"{}"}}"#, r#"{"":0},"#.repeat(count), "{[,".repeat(PARTS));
+        assert!(json(objects(PARTS / 2 - 10).as_bytes()).is_some(), "what stands in strings is no part");
+        assert!(json(objects(PARTS / 2).as_bytes()).is_none());
+        assert!(json(b"{").is_none());
+    }
+
+    #[tokio::test]
+    async fn json_that_nobody_can_use_is_not_read() {
+        let (headers, body) = (HeaderMap::new(), Bytes::from_static(b"{\"to\": 1}"));
+        assert!(Form::read(&headers, Vec::new(), &body, false).await.json.is_none());
+        assert!(Form::read(&headers, Vec::new(), &body, true).await.json.is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Mail and messages that a provider has received for us, and posts to the API. Each provider is a sensor of its own kind,
 //! with its own proof that it is the one who posts: what is not proven leaves nothing. What a provider's post looks like
-//! stands in `shapes`, apart from the proof: a sender with an API token may post the same.
+//! stands in `shapes`, apart from the proof: who has an API token may post in the same shapes.
 
 pub mod config;
 pub mod form;
@@ -11,7 +11,7 @@ pub mod shapes;
 
 use crate::sensors::sensor::Running;
 use async_trait::async_trait;
-use form::Form;
+use form::{Field, Form};
 use hyper::HeaderMap;
 use jiff::Timestamp;
 use letter::Letter;
@@ -42,11 +42,45 @@ impl Call<'_> {
     }
 }
 
+/// What is known of a request before its body is read.
+pub struct Head<'a> {
+    pub headers: &'a HeaderMap,
+    pub query: &'a [Field],
+}
+
+impl Head<'_> {
+    /// The content type without what it is qualified by.
+    pub fn content_type(&self) -> String {
+        let kind = self.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// What the head alone tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// It may be the provider's: its body is worth reading.
+    Possible,
+    /// It is another's.
+    Strange,
+    /// It bears a proof, which is wrong.
+    Wrong(&'static str),
+}
+
+impl Glance {
+    /// Possible if so, and otherwise strange.
+    pub fn possible_if(so: bool) -> Glance {
+        if so { Glance::Possible } else { Glance::Strange }
+    }
+}
+
 /// Why a request is not taken; fixed words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is not proven to be the provider's, or proven too long ago.
+    /// It is not proven to be the provider's.
     Unproven(&'static str),
+    /// It is the provider's, and too old or from the future: overheard by somebody, or a clock is wrong.
+    Stale,
     /// The provider's, and nothing that can be read.
     Unreadable(&'static str),
     /// It cannot be told now.
@@ -71,6 +105,14 @@ pub struct Reply {
 pub trait Inbound: Send + Sync {
     /// What it posts.
     fn takes(&self) -> Takes;
+
+    /// What the head tells, so that nobody's body takes memory.
+    fn glance(&self, head: &Head<'_>) -> Glance;
+
+    /// Whether it can post JSON.
+    fn posts_json(&self) -> bool {
+        false
+    }
 
     /// Whether a request looks like its own; nothing is proven by that.
     fn recognises(&self, call: &Call<'_>) -> bool;

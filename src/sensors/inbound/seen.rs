@@ -3,12 +3,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 /// So many are known at most; the oldest go first.
 const MOST: usize = 65_536;
+/// So many right requests in a row that come too late are no accident.
+const LATE: u32 = 5;
 
 /// What is known of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +30,13 @@ pub enum Known {
 pub struct Seen {
     kept: Duration,
     marks: Mutex<HashMap<[u8; 32], (Instant, bool)>>,
+    late: AtomicU32,
 }
 
 impl Seen {
     /// One that keeps a mark for so long.
     pub fn new(kept: Duration) -> Self {
-        Seen { kept, marks: Mutex::default() }
+        Seen { kept, marks: Mutex::default(), late: AtomicU32::new(0) }
     }
 
     /// Begins with a request, unless it is known.
@@ -56,10 +62,16 @@ impl Seen {
     pub fn end(&self, mark: [u8; 32], taken: bool) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         if taken {
+            self.late.store(0, Ordering::Relaxed);
             marks.insert(mark, (Instant::now(), true));
         } else {
             marks.remove(&mark);
         }
+    }
+
+    /// Takes note of a right request that came too late; whether too many have, since one was taken.
+    pub fn late(&self) -> bool {
+        self.late.fetch_add(1, Ordering::Relaxed) >= LATE - 1
     }
 }
 
@@ -77,5 +89,16 @@ mod tests {
         assert_eq!((seen.begin([1; 32]), seen.begin([2; 32])), (Known::Yes, Known::No));
         std::thread::sleep(Duration::from_millis(250));
         assert_eq!(seen.begin([1; 32]), Known::No);
+    }
+
+    #[test]
+    fn late_requests_in_a_row_are_told() {
+        let seen = Seen::new(Duration::from_secs(60));
+        let late = || (0..5).map(|_| seen.late()).collect::<Vec<_>>();
+        assert_eq!(late(), [false, false, false, false, true]);
+        assert!(seen.late());
+        seen.begin([1; 32]);
+        seen.end([1; 32], true);
+        assert_eq!(late(), [false, false, false, false, true]);
     }
 }

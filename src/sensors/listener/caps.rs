@@ -65,8 +65,8 @@ impl Drop for Permit {
     }
 }
 
-// One visitor commonly holds a whole /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+/// What stands for one visitor: an address, or a /64 of IPv6, which one commonly holds.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut segments = v6.segments();

@@ -39,10 +39,12 @@ impl Envelope {
         mut text: Vec<u8>,
         raw: &'mail [u8],
     ) -> impl Iterator<Item = Touch> + Send + 'mail {
-        let sender = self.sender.as_deref().unwrap_or_default();
+        // Each is a line of the evidence, whoever wrote it.
+        let line = |text: &str| bounded(&text.replace(char::is_control, " "));
+        let sender = line(self.sender.as_deref().unwrap_or_default());
         let nobody = self.recipients.is_empty().then_some(None);
         self.recipients.iter().map(Some).chain(nobody).map(move |recipient| {
-            let named = recipient.map_or("", String::as_str);
+            let named = line(recipient.map_or("", String::as_str));
             let mut evidence = format!("MAIL FROM:<{sender}>\r\nRCPT TO:<{named}>\r\n\r\n").into_bytes();
             let room = EVIDENCE_LIMIT.saturating_sub(evidence.len());
             evidence.extend_from_slice(&raw[..raw.len().min(room)]);
@@ -104,5 +106,10 @@ mod tests {
         };
         assert_eq!(told(&["a@example.org", "b@example.org"]), [(1, 4), (1, 0)]);
         assert_eq!(told(&[]), [(0, 4)]);
+        let envelope =
+            Envelope { sender: Some("s\r\nRCPT TO:<forged>".into()), recipients: vec!["a\n".repeat(90_000)] };
+        let evidence = envelope.touches(&way, Vec::new(), b"the mail").next().expect("one").evidence;
+        assert!(evidence.starts_with(b"MAIL FROM:<s  RCPT TO:<forged>>\r\nRCPT TO:<a a "));
+        assert!(evidence.ends_with(b">\r\n\r\nthe mail"));
     }
 }

@@ -2,7 +2,7 @@
 //! gone, and stands in what that server wrote above it. What the sender wrote (`To`) comes after that.
 
 use crate::sensors::mail::{RECIPIENTS, envelope::Envelope};
-use mail_parser::{Address, HeaderValue, Message, MessageParser};
+use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
 
 /// Headers in which servers write whom they delivered to.
 const DELIVERED: &[&str] = &[
@@ -15,6 +15,8 @@ const DELIVERED: &[&str] = &[
     "X-Forwarded-To",
     "Apparently-To",
 ];
+/// So many addresses are read first of the uppermost header of each of these names.
+const UPPERMOST: usize = 10;
 /// Headers in which senders write whom they write to.
 const WRITTEN: &[&str] = &["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
@@ -33,14 +35,27 @@ fn envelope_now(raw: &[u8]) -> Envelope {
             recipients.push(address.to_owned());
         }
     };
+    // Servers write above what is there: the uppermost are the deliverer's own, whatever the sender has forged below. Of a
+    // name that it does not write the uppermost may be forged too, so none may fill the list.
+    for name in DELIVERED {
+        let mut room = UPPERMOST;
+        if let Some(value) = message.header_values(*name).next() {
+            addresses(value, &mut |address| {
+                if room > 0 {
+                    room -= 1;
+                    add(address);
+                }
+            });
+        }
+    }
+    let received = message.header_values(HeaderName::Received).next().and_then(HeaderValue::as_received);
+    if let Some(address) = received.and_then(|received| received.for_.as_ref()) {
+        add(address);
+    }
     for name in DELIVERED.iter().chain(WRITTEN) {
         for value in message.header_values(*name) {
             addresses(value, &mut add);
         }
-    }
-    // "for <address>" in the uppermost one: the server that delivered wrote it.
-    if let Some(received) = message.received().and_then(|received| received.for_.as_ref()) {
-        add(received);
     }
     Envelope { sender: sender(&message), recipients }
 }
@@ -88,8 +103,24 @@ mod tests {
             To: Someone <to@example.org>, group: one@example.org, two@example.org;\r\nCc: undisclosed-recipients:;\r\n\r\nTo: body@example.org\r\n";
         let read = envelope_now(raw);
         assert_eq!(read.sender.as_deref(), Some("back@example.com"));
-        let wanted = ["alias@example.org", "to@example.org", "one@example.org", "two@example.org", "first@example.org"];
+        let wanted = ["alias@example.org", "first@example.org", "to@example.org", "one@example.org", "two@example.org"];
         assert_eq!(read.recipients, wanted);
+    }
+
+    #[test]
+    fn what_the_deliverer_wrote_goes_before_what_was_forged_below() {
+        let forged: Vec<String> = (0..1000).map(|number| format!("a{number}@example.org")).collect();
+        let forged_lines: String = forged.iter().map(|address| format!("Delivered-To: {address}\r\n")).collect();
+        let raw = format!(
+            "X-Original-To: alias@example.org\r\n\
+            Received: from x (x [192.0.2.1]) by mx (Postfix) with ESMTP id 1 for <real@example.org>; Fri, 1 May 2026 10:00:00 +0000\r\n\
+            Received: from y (y [192.0.2.2]) by x (Postfix) with ESMTP id 2 for <forged@example.org>; Fri, 1 May 2026 09:00:00 +0000\r\n\
+            {forged_lines}Envelope-To: {}\r\n\r\n",
+            forged.join(", ")
+        );
+        let read = envelope_now(raw.as_bytes()).recipients;
+        let told = |address: &str| read.iter().any(|known| known == address);
+        assert!(told("alias@example.org") && told("real@example.org") && !told("forged@example.org"), "{read:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reads a mailbox again and again, and reports every mail that is new. How far it has read is remembered in one piece
-//! with what was seen: after a crash no mail is missed, and none is told twice. Strangers' mails are read again then, and
-//! forgotten again.
+//! with what was seen: after a crash or a stop no mail is missed, and none is told twice. Strangers' mails are read again
+//! then, and forgotten again.
 
 use crate::{
     domain::sighting::Touch,
@@ -33,7 +33,7 @@ const AT_ONCE: usize = 200;
 /// While nothing is seen, the position is remembered so often.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Marks of the mails read last: where a server numbers its mails anew, these are not told again.
-const MARKS: usize = 256;
+const MARKS: usize = 1000;
 /// A mail that cannot be fetched is left after so many tries.
 const TRIES: u8 = 5;
 /// One command may take so long in all.
@@ -52,6 +52,28 @@ pub struct Position {
     /// The first number that was not read.
     next: u32,
     marks: VecDeque<String>,
+    /// While mails that were numbered anew are read: the marks of before, which those read meanwhile do not push out.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    before: VecDeque<String>,
+}
+
+impl Position {
+    /// Begins at the first mail again.
+    fn renumber(&mut self, validity: u32) {
+        (self.validity, self.next) = (validity, 1);
+        self.before.append(&mut self.marks);
+        let surplus = self.before.len().saturating_sub(2 * MARKS);
+        self.before.drain(..surplus);
+    }
+
+    /// As it is after this mail.
+    fn after(&self, number: u32, mark: String) -> Position {
+        let mut after = Position { next: number.saturating_add(1), ..self.clone() };
+        after.marks.push_back(mark);
+        let surplus = after.marks.len().saturating_sub(MARKS);
+        after.marks.drain(..surplus);
+        after
+    }
 }
 
 /// One mailbox, as it is polled.
@@ -87,7 +109,7 @@ impl Poller {
         let mut failures = 0u32;
         loop {
             progress.well = false;
-            let Some(Err(error)) = stop.run_until_cancelled(self.visit(&mut progress)).await else { break };
+            let Err(error) = self.visit(&mut progress, &stop).await else { break };
             self.reporter.refused(&self.sensor, error.reason());
             failures = if progress.well { 1 } else { failures.saturating_add(1) };
             if failures > 1 {
@@ -108,42 +130,61 @@ impl Poller {
         Ok(())
     }
 
-    /// Reads for as long as the server can be spoken with; what ends that.
-    async fn visit(&self, progress: &mut Progress) -> Result<(), Unopened> {
-        let mut session = timeout(PATIENCE, self.place.open()).await.map_err(|_| Fault::Silent)??;
+    /// Reads for as long as the server can be spoken with; what ends that, unless it is `stop`. Waiting may be broken off
+    /// anywhere, a mail that is being reported may not: nobody would know whether it is durable.
+    async fn visit(&self, progress: &mut Progress, stop: &CancellationToken) -> Result<(), Unopened> {
+        let opened = stop.run_until_cancelled(timeout(PATIENCE, self.place.open())).await;
+        let Some(opened) = opened else { return Ok(()) };
+        let mut session = opened.map_err(|_| Fault::Silent)??;
         let position = &mut progress.position;
         if position.validity != session.validity {
             if position.validity != 0 {
                 self.reporter.refused(&self.sensor, "renumbered");
             }
-            (position.validity, position.next) = (session.validity, 1);
+            position.renumber(session.validity);
         }
         loop {
-            self.look(&mut session, progress).await?;
+            self.look(&mut session, progress, stop).await?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             progress.well = true;
             self.reporter.sees(&self.sensor, None);
             if !session.idles {
-                sleep(self.every).await;
+                stop.run_until_cancelled(sleep(self.every)).await;
                 continue;
             }
             let waited = Instant::now();
             // Told of nothing, it looks all the same: now and then a server forgets to tell.
-            match session.idle(IDLE.min(REMEMBERED.max(self.every))).await {
-                Err(Fault::Refused) => session.idles = false,
-                outcome => outcome?,
+            match stop.run_until_cancelled(session.idle(IDLE.min(REMEMBERED.max(self.every)))).await {
+                None => return Ok(()),
+                Some(Err(Fault::Refused)) => session.idles = false,
+                Some(outcome) => outcome?,
             }
-            sleep(REST.saturating_sub(waited.elapsed())).await;
+            stop.run_until_cancelled(sleep(REST.saturating_sub(waited.elapsed()))).await;
         }
     }
 
-    async fn look(&self, session: &mut Session, progress: &mut Progress) -> Result<(), Fault> {
+    /// Reads what is new; less where it is to stop.
+    async fn look(
+        &self,
+        session: &mut Session,
+        progress: &mut Progress,
+        stop: &CancellationToken,
+    ) -> Result<(), Fault> {
         loop {
-            let listing = session.listed(progress.position.next, AT_ONCE);
-            let listed = timeout(PATIENCE, listing).await.map_err(|_| Fault::Silent)??;
+            let listing = timeout(PATIENCE, session.listed(progress.position.next, AT_ONCE));
+            let Some(listed) = stop.run_until_cancelled(listing).await else { return Ok(()) };
+            let listed = listed.map_err(|_| Fault::Silent)??;
             for (number, listed) in &listed {
                 let number = *number;
-                match timeout(PATIENCE, session.mail(number)).await.unwrap_or(Err(Fault::Silent)) {
-                    Ok(Some(raw)) => self.take(number, raw, listed, &mut progress.position).await,
+                let fetching = timeout(PATIENCE, session.mail(number));
+                let Some(fetched) = stop.run_until_cancelled(fetching).await else { return Ok(()) };
+                match fetched.unwrap_or(Err(Fault::Silent)) {
+                    Ok(Some(raw)) => match self.take(number, raw, listed, &progress.position, stop).await {
+                        Some(position) => progress.position = position,
+                        None => return Ok(()),
+                    },
                     Ok(None) => self.reporter.refused(&self.sensor, "mail_not_given"),
                     Err(fault) => {
                         let (failed, tries) = progress.failed;
@@ -160,36 +201,44 @@ impl Poller {
                 self.remember(progress, REMEMBERED).await;
             }
             if listed.is_empty() {
+                progress.position.before.clear();
                 self.remember(progress, REMEMBERED).await;
                 return Ok(());
             }
         }
     }
 
-    /// Reports one mail, for as long as it takes to make that durable.
-    async fn take(&self, number: u32, raw: Vec<u8>, listed: &Listed, position: &mut Position) {
+    /// Reports one mail, for as long as it takes to make that durable; answers the position behind it, or none where it was
+    /// told to stop before that.
+    async fn take(
+        &self,
+        number: u32,
+        raw: Vec<u8>,
+        listed: &Listed,
+        position: &Position,
+        stop: &CancellationToken,
+    ) -> Option<Position> {
         let mark = mark(&raw);
-        if position.marks.contains(&mark) {
-            return self.reporter.refused(&self.sensor, "mail_known");
+        let known = position.before.contains(&mark);
+        let position = position.after(number, mark);
+        if known {
+            self.reporter.refused(&self.sensor, "mail_known");
+            return Some(position);
         }
-        position.marks.push_back(mark);
-        if position.marks.len() > MARKS {
-            position.marks.pop_front();
-        }
-        position.next = number.saturating_add(1);
         if listed.size.is_some_and(|size| size as usize > mail::READ) {
             self.reporter.refused(&self.sensor, "mail_read_in_part");
         }
         let touches = self.touches(raw, listed.at).await;
-        let Ok(place) = serde_json::to_value(&*position) else { return };
+        let place = serde_json::to_value(&position).ok()?;
         let mut told = false;
         // The mailbox keeps what cannot be made durable now.
         while self.reporter.observe_all(&self.sensor, touches.clone(), place.clone()).await.is_err() {
             if !std::mem::replace(&mut told, true) {
                 self.reporter.refused(&self.sensor, "not_durable");
             }
-            sleep(Duration::from_secs(1)).await;
+            stop.run_until_cancelled(sleep(Duration::from_secs(1))).await?;
         }
+        Some(position)
     }
 
     async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>) -> Vec<Touch> {
@@ -224,5 +273,5 @@ impl Poller {
 }
 
 fn mark(raw: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(&blake3::hash(raw).as_bytes()[..9])
+    BASE64URL_NOPAD.encode(&blake3::hash(raw).as_bytes()[..6])
 }

@@ -22,6 +22,9 @@ use webhooks::{Guard, Refusal, connect_tls};
 
 /// The longest answer: one mail as far as it is read, and what stands around it.
 const ANSWER: u32 = mail::READ as u32 + 64 * 1024;
+/// So many numbers are asked for at once at first, and at most.
+const WINDOW: u32 = 512;
+const WIDEST: u32 = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server that keeps the connection open says something at least so often, or is asked.
 pub const IDLE: Duration = Duration::from_secs(9 * 60);
@@ -239,12 +242,29 @@ fn quoted(text: &str) -> String {
 }
 
 impl Session {
-    /// The mails from this number on, the `most` first of them.
+    /// The mails from this number on, the `most` first of them. Asked for in windows: a mailbox may hold any number.
     pub async fn listed(&mut self, from: u32, most: usize) -> Result<BTreeMap<u32, Listed>, Fault> {
         // Servers may keep new mails to themselves until they are asked.
         self.wire.ask("NOOP", drop).await?;
+        let last = self.list("*", 1, 1).await?.into_keys().next().unwrap_or_default();
+        let (mut from, mut window) = (from, WINDOW);
+        while from <= last {
+            let to = from.saturating_add(window - 1).min(last);
+            let found = self.list(&format!("{from}:{to}"), from, most).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            let Some(next) = to.checked_add(1) else { break };
+            // What was deleted leaves gaps, and some are wide.
+            (from, window) = (next, (window * 2).min(WIDEST));
+        }
+        Ok(BTreeMap::new())
+    }
+
+    /// The mails of these numbers, from one number on; of too many, the first, but of one, the last.
+    async fn list(&mut self, numbers: &str, from: u32, most: usize) -> Result<BTreeMap<u32, Listed>, Fault> {
         let mut found: BTreeMap<u32, Listed> = BTreeMap::new();
-        let command = format!("UID FETCH {from}:* (UID RFC822.SIZE INTERNALDATE)");
+        let command = format!("UID FETCH {numbers} (UID RFC822.SIZE INTERNALDATE)");
         let asked = self.wire.ask(&command, |said| {
             let Said::Understood(said) = said else { return };
             let Response::Data(Data::Fetch { items, .. }) = *said else { return };
@@ -259,11 +279,11 @@ impl Session {
                     _ => {}
                 }
             }
-            // Of a range that lies beyond the last mail, the last one is answered. A change of flags has no size.
+            // A change of flags has no size.
             if let Some(number) = number.filter(|number| *number >= from && listed.size.is_some()) {
                 found.insert(number, listed);
                 if found.len() > most {
-                    found.pop_last();
+                    _ = if most == 1 { found.pop_first() } else { found.pop_last() };
                 }
             }
         });

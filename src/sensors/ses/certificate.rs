@@ -3,8 +3,11 @@
 
 use async_trait::async_trait;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use url::{Host, Url};
 use webhooks::{Client, Guard, Method};
 
@@ -12,6 +15,8 @@ use webhooks::{Client, Guard, Method};
 const LONGEST: usize = 64 * 1024;
 /// So many certificates are kept: SNS has one in use, and a new one now and then.
 const MOST: usize = 32;
+/// What could not be fetched is asked for again no sooner.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Asks one of SNS's own addresses.
 #[async_trait]
@@ -54,30 +59,69 @@ pub fn is_sns(url: &Url) -> bool {
         && region.is_some_and(is_region)
 }
 
-/// Certificates that were fetched.
+/// Whether an address is SNS's own in the region and partition of a topic: whoever signs for it has no other.
+pub fn is_of_topic(url: &Url, topic: &str) -> bool {
+    let mut parts = topic.split(':').skip(1);
+    let (Some(partition), Some(region)) = (parts.next(), parts.nth(1)) else { return false };
+    let china = if partition == "aws-cn" { ".cn" } else { "" };
+    is_sns(url) && url.host_str() == Some(&format!("sns.{region}.amazonaws.com{china}"))
+}
+
+type Certificate = Arc<CertificateDer<'static>>;
+
+/// Certificates that were fetched, and what of late could not be.
 #[derive(Default)]
-pub struct Kept(Mutex<HashMap<String, Arc<CertificateDer<'static>>>>);
+pub struct Kept {
+    known: Mutex<Known>,
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    certificates: HashMap<String, Certificate>,
+    failed: HashMap<String, Instant>,
+}
+
+const AWAY: &str = "SNS's certificate could not be fetched";
 
 impl Kept {
-    /// The certificate at one of SNS's addresses; asked for by one at a time.
-    pub async fn get(&self, url: &Url, fetch: &dyn Fetch) -> Result<Arc<CertificateDer<'static>>, &'static str> {
-        let mut kept = self.0.lock().await;
+    /// The certificate at one of SNS's addresses; asked for by one at a time, and soon after a failure by nobody.
+    pub async fn get(&self, url: &Url, fetch: &dyn Fetch) -> Result<Certificate, &'static str> {
         // Of its address nothing but the path is the certificate's.
         let name = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
-        if let Some(certificate) = kept.get(&name) {
-            return Ok(certificate.clone());
+        if let Some(known) = self.known(&name) {
+            return known;
+        }
+        let _fetching = self.fetching.lock().await;
+        if let Some(known) = self.known(&name) {
+            return known;
         }
         let mut bare = url.clone();
         bare.set_query(None);
         bare.set_fragment(None);
-        let pem = fetch.fetch(&bare).await.ok_or("SNS's certificate could not be fetched")?;
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| "SNS's certificate is none")?;
-        if kept.len() >= MOST {
-            kept.clear();
+        let pem = fetch.fetch(&bare).await;
+        let certificate = pem.and_then(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).ok()).map(Arc::new);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(certificate) = certificate else {
+            if known.failed.len() >= MOST {
+                known.failed.clear();
+            }
+            known.failed.insert(name, Instant::now());
+            return Err(AWAY);
+        };
+        if known.certificates.len() >= MOST {
+            known.certificates.clear();
         }
-        let certificate = Arc::new(certificate);
-        kept.insert(name, certificate.clone());
+        known.certificates.insert(name, certificate.clone());
         Ok(certificate)
+    }
+
+    fn known(&self, name: &str) -> Option<Result<Certificate, &'static str>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(certificate) = known.certificates.get(name) {
+            return Some(Ok(certificate.clone()));
+        }
+        known.failed.get(name).is_some_and(|since| since.elapsed() < AGAIN).then_some(Err(AWAY))
     }
 }
 
@@ -114,6 +158,17 @@ mod tests {
             "file:///etc/passwd",
         ] {
             assert!(!is(strange), "{strange}");
+        }
+        let of = |host: &str, topic: &str| is_of_topic(&Url::parse(&format!("https://{host}/x.pem")).unwrap(), topic);
+        assert!(of("sns.eu-west-1.amazonaws.com", "arn:aws:sns:eu-west-1:1:mail"));
+        assert!(of("sns.cn-north-1.amazonaws.com.cn", "arn:aws-cn:sns:cn-north-1:1:mail"));
+        for (host, topic) in [
+            ("sns.us-east-1.amazonaws.com", "arn:aws:sns:eu-west-1:1:mail"),
+            ("sns.eu-west-1.amazonaws.com.cn", "arn:aws:sns:eu-west-1:1:mail"),
+            ("sns.cn-north-1.amazonaws.com", "arn:aws-cn:sns:cn-north-1:1:mail"),
+            ("sns.eu-west-1.amazonaws.com", "arn:aws"),
+        ] {
+            assert!(!of(host, topic), "{host} {topic}");
         }
     }
 }

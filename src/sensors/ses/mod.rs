@@ -7,12 +7,12 @@ pub mod signed;
 use crate::{
     domain::section::{Section, SectionError},
     sensors::{
-        inbound::{self, Call, Inbound, Refusal, Taken, Takes, proof, seen::Seen, shapes::ses::SHAPE},
+        inbound::{self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, proof, seen::Seen, shapes::ses::SHAPE},
         sensor::{Entry, Reporter, Running, Sensor},
     },
 };
 use async_trait::async_trait;
-use certificate::{Fetch, Kept, Outside, is_sns};
+use certificate::{Fetch, Kept, Outside, is_of_topic};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -68,7 +68,8 @@ impl Ses {
         if now.duration_since(at).abs() > WINDOW {
             return Err(Refusal::Unproven("stale"));
         }
-        let url = Url::parse(text("SigningCertURL")).ok().filter(is_sns).ok_or(wrong)?;
+        let own = |url: &Url| is_of_topic(url, text("TopicArn"));
+        let url = Url::parse(text("SigningCertURL")).ok().filter(own).ok_or(wrong)?;
         if !url.path().ends_with(".pem") {
             return Err(wrong);
         }
@@ -77,7 +78,8 @@ impl Ses {
     }
 
     async fn confirm(&self, json: &Value) -> Result<(), Refusal> {
-        let url = json["SubscribeURL"].as_str().and_then(|text| Url::parse(text).ok()).filter(is_sns);
+        let own = |url: &Url| is_of_topic(url, json["TopicArn"].as_str().unwrap_or_default());
+        let url = json["SubscribeURL"].as_str().and_then(|text| Url::parse(text).ok()).filter(own);
         let asks =
             |url: &Url| url.query_pairs().any(|(name, value)| name == "Action" && value == "ConfirmSubscription");
         let url = url.filter(asks).ok_or(Refusal::Unproven("strange_address"))?;
@@ -103,6 +105,15 @@ impl Sensor for Ses {
 impl Inbound for Ses {
     fn takes(&self) -> Takes {
         SHAPE.takes
+    }
+
+    fn glance(&self, head: &Head<'_>) -> Glance {
+        let shown = head.headers.contains_key("x-amz-sns-message-type");
+        Glance::possible_if(shown || ["text/plain", "application/json"].contains(&head.content_type().as_str()))
+    }
+
+    fn posts_json(&self) -> bool {
+        true
     }
 
     fn recognises(&self, call: &Call<'_>) -> bool {

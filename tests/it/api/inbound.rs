@@ -11,6 +11,11 @@ use reqwest::{RequestBuilder, Response};
 use ring::hmac;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 const SENSORS: &str = r#"
 [[sensors]]
@@ -187,4 +192,34 @@ async fn check_says_where_a_provider_posts_and_whether_it_can() {
     site.configure(&configured("127.0.0.1:9", SENSORS).replace("[api]\nlisten = \"127.0.0.1:0\"\n", doors));
     let (state, detail) = found("sensor letters").await;
     assert!(state == "ok" && detail.contains("/api/v1/mail at 127.0.0.1"), "{state}: {detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_nobody_s_or_too_much_is_refused_early() {
+    let (_inbox, _site, serving, canaries) = served().await;
+    // Its body never comes: who waits for that would not answer.
+    for (path, headers) in [
+        ("/api/v1/mail", "authorization: Basic cG9zdG1hcms6b3RoZXI=\r\ncontent-type: application/json\r\n"),
+        ("/api/v1/sms", "content-type: application/x-www-form-urlencoded\r\n"),
+    ] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: 200000\r\n\r\n");
+        let mut stream = TcpStream::connect(serving.address("api ingest")).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await;
+        assert!(read.is_ok() && answer == *b"HTTP/1.1 401", "{path}: {}", String::from_utf8_lossy(&answer));
+    }
+    let metrics = client().get(serving.api("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("telltale_refused_total{sensor=\"letters\",reason=\"wrong_password\"} 1"), "{metrics}");
+
+    let letter = |to: &str, more: Value| {
+        let letter = json!({"OriginalRecipient": to, "MessageID": "1", "TextBody": "hello", "Headers": more});
+        at(&serving, "/api/v1/mail").basic_auth("postmark", Some("word")).body(letter.to_string())
+    };
+    let mail = marker(&canaries[0], "work_email");
+    let bomb = letter(&mail, json!(vec![json!({"": 0}); 60_000])).send().await.unwrap();
+    assert_eq!(bomb.status(), 401);
+    assert_eq!(letter(&mail, json!([])).send().await.unwrap().status(), 200);
+    let message = at(&serving, "/api/v1/sms").header("x-twilio-signature", "AAAA").body("x".repeat(257 * 1024));
+    assert_eq!(message.send().await.unwrap().status(), 413);
 }

@@ -1,7 +1,14 @@
 //! The mailbox sensor before a server that means it harm, and its configuration.
 
-use crate::sensors::observer::{Watching, build, presented};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use crate::sensors::observer::{Recorder, Watching, build, presented};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use telltale::{
     domain::{secret::with_literals, section::Section},
     sensors,
@@ -145,6 +152,89 @@ async fn a_mail_that_cannot_be_had_is_left_in_the_end() {
     let mailbox = Watching::start("mailbox", &server(HELLO, broken).await).await;
     let touches = mailbox.recorder.wait_for(1).await;
     assert_eq!((touches.len(), mailbox.recorder.refused("mail_given_up")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_mail_in_hand_and_leaves_what_it_cannot_make_durable() {
+    let fetched = Arc::new(AtomicBool::new(false));
+    let seen = fetched.clone();
+    let keys = server(HELLO, move |command| {
+        seen.fetch_or(command.contains("BODY"), SeqCst);
+        None
+    });
+    let keys = keys.await;
+    let (recorder, _) = Recorder::new();
+    recorder.stalled.store(true, SeqCst);
+    let mut mailbox = Watching::start_with(recorder.clone(), "mailbox", &keys).await;
+    while !fetched.load(SeqCst) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    mailbox.stop.cancel();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(recorder.positions.lock().unwrap().is_empty(), "not read before it is durable");
+    recorder.failing.store(true, SeqCst);
+    recorder.stalled.store(false, SeqCst);
+    (&mut mailbox.running.task).await.unwrap().expect("it stops");
+    recorder.failing.store(false, SeqCst);
+    assert!(recorder.touches().is_empty() && recorder.positions.lock().unwrap().is_empty());
+
+    recorder.stalled.store(true, SeqCst);
+    fetched.store(false, SeqCst);
+    let mut again = Watching::start_with(recorder.clone(), "mailbox", &keys).await;
+    while !fetched.load(SeqCst) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    again.stop.cancel();
+    recorder.stalled.store(false, SeqCst);
+    (&mut again.running.task).await.unwrap().expect("it stops");
+    assert_eq!(recorder.touches().len(), 1, "what was in hand is told");
+    let _third = Watching::start_with(recorder.clone(), "mailbox", &keys).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(recorder.touches().len(), 1, "and told once");
+}
+
+#[tokio::test]
+async fn many_mails_are_asked_for_in_windows_and_told_once_under_new_numbers() {
+    const MAILS: u32 = 700;
+    let anew = Arc::new(AtomicBool::new(false));
+    let numbered = anew.clone();
+    // Numbers with a wide gap, and of the second time other ones.
+    let keys = server(HELLO, move |command| {
+        let shift = if numbered.load(SeqCst) { 1 } else { 2_000_000 };
+        let last = shift + MAILS - 1;
+        if command.starts_with("EXAMINE") {
+            return Some(format!("* OK [UIDVALIDITY {shift}] ok\r\n$ OK done\r\n").into_bytes());
+        }
+        let numbers = command.strip_prefix("UID FETCH ")?.split(' ').next()?.replace('*', &last.to_string());
+        let (from, to) = numbers.split_once(':').unwrap_or((&numbers, &numbers));
+        let (from, to): (u32, u32) = (from.parse().unwrap(), to.parse().unwrap());
+        assert!(to - from < 64 * 1024, "everything is asked for at once: {command}");
+        let mut said = String::new();
+        for number in from.max(shift)..=to.min(last) {
+            let mail = format!("Delivered-To: a{}@example.org\r\n\r\n", number - shift);
+            said += &match command.contains("SIZE") {
+                true => format!("* 1 FETCH (UID {number} RFC822.SIZE 40)\r\n"),
+                false => format!("* 1 FETCH (UID {number} BODY[]<0> {{{}}}\r\n{mail})\r\n", mail.len()),
+            };
+        }
+        Some((said + "$ OK done\r\n").into_bytes())
+    });
+    let keys = keys.await;
+    let (recorder, _) = Recorder::new();
+    let mailbox = Watching::start_with(recorder.clone(), "mailbox", &keys).await;
+    recorder.wait_for(MAILS as usize).await;
+    drop(mailbox);
+    anew.store(true, SeqCst);
+    let _again = Watching::start_with(recorder.clone(), "mailbox", &keys).await;
+    for _ in 0..2000 {
+        if recorder.refused("mail_known") == MAILS as usize {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((recorder.refused("mail_known"), recorder.touches().len()), (MAILS as usize, MAILS as usize));
 }
 
 #[test]

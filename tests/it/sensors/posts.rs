@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use telltale::{
     domain::sighting::Touch,
     sensors::{
-        inbound::{Call, Inbound, Refusal, form::Form},
+        inbound::{
+            Call, Inbound, Refusal,
+            form::{Form, pairs},
+        },
         sensor::Sensor,
     },
 };
@@ -51,7 +54,8 @@ impl Post {
         for (name, value) in &self.headers {
             headers.insert(*name, value.parse().expect("a header"));
         }
-        let form = Form::read(&headers, &self.query, &self.body).await;
+        let body = self.body.clone().into();
+        let form = Form::read(&headers, pairs(self.query.as_bytes()), &body, inbound.posts_json()).await;
         let call = Call { headers: &headers, body: &self.body, form: &form, now: self.now };
         assert!(inbound.recognises(&call), "it is not recognised");
         let taken = inbound.read(&call).await?;

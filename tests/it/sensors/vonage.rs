@@ -36,7 +36,15 @@ async fn a_token_proves_the_very_body() {
     assert_eq!(told(&touches), [(vec!["+33639980001".to_owned()], "the code".to_owned())]);
     assert_eq!(touches[0].at.to_string(), "2026-05-01T10:20:00Z");
 
+    // The address is not signed: nothing is read there.
+    let query = "to=33600000000&text=forged&from=1&conversation_uuid=1".to_owned();
+    let (touches, _) =
+        Post { query: query.clone(), ..with(own.clone()) }.to("vonage", KEYS).await.expect("it is taken");
+    assert_eq!(told(&touches), [(vec!["+33639980001".to_owned()], "the code".to_owned())]);
     let wrong = Some(Refusal::Unproven("wrong_signature"));
+    let bodyless = Post { query, now: now(), ..Post::default() };
+    let bodyless = bodyless.with("authorization", &token(&head, &json!({"iat": NOW}), "secret"));
+    assert_eq!(bodyless.to("vonage", KEYS).await.err(), wrong);
     let none = json!({"alg": "none", "typ": "JWT"});
     for header in [
         token(&head, &claims(&post, NOW), "other"),
@@ -53,7 +61,7 @@ async fn a_token_proves_the_very_body() {
     other.body.push(b'}');
     assert_eq!(other.to("vonage", KEYS).await.err(), wrong, "another body under the same token");
     let old = token(&head, &claims(&post, NOW - 301), "secret");
-    assert_eq!(with(old).to("vonage", KEYS).await.err(), Some(Refusal::Unproven("stale")));
+    assert_eq!(with(old).to("vonage", KEYS).await.err(), Some(Refusal::Stale));
 }
 
 #[tokio::test]
@@ -87,7 +95,7 @@ async fn fields_are_signed_in_the_account_s_own_way() {
             let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&all).finish();
             assert!(Post { query, now: now(), ..Post::default() }.to("vonage", &keys).await.is_ok());
             let later = Post { now: now() + jiff::SignedDuration::from_secs(301), ..Post::form(&all, now()) };
-            assert_eq!(later.to("vonage", &keys).await.err(), Some(Refusal::Unproven("stale")));
+            assert_eq!(later.to("vonage", &keys).await.err(), Some(Refusal::Stale));
             let mut changed = all.clone();
             changed[4].1 = "33639980002";
             assert_eq!(

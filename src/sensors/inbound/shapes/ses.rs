@@ -3,7 +3,7 @@
 
 use crate::sensors::{
     inbound::{
-        Call, Takes,
+        Call, Takes, form,
         letter::{Letter, Mail, put_together},
         shapes::Shape,
     },
@@ -30,7 +30,7 @@ fn read(call: &Call<'_>) -> Result<Vec<Letter>, &'static str> {
         return Ok(Vec::new());
     }
     let message = json["Message"].as_str().unwrap_or_default();
-    let Ok(told) = serde_json::from_str::<Value>(message) else { return Ok(Vec::new()) };
+    let Some(told) = form::json(message.as_bytes()) else { return Ok(Vec::new()) };
     if told["notificationType"] != "Received" {
         return Ok(Vec::new());
     }
@@ -42,8 +42,10 @@ fn read(call: &Call<'_>) -> Result<Vec<Letter>, &'static str> {
     if recipients.is_empty() {
         recipients = texts(&told["mail"]["destination"]);
     }
+    let encoding = told["receipt"]["action"]["encoding"].as_str();
+    let is_base64 = encoding.is_some_and(|name| name.eq_ignore_ascii_case("base64"));
     let raw = match told["content"].as_str() {
-        Some(content) if told["receipt"]["action"]["encoding"] == "BASE64" => {
+        Some(content) if is_base64 => {
             BASE64_MIME_PERMISSIVE.decode(content.as_bytes()).map_err(|_| "content: expected base64")?
         }
         Some(content) => content.as_bytes().to_vec(),
