@@ -1,9 +1,8 @@
 //! Opening what a crash has left.
 
 use crate::journal::records::{ORIGIN, acted, canary, copy, new_keyring, open, planned, sighted, told};
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 use telltale::journal::{
-    disk::Files,
     frame::Frame,
     log::{Journal, JournalError, NotDurable},
     recovery::Unsound,
@@ -193,7 +192,7 @@ async fn a_newer_format_is_refused_by_name() {
 async fn segments_follow_one_another() {
     let folder = tempfile::tempdir().unwrap();
     let keyring = new_keyring(folder.path());
-    let small = || Journal::open_on(folder.path(), keyring.clone(), ORIGIN, Arc::new(Files), 64 << 10).unwrap();
+    let small = || Journal::open_with(folder.path(), keyring.clone(), ORIGIN, 64 << 10).unwrap();
     let journal = small();
     for _ in 0..9 {
         journal.append(&acted("x".repeat(8500))).await.unwrap();

@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub mod inbox;
+pub mod layer;
 pub mod names;
 pub mod people;
 pub mod service;
