@@ -142,7 +142,12 @@ pub fn make_folder(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
         make_folder(disks, above)?;
     }
     disks.make_folder(folder)?;
-    match disks.sync_folder(above) {
+    sync_name(disks, folder)
+}
+
+/// Makes the name of a folder durable.
+pub fn sync_name(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
+    match disks.sync_folder(folder_of(folder)) {
         // A folder that we may not read is none of ours, nor is a name in it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         synced => synced,

@@ -51,6 +51,9 @@ pub enum NotDurable {
     /// The disk is full; the same append succeeds once there is room.
     #[error("the disk of the data folder is full: make room, and telltale goes on by itself")]
     Full,
+    /// The checkpoint could not be written. No entry hangs on it.
+    #[error("the journal's checkpoint could not be written, and is tried again: look at the disk of the data folder")]
+    Unsigned,
     /// The record's data key was erased, or never made.
     #[error("there is no data key of {0}: it was erased, or nothing was planned under it")]
     NoKey(KeyRef),

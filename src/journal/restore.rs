@@ -70,7 +70,7 @@ fn restore_into(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manife
                 fs::rename(stage.join(name), data.join(name)).map_err(io)?;
             }
         }
-        Files.sync_folder(data).map_err(io)?;
+        Files.sync_folder(data).and_then(|()| disk::sync_name(&Files, data)).map_err(io)?;
         Ok(manifest)
     });
     let cleared = fs::remove_dir_all(&stage).map_err(io);

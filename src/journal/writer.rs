@@ -278,7 +278,7 @@ impl Writer {
             Err(error) => {
                 // Nothing hangs on it: the entries are durable, and the next one is signed in a moment.
                 tracing::warn!(%error, "the journal's checkpoint could not be written");
-                Err(NotDurable::Full)
+                Err(if disk::is_full(&error) { NotDurable::Full } else { NotDurable::Unsigned })
             }
         }
     }

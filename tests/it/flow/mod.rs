@@ -2,7 +2,7 @@
 
 mod again;
 mod crowded;
-mod full;
+pub(crate) mod full;
 mod growth;
 mod heartbeat;
 mod hostile;
@@ -14,6 +14,7 @@ mod oracle;
 mod readers;
 mod revealing;
 mod single;
+mod sled;
 mod taken;
 mod tells;
 mod times;

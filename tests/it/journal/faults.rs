@@ -110,5 +110,6 @@ async fn restarted(case: &str, works: Works, dice: &mut StdRng) {
     let data = crashed.path().join("data");
     let case = format!("{case}, started again, and a power cut");
     let (keyring, journal) = opened(&case, &Layer::over(crashed.path()), &data, &works.master);
-    works.told.check(&case, &data, &keyring, &journal, moment).await;
+    let due = works.told.check(&case, &data, &keyring, &journal, moment).await;
+    works.told.outbox(&case, &data, &journal, moment, &due);
 }

@@ -70,7 +70,8 @@ async fn survived(case: &str, works: &Works, moment: usize, all: &[[u8; 32]], di
     assert!(head >= told.head(moment), "{case}: {head} entries are left of {}", told.head(moment));
     let left = leaves(&journal);
     assert_eq!(left, all[..head as usize], "{case}: what is left is how it was");
-    told.check(case, &data, &keyring, &journal, moment).await;
+    let due = told.check(case, &data, &keyring, &journal, moment).await;
+    told.outbox(case, &data, &journal, moment, &due);
 
     // What was left counts as acknowledged from here on: somebody may have seen it.
     let (mut more, mut dated) = (Vec::new(), told.since(moment));

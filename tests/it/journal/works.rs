@@ -2,7 +2,7 @@
 //! the look at what a crash has left of it: all that was acknowledged is there and reads, and nothing else is.
 
 use crate::{
-    journal::records::{ORIGIN, acted, planned, sighted},
+    journal::records::{ORIGIN, acted, canary, planned, sighted},
     ledger::records::{attempted, incident, moved},
     support::layer::Layer,
 };
@@ -62,6 +62,8 @@ pub struct Works {
     dice: StdRng,
     number: u32,
     live: Vec<CanaryId>,
+    /// Whose keys were asked for and not acknowledged.
+    half: Vec<CanaryId>,
     open: Vec<(String, &'static str, u32)>,
 }
 
@@ -102,12 +104,12 @@ impl Works {
 
     /// Opens the house once more after its process ended.
     pub fn again(self) -> Result<Works, String> {
-        let Works { layer, data, master, keyring, journal, told, dice, number, live, open } = self;
+        let Works { layer, data, master, keyring, journal, told, dice, number, live, half, open } = self;
         drop((journal, keyring));
         let keyring = Keyring::open_on(&data, &master, Arc::new(layer.clone())).map_err(|error| error.to_string())?;
         let works = Works::on(&layer, &data, master, Arc::new(keyring), told, dice)?;
         let live = live.into_iter().filter(|canary| works.keyring.key(KeyRef::Canary(*canary)).is_some()).collect();
-        Ok(Works { number, live, open, ..works })
+        Ok(Works { number, live, half, open, ..works })
     }
 
     fn on(
@@ -120,7 +122,19 @@ impl Works {
     ) -> Result<Works, String> {
         let journal = Journal::open_with(data, keyring.clone(), ORIGIN, SEGMENT).map_err(|error| error.to_string())?;
         let (layer, data) = (layer.clone(), data.to_owned());
-        Ok(Works { layer, data, master, keyring, journal, told, dice, number: 0, live: vec![], open: vec![] })
+        Ok(Works {
+            layer,
+            data,
+            master,
+            keyring,
+            journal,
+            told,
+            dice,
+            number: 0,
+            live: vec![],
+            half: vec![],
+            open: vec![],
+        })
     }
 
     fn new(&mut self, what: &str) -> String {
@@ -220,12 +234,14 @@ impl Works {
 
     async fn plant(&mut self) {
         self.number += 1;
-        let canary = crate::journal::records::canary(self.number);
+        let canary = self.half.pop().unwrap_or_else(|| canary(self.number));
         let answer = self.keyring.ensure(&[KeyRef::Canary(canary)]);
         if self.kept(answer) {
             self.told.keys.push((self.layer.moment(), KeyRef::Canary(canary)));
             self.put(&[planned(canary, "payroll")]).await;
             self.live.push(canary);
+        } else {
+            self.half.push(canary);
         }
     }
 
@@ -278,8 +294,16 @@ impl Told {
         self.entries.iter().filter(|(at, ..)| *at <= moment).map(|(_, seq, ..)| *seq).max().unwrap_or(0)
     }
 
-    /// Looks whether a house holds what was acknowledged by a moment, and nothing that was never asked for.
-    pub async fn check(&self, case: &str, data: &Path, keyring: &Arc<Keyring>, journal: &Journal, moment: usize) {
+    /// Looks whether a house holds what was acknowledged by a moment, and nothing that was never asked for. Answers which
+    /// alerts the journal says are due, and where.
+    pub async fn check(
+        &self,
+        case: &str,
+        data: &Path,
+        keyring: &Arc<Keyring>,
+        journal: &Journal,
+        moment: usize,
+    ) -> BTreeSet<(String, String)> {
         journal.checkpoint().await.unwrap_or_else(|error| panic!("{case}: {error}"));
         let (mut found, mut once, mut strangers) = (BTreeMap::new(), BTreeSet::new(), 0);
         let mut due: BTreeSet<(String, String)> = BTreeSet::new();
@@ -330,14 +354,14 @@ impl Told {
             assert_eq!(&back, content, "{case}: {}", taken.file);
             assert!(HEXLOWER.decode(taken.file.as_bytes()).is_ok());
         }
-        self.outbox(case, data, journal, moment, &due);
         let report = verify::verify(data, journal.vkey());
         assert!(report.faults.is_empty() && report.checkpoint_ok, "{case}: {:?}", report.faults);
         assert_eq!(report.entries, journal.head(), "{case}");
+        due
     }
 
     /// The ledger's outbox is what the journal says, and what was acknowledged.
-    fn outbox(&self, case: &str, data: &Path, journal: &Journal, moment: usize, due: &BTreeSet<(String, String)>) {
+    pub fn outbox(&self, case: &str, data: &Path, journal: &Journal, moment: usize, due: &BTreeSet<(String, String)>) {
         let ledger = Ledger::open(data, journal).unwrap();
         ledger.catch_up(journal).unwrap();
         let mut waiting = BTreeSet::new();
