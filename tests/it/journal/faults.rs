@@ -35,7 +35,7 @@ async fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     let (_folder, layer, works) = faulty(None, seed).await;
     assert!(works.is_ok_and(|works| works.told.refused.is_empty()), "nothing fails on a sound disk");
     let calls = layer.calls();
-    let step = if std::env::var_os("TELLTALE_LONG").is_some() { 1 } else { 13 };
+    let step = if std::env::var_os("TELLTALE_LONG").is_some() { 1 } else { 17 };
     let mut dice = StdRng::seed_from_u64(seed);
     let (mut felt, mut stopped, mut full) = (0, 0, 0);
     for errno in [BROKEN, FULL] {
