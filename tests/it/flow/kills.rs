@@ -4,6 +4,7 @@
 use crate::{
     flow::load::{Doors, Load, Sent},
     support::{
+        campaign::{long, say, seed},
         inbox::Inbox,
         people::{dump_sqlite, rows},
         service::{Site, marker},
@@ -14,28 +15,15 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
     net::Ipv4Addr,
     process::Stdio,
     time::Duration,
 };
 
 fn dice() -> StdRng {
-    let seed: u64 = match std::env::var("TELLTALE_SEED") {
-        Ok(seed) => seed.parse().expect("TELLTALE_SEED is a number"),
-        Err(_) => rand::random(),
-    };
-    // Shown when the test fails: with it the moments are the same again.
+    let seed = seed();
     say(&format!("TELLTALE_SEED={seed}"));
     StdRng::seed_from_u64(seed)
-}
-
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-fn long() -> bool {
-    std::env::var_os("TELLTALE_LONG").is_some()
 }
 
 /// Reliability test T9; 200 kills with TELLTALE_LONG.

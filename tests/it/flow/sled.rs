@@ -3,6 +3,7 @@
 
 use super::full::House;
 use crate::support::{
+    campaign::{long, say},
     serving::{Serving, client},
     traffic::log_in,
 };
@@ -35,7 +36,7 @@ fn library(folder: &Path) -> PathBuf {
 /// Reliability test T11, for sled; 60 faults with TELLTALE_LONG.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_beneath_the_ledger_loses_no_sighting_and_no_alert() {
-    let faults = if std::env::var_os("TELLTALE_LONG").is_some() { 60 } else { 6 };
+    let faults = if long() { 60 } else { 6 };
     let house = House::new("").await;
     let folder = tempfile::tempdir().unwrap();
     let (library, switch) = (library(folder.path()), folder.path().join("switch"));
@@ -70,7 +71,7 @@ async fn what_fails_beneath_the_ledger_loses_no_sighting_and_no_alert() {
     let felt = std::fs::read_to_string(folder.path().join("switch.felt")).unwrap_or_default();
     let faults_felt: std::collections::BTreeSet<&str> =
         felt.lines().filter_map(|line| line.split(' ').next()).collect();
-    println!("{} of {faults} faults were felt, {} calls failed", faults_felt.len(), felt.lines().count());
+    say(&format!("{} of {faults} faults were felt, {} calls failed", faults_felt.len(), felt.lines().count()));
     assert!(faults_felt.len() as u32 * 2 > faults, "most faults were felt: {felt}");
     assert_eq!(house.sources(taken.len()).await, taken, "each is a sighting once: {:?}", serving.said());
     let opened = house.inbox.wait("/hook", |received| received.json()["type"] == "incident.opened").await;

@@ -5,7 +5,10 @@ use crate::{
         records::acted,
         works::{Works, opened},
     },
-    support::layer::{BROKEN, FULL, Fault, Layer},
+    support::{
+        campaign::{long, say, seed},
+        layer::{BROKEN, FULL, Fault, Layer},
+    },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use telltale::journal::log::NotDurable;
@@ -31,11 +34,11 @@ async fn faulty(fault: Option<Fault>, seed: u64) -> (tempfile::TempDir, Layer, R
 /// Reliability test T11: every call with TELLTALE_LONG.
 #[tokio::test]
 async fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
-    let seed: u64 = std::env::var("TELLTALE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let seed = seed();
     let (_folder, layer, works) = faulty(None, seed).await;
     assert!(works.is_ok_and(|works| works.told.refused.is_empty()), "nothing fails on a sound disk");
     let calls = layer.calls();
-    let step = if std::env::var_os("TELLTALE_LONG").is_some() { 1 } else { 17 };
+    let step = if long() { 1 } else { 17 };
     let mut dice = StdRng::seed_from_u64(seed);
     let (mut felt, mut stopped, mut full) = (0, 0, 0);
     for errno in [BROKEN, FULL] {
@@ -62,9 +65,9 @@ async fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
             }
         }
     }
-    println!(
+    say(&format!(
         "{felt} faults of {calls} calls were felt: {stopped} stopped the journal, {full} found it full (seed {seed})"
-    );
+    ));
     assert!(stopped > 0 && full > 0, "{felt} faults were felt: {stopped} stopped it, {full} found it full");
 }
 
@@ -84,6 +87,10 @@ async fn after(case: &str, errno: i32, mut works: Works) -> (Works, Option<NotDu
             assert!(errno == FULL && error == NotDurable::Full && !works.journal.stopped(), "{case}: {error}")
         }
         None => assert!(!works.journal.stopped(), "{case}: it stopped and told nobody"),
+    }
+    for (_, done, key) in works.told.erased.iter_mut().filter(|(_, done, _)| done.is_none()) {
+        works.keyring.erase(*key).unwrap_or_else(|error| panic!("{case}: {error}"));
+        *done = Some(works.layer.moment());
     }
     if !works.journal.stopped() {
         let refused = works.told.refused.len();

@@ -5,7 +5,10 @@ use crate::{
         records::acted,
         works::{Told, Works, opened},
     },
-    support::layer::Layer,
+    support::{
+        campaign::{long, say, seed},
+        layer::Layer,
+    },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use telltale::journal::{
@@ -20,8 +23,8 @@ const STEPS: u32 = 90;
 /// Reliability test T10; a thousand cuts with TELLTALE_LONG.
 #[tokio::test]
 async fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
-    let days = if std::env::var_os("TELLTALE_LONG").is_some() { 40 } else { 2 };
-    let seed: u64 = std::env::var("TELLTALE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let days = if long() { 40 } else { 2 };
+    let seed = seed();
     for day in 0..days {
         let mut dice = StdRng::seed_from_u64(seed.wrapping_add(day));
         let folder = tempfile::tempdir().unwrap();
@@ -45,7 +48,7 @@ async fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
             survived(&case, &works, moment, &leaves, &mut dice).await;
         }
     }
-    println!("{} power cuts, and as many after them (seed {seed})", days as u32 * CUTS);
+    say(&format!("{} power cuts, and as many after them (seed {seed})", days as u32 * CUTS));
 }
 
 fn leaves(journal: &Journal) -> Vec<[u8; 32]> {

@@ -3,6 +3,7 @@
 use crate::{
     journal::records::{acted, copy, new_keyring, open, planned},
     ledger::records::{attempted, everything, incident, moved},
+    support::campaign::{long, seed},
 };
 use canaries::CanaryId;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -113,8 +114,8 @@ fn put_back(earlier: &Path, later: &Path, to: &Path, dice: &mut StdRng) -> Strin
 /// Reliability test T10, for the ledger; 400 times with TELLTALE_LONG.
 #[tokio::test(flavor = "multi_thread")]
 async fn put_back_to_any_earlier_torn_or_empty_state_it_comes_back_equal() {
-    let times = if std::env::var_os("TELLTALE_LONG").is_some() { 400 } else { 20 };
-    let seed: u64 = std::env::var("TELLTALE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let times = if long() { 400 } else { 20 };
+    let seed = seed();
     let mut dice = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();

@@ -164,10 +164,8 @@ fn content(state: &State, deeds: &[Deed], file: usize, loses: u32, dice: &mut St
             }) == Some(true)
         };
         match deed {
-            Deed::Length { file: of, length } if *of == file => {
-                if durable || dice.random_range(0..4) >= loses {
-                    left.resize(*length, 0);
-                }
+            Deed::Length { file: of, length } if *of == file && (durable || dice.random_range(0..4) >= loses) => {
+                left.resize(*length, 0);
             }
             Deed::Write { file: of, offset, bytes } if *of == file => {
                 if durable {

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub mod campaign;
 pub mod inbox;
 pub mod layer;
 pub mod names;
