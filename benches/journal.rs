@@ -101,6 +101,7 @@ fn sighted() -> Record {
         row: None,
         also: Vec::new(),
         values: Vec::new(),
+        drift: None,
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

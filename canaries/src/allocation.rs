@@ -121,6 +121,17 @@ impl Minter {
         .collect()
     }
 
+    /// Whom people may answer to, of each department, as a column shows them: who has one of them for a superior may come under
+    /// another of the same.
+    pub fn superiors(&self, show: impl Fn(&Persona) -> String) -> Vec<Vec<String>> {
+        let mut bearer = self.coded(Coded { generation: 0, ordinal: 0 }, 0, Date::constant(2020, 1, 1));
+        let mut shown = |name: String| {
+            bearer.set(Field::Manager, name);
+            show(&bearer)
+        };
+        mint::all_superiors(self).into_iter().map(|names| names.into_iter().map(&mut shown).collect()).collect()
+    }
+
     /// Which of so many values this store drew for the column.
     pub fn draws_value(&self, coded: Coded, attempt: u32, field: Field, store: &str, of: usize) -> usize {
         let label = [store.as_bytes(), field.as_str().as_bytes(), &coded.numbers(attempt)];

@@ -11,6 +11,7 @@ use crate::{
     persona::{Minter, Persona},
 };
 use jiff::{ToSpan, civil::Date};
+use std::collections::BTreeSet;
 
 /// Where most of the organisation's people live and many were born, and whether it is a public body.
 #[derive(Debug)]
@@ -266,9 +267,12 @@ fn employment(minter: &Minter, draw: &mut Draw, persona: &mut Persona, who: &Civ
     persona.set(Field::Contract, if apprentice && age > 29 { lasting } else { *contract });
 
     let head = if youngest(job.grade) > 34 { HEAD } else { job.department };
-    persona.set(Field::Manager, superior(minter, head, draw.below(3)));
+    persona.set(Field::Manager, superior(minter, head, draw.below(CHAIRS)));
     debug_assert_eq!(persona.login.family, slug(&who.family));
 }
+
+/// Superiors of a department.
+const CHAIRS: u64 = 3;
 
 /// Whom the heads themselves answer to.
 const HEAD: &str = "Direction générale";
@@ -286,6 +290,12 @@ pub(crate) fn superiors(minter: &Minter, persona: &Persona, chairs: u64) -> Vec<
     let of = |department: &str| (0..chairs).map(|chair| superior(minter, department, chair)).collect::<Vec<_>>();
     let own = of(department);
     if own.iter().any(|name| name == persona.get(Field::Manager)) { own } else { of(HEAD) }
+}
+
+/// Whom people may answer to: those of each department, and of the heads.
+pub(crate) fn all_superiors(minter: &Minter) -> Vec<Vec<String>> {
+    let departments: BTreeSet<&str> = minter.locale.jobs.iter().map(|(job, _)| job.department).chain([HEAD]).collect();
+    departments.into_iter().map(|of| (0..CHAIRS).map(|chair| superior(minter, of, chair)).collect()).collect()
 }
 
 /// The titles that the persona's department has for people like it.

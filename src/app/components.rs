@@ -11,6 +11,7 @@ use crate::{
         context::{SensorSlot, SinkSlot, StoreSlot, listed},
         heartbeat::{Heartbeat, Ping},
         stamp::Authority,
+        witness::Witness,
     },
     sensors::{self, sensor::Sensor},
     sinks,
@@ -37,6 +38,22 @@ pub fn build_authority(config: &Config) -> anyhow::Result<Option<Authority>> {
     let pem =
         std::fs::read_to_string(ca).map_err(|error| wrong(("ca", format!("{}: {}", ca.display(), reason(&error)))))?;
     Ok(Some(Authority::new(&address, pem, *every, allow_private.clone()).map_err(wrong)?))
+}
+
+/// The witness, where one is configured.
+pub fn build_witness(config: &Config) -> anyhow::Result<Option<Witness>> {
+    let config::Witness { url: Some(url), key: Some(key), every, allow_private } = &config.witness else {
+        return Ok(None);
+    };
+    let wrong = |(key, message): (&str, String)| ConfigError::Key {
+        file: config.file.display().to_string(),
+        line: config.lines.of(&["witness", key]),
+        key: format!("witness.{key}"),
+        message,
+    };
+    let address = Address::deserialize(toml::Value::String(url.clone()))
+        .map_err(|error| wrong(("url", error.message().to_owned())))?;
+    Ok(Some(Witness::new(&address, key, *every, allow_private.clone()).map_err(wrong)?))
 }
 
 /// How the house tells that it lives.

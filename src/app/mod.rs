@@ -11,7 +11,7 @@ use crate::{
     flow::{
         blind,
         context::{Clock, Context},
-        gates, heartbeat, judge, notify, observe,
+        gates, heartbeat, judge, notify, observe, patrol,
         rotate::{self, Schedule},
         sightless, stamp, summaries, takeover,
     },
@@ -86,6 +86,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let ingest = config.api.ingest_listen.as_ref().map(|text| door(config, "ingest_listen", text)).transpose()?;
     doors::check(config, &api, ingest.as_ref())?;
     let timestamps = components::build_authority(config)?;
+    let witness = components::build_witness(config)?;
     let heartbeat = components::build_heartbeat(config)?;
 
     let folder = &config.data.dir;
@@ -121,7 +122,9 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         journal,
         ledger,
         timestamps,
+        witness,
         heartbeat,
+        patrol: config.patrol.every,
         schedule: Schedule { generations: config.rotate.every, attributes: config.rotate.attributes },
         ready: AtomicBool::new(false),
         clock,
@@ -269,7 +272,7 @@ impl App {
         });
         let (watched, told) = (context.clone(), stop.clone());
         tasks.spawn(async move {
-            rotate::watch(watched, told.clone()).await;
+            tokio::join!(rotate::watch(watched.clone(), told.clone()), patrol::watch(watched, told.clone()));
             told.cancelled().await;
             Ok(())
         });
@@ -378,13 +381,8 @@ fn door(config: &Config, key: &str, text: &str) -> anyhow::Result<ListenerConfig
 
 /// The name of this journal in its checkpoints.
 fn origin(config: &Config) -> String {
-    let plain: String = config
-        .organisation
-        .name
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
-        .collect();
-    format!("telltale.invalid/{plain}")
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    format!("telltale.invalid/{}", config.organisation.name.chars().map(plain).collect::<String>())
 }
 
 /// Makes the data folder and the keyring in it. The folder is the owner's alone.

@@ -3,12 +3,12 @@
 
 use crate::{
     attribution::{
-        problem::{CanaryFacts, Draw, Problem, Seen, Stay},
+        problem::{CanaryFacts, Draw, Problem, Seen, Stay, ValueOf},
         rules::Rule,
     },
     domain::sighting::Class,
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Field};
 use jiff::{Span, Timestamp, ToSpan};
 use rand::{RngExt, rngs::StdRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,21 +67,24 @@ pub fn planned(stores: &[PlannedStore], ghosts: u64) -> Problem {
     problem
 }
 
-/// The same with canaries that were drawn by lot, each standing where it was drawn.
-pub fn with_draws(mut problem: Problem, draws: Vec<Draw>) -> Problem {
+/// What is drawn by lot: somebody who may stand in several stores, or a value of such a person.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    pub draw: Draw,
+    pub value: Option<ValueOf>,
+}
+
+/// The same with what is drawn by lot, each standing where it was drawn.
+pub fn with_drawn(mut problem: Problem, drawn: BTreeMap<CanaryId, Drawn>) -> Problem {
     let from = hours(0);
-    for (number, draw) in draws.into_iter().enumerate() {
-        // The first bytes of those that are not drawn count from zero.
-        let mut id = [254; 10];
-        id[2..].copy_from_slice(&(number as u64).to_be_bytes());
-        let stay = |store: &String| Stay { store: store.clone(), from, until: None };
-        problem.canaries.push(CanaryFacts {
-            id: CanaryId(id),
-            stays: draw.stores.iter().map(stay).collect(),
-            draw: Some(draw),
-            ..CanaryFacts::default()
-        });
-    }
+    problem.canaries.extend(drawn.into_iter().map(|(id, Drawn { draw, value })| CanaryFacts {
+        id,
+        stays: draw.stores.iter().map(|store| Stay { store: store.clone(), from, until: None }).collect(),
+        draw: Some(draw),
+        value,
+        of: value.map(|value| value.persona),
+        ..CanaryFacts::default()
+    }));
     problem
 }
 
@@ -115,19 +118,34 @@ pub fn seen_and_audited(base: &Problem, seen: impl IntoIterator<Item = CanaryId>
     problem
 }
 
+/// Canaries that are alike: the stores of those of one home, whether those drawn by lot stand everywhere, and how many sources
+/// hold them.
+type Alike<'a> = (Vec<&'a str>, Option<bool>, usize);
+
 /// What a leak of just these sources shows on average: of all canaries that are alike, their share.
 pub fn typical(base: &Problem, sources: &[usize], leak: Leak) -> Vec<CanaryId> {
-    let mut alike: BTreeMap<(Vec<&str>, bool, usize), Vec<CanaryId>> = BTreeMap::new();
-    for facts in &base.canaries {
-        // Of those that were drawn by lot hardly two stand in the same stores.
+    let mut alike: BTreeMap<Alike<'_>, Vec<CanaryId>> = BTreeMap::new();
+    for facts in base.canaries.iter().filter(|facts| facts.value.is_none()) {
+        // Of those that were drawn by lot hardly two stand in the same stores; who stands in every store is another matter.
         let stays = facts.stays.iter().filter(|_| facts.draw.is_none());
         let stores: Vec<&str> = stays.map(|stay| stay.store.as_str()).collect();
+        let everywhere = facts.draw.as_ref().map(|draw| draw.chance >= 1.0);
         let holders = holders(base, facts, sources, base.now);
-        alike.entry((stores, facts.draw.is_some(), holders)).or_default().push(facts.id);
+        alike.entry((stores, everywhere, holders)).or_default().push(facts.id);
     }
     let mut seen = Vec::new();
     for ((_, _, holders), ids) in alike {
         let share = leak.rule.kept(holders, leak.copies) * leak.share;
+        seen.extend(ids.iter().take((ids.len() as f64 * share).round() as usize));
+    }
+    let rows: BTreeSet<CanaryId> = seen.iter().copied().collect();
+    let mut values: BTreeMap<(Field, usize), Vec<CanaryId>> = BTreeMap::new();
+    for facts in &base.canaries {
+        let Some(value) = facts.value.filter(|value| rows.contains(&value.persona)) else { continue };
+        values.entry((value.field, holders(base, facts, sources, base.now))).or_default().push(facts.id);
+    }
+    for ((_, holders), ids) in values {
+        let share = leak.rule.kept(holders, leak.copies);
         seen.extend(ids.iter().take((ids.len() as f64 * share).round() as usize));
     }
     seen

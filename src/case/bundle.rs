@@ -69,7 +69,8 @@ pub fn signer_name(origin: &str) -> String {
 pub fn bundle(context: &Context, id: &str, whole: &Checkpoint, reveal: bool) -> Result<Files, FlowError> {
     let case = gather::gather(context, id, reveal)?;
     let report = Report::of(&case);
-    let size = case.stamp.as_ref().map_or(case.size, |stamp| stamp.entries);
+    let vouched = case.stamp.as_ref().map(|stamp| stamp.entries);
+    let size = vouched.or(case.witness.as_ref().map(|witness| witness.entries)).unwrap_or(case.size);
     let proven =
         proof::prove(&context.journal, whole, size, &case.entries, &case.openable).map_err(anyhow::Error::from)?;
     let entries = proven.entries.into_iter().map(Sealed::of).collect::<Result<Vec<Sealed>, FlowError>>()?;
@@ -81,6 +82,13 @@ pub fn bundle(context: &Context, id: &str, whole: &Checkpoint, reveal: bool) -> 
         }
         files.insert("data/checkpoint.tsr".to_owned(), stamp.answer.clone());
         files.insert("data/keys/timestamp-roots.pem".to_owned(), stamp.roots.clone().into_bytes());
+    }
+    if let Some(witness) = &case.witness {
+        if !witness.checkpoint.starts_with(&proven.checkpoint) {
+            return Err(anyhow::anyhow!("the journal is not what was cosigned in entry {}", witness.entry).into());
+        }
+        files.insert("data/checkpoint.cosigned".to_owned(), witness.checkpoint.clone().into_bytes());
+        files.insert("data/keys/witness.vkey".to_owned(), format!("{}\n", witness.witness).into_bytes());
     }
     files.insert("data/checkpoint.note".to_owned(), proven.checkpoint.into_bytes());
     let signer = context.journal.signer_for(&signer_name(&origin));

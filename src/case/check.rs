@@ -5,6 +5,7 @@ use crate::{
     case::bundle::{self, Files},
     journal::{
         checkpoint::{Checkpoint, Vkey},
+        cosignature::WitnessKey,
         frame::Frame,
         key_ref::KeyRef,
         merkle, proof, seal, timestamp,
@@ -37,6 +38,8 @@ pub struct Checked {
     pub vouched: Option<u64>,
     /// When an authority stamped the checkpoint, by a certificate that the bundle's roots vouch for.
     pub stamped_at: Option<Timestamp>,
+    /// When a witness cosigned the checkpoint, by the witness's key in the bundle.
+    pub cosigned_at: Option<Timestamp>,
     /// The journal's public key, as it stands in the bundle.
     pub vkey: Option<String>,
     /// Whether it is one of the keys that the caller named.
@@ -223,6 +226,27 @@ impl Checked {
         }
     }
 
+    /// The witness's cosignature under the checkpoint. Whether the key is a witness's that deserves trust is for the reader.
+    fn cosignature(&mut self, files: &Files, note: &str) {
+        const PATH: &str = "data/checkpoint.cosigned";
+        const KEY: &str = "data/keys/witness.vkey";
+        if !files.contains_key(PATH) {
+            if files.contains_key(KEY) {
+                self.fault(PATH, "it is missing, though the witness's key is there");
+            }
+            return;
+        }
+        let (Some(cosigned), Some(key)) = (self.text(files, PATH), self.text(files, KEY)) else { return };
+        let Ok(key) = key.parse::<WitnessKey>() else { return self.fault(KEY, "no key of a witness") };
+        if !cosigned.starts_with(note) {
+            return self.fault(PATH, "another checkpoint than the one that the entries are proven by");
+        }
+        match key.check(cosigned) {
+            Ok(at) => self.cosigned_at = Some(at),
+            Err(error) => self.fault(PATH, error),
+        }
+    }
+
     /// Every entry has a proof that leads to the one checkpoint, and the other way round.
     fn entries(&mut self, files: &Files, journal: &Vkey) {
         const CHECKPOINT: &str = "data/checkpoint.note";
@@ -233,6 +257,7 @@ impl Checked {
         };
         self.vouched = Some(checkpoint.size);
         self.time_stamp(files, note);
+        self.cosignature(files, note);
         let named = |folder: &str, ending: &str| -> BTreeSet<String> {
             let inside = files.keys().filter_map(|path| path.strip_prefix(folder)?.strip_suffix(ending));
             inside.map(str::to_owned).collect()
@@ -304,16 +329,20 @@ impl Checked {
         const PATH: &str = "data/report.json";
         let Some(text) = self.text(files, PATH) else { return };
         let Ok(report) = serde_json::from_str::<Value>(text) else { return self.fault(PATH, "not JSON") };
-        // A checkpoint that was stamped may reach further than the case.
+        // A checkpoint that was stamped or cosigned may reach further than the case.
         let stamped = files.contains_key("data/checkpoint.tsr");
+        let cosigned = files.contains_key("data/checkpoint.cosigned");
         if !report["entries"]
             .as_u64()
-            .is_some_and(|entries| entries == checkpoint.size || (stamped && entries < checkpoint.size))
+            .is_some_and(|entries| entries == checkpoint.size || ((stamped || cosigned) && entries < checkpoint.size))
         {
             self.fault(PATH, "it takes other entries into account than the checkpoint vouches for");
         }
         if report["time_stamp"]["stamped_at"].is_null() == stamped {
             self.fault(PATH, "it tells of another time stamp than the bundle holds");
+        }
+        if report["witness"]["cosigned_at"].is_null() == cosigned {
+            self.fault(PATH, "it tells of another cosignature than the bundle holds");
         }
         if report["incident"].as_str() != self.incident.as_deref() {
             self.fault(PATH, "it is about another incident than the one that was signed for");

@@ -64,6 +64,7 @@ pub fn record(case: &Case, origin: &str, entries: &[Sealed]) -> String {
             "reference": case.stamp.as_ref().map(|_| "the time-stamp authority of checkpoint.tsr, when it answered"),
         },
         "time_stamp": case.stamp,
+        "witness": case.witness,
         "order": "the number of the journal entry tells the order, not the clock",
         "items": items,
         "material": materials,

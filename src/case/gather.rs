@@ -6,6 +6,7 @@ use crate::{
         holdings::{Holdings, Learning},
         matrix::Placed,
         stamped::{self, Stamped},
+        witnessed::{self, Witnessed},
     },
     domain::{
         alert::AlertType,
@@ -38,6 +39,8 @@ pub struct Case {
     pub as_of: Timestamp,
     /// The stamp over it, once there is one: then the tree of its proofs ends where that checkpoint does.
     pub stamp: Option<Stamped>,
+    /// The witness's cosignature under that checkpoint, or where there is no stamp, under the first that was cosigned.
+    pub witness: Option<Witnessed>,
     pub moves: Vec<Move>,
     /// In the journal's order. Those whose key was erased are missing here, and counted below.
     pub sightings: Vec<Seen>,
@@ -168,12 +171,15 @@ pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowErr
     let unknown = || FlowError::Unknown(format!("no incident has the id {id:?}"));
     let found = Outline::read(context, id)?;
     let (incident, as_of) = found.last.clone().ok_or_else(unknown)?;
+    let stamp = stamped::over(context, found.size)?;
+    let witness = witnessed::over(context, found.size, stamp.as_ref().map(|stamp| stamp.entries))?;
     let mut case = Case {
         organisation: context.organisation.clone(),
         incident,
         size: found.size,
         as_of,
-        stamp: stamped::over(context, found.size)?,
+        stamp,
+        witness,
         moves: Vec::new(),
         sightings: Vec::new(),
         erased: 0,

@@ -20,4 +20,5 @@ pub mod report;
 pub mod stamped;
 pub mod statements;
 pub mod stix;
+pub mod witnessed;
 pub mod words;

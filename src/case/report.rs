@@ -10,10 +10,11 @@ use crate::{
         path::{self, Feed},
         stamped::Stamped,
         statements,
+        witnessed::Witnessed,
     },
     domain::{
         incident::{Severity, State},
-        sighting::Class,
+        sighting::{Class, Drift},
         verdict::{StoreScore, Verdict},
     },
     flow::voices::Without,
@@ -46,6 +47,8 @@ pub struct Report {
     pub as_of: Timestamp,
     /// The first time stamp by an authority over a checkpoint that vouches for all of this; `null` while there is none.
     pub time_stamp: Option<Stamped>,
+    /// A witness's cosignature under such a checkpoint; `null` while there is none.
+    pub witness: Option<Witnessed>,
     pub headline: String,
     pub statements: Vec<String>,
     pub falsifiers: Vec<String>,
@@ -153,6 +156,9 @@ pub struct ReportSighting {
     pub canary: CanaryId,
     pub marker_kind: MarkerKind,
     pub class: Class,
+    /// What became of it in its store, where that is what was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     pub store: Option<String>,
     pub generation: Option<u32>,
     /// What is seen with it: what its row shows of what differs from store to store, and that a marker is one store's alone,
@@ -208,6 +214,7 @@ impl Report {
             entries: case.size,
             as_of: case.as_of,
             time_stamp: case.stamp.clone(),
+            witness: case.witness.clone(),
             headline: statements::headline(&verdict),
             statements: statements::statements(&verdict).into_iter().chain(claims::of_traces(&case.traces)).collect(),
             falsifiers: statements::falsifiers(&verdict, looks_before_first_sighting, case.erased),
@@ -317,6 +324,7 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
                 canary: sighting.canary,
                 marker_kind: sighting.marker_kind,
                 class: sighting.class,
+                drift: sighting.drift,
                 store: seen.home.as_ref().map(|(store, _)| store.clone()),
                 generation: seen.home.as_ref().map(|(_, generation)| *generation),
                 values: values.into_iter().collect(),

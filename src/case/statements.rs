@@ -27,7 +27,7 @@ pub fn support(log10_lr: f64) -> &'static str {
 pub fn headline(verdict: &Verdict) -> String {
     let accused = accused(verdict);
     match verdict.verdict {
-        Outcome::NothingFound => "No canary was found: there is nothing to attribute.".to_owned(),
+        Outcome::NothingFound => "No canary was seen outside its store: there is nothing to attribute.".to_owned(),
         Outcome::Attributed if !accused.is_empty() => {
             let taken = verdict.window.as_ref().map(|window| {
                 let (from, to) = bracket(window, ENGLISH);

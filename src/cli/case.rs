@@ -147,6 +147,9 @@ pub fn verify(bundle: &Path, keys: &[String], terminal: Terminal) -> anyhow::Res
         lines.extend(checked.stamped_at.map(|at| {
             format!("The checkpoint was stamped at {at} by an authority whose root comes with the bundle (data/keys/timestamp-roots.pem).")
         }));
+        lines.extend(checked.cosigned_at.map(|at| {
+            format!("The checkpoint was cosigned at {at} by a witness whose key comes with the bundle (data/keys/witness.vkey).")
+        }));
         lines.extend(checked.faults.iter().map(|fault| format!("✗ {}", plain(fault))));
         match (&checked.vkey, checked.key_is_trusted) {
             (Some(vkey), None) => lines.push(format!(

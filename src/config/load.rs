@@ -2,8 +2,8 @@
 
 use crate::{
     config::{
-        Api, Component, Config, ConfigError, Data, Dns, Heartbeat, Ledger, Organisation, Rotate, Timestamps,
-        lines::Lines, owned, secrets,
+        Api, Component, Config, ConfigError, Data, Dns, Heartbeat, Ledger, Organisation, Patrol, Rotate, Timestamps,
+        Witness, lines::Lines, owned, secrets,
     },
     domain::{reason::reason, secret::Secret, section::Section},
 };
@@ -19,6 +19,8 @@ const TOP: &[&str] = &[
     "dns",
     "ledger",
     "timestamps",
+    "witness",
+    "patrol",
     "rotate",
     "heartbeat",
     "stores",
@@ -127,6 +129,12 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         let message = "missing: a stamp is worth what its certificate is; name the authority's certificates (PEM)";
         return Err(reader.error(&["timestamps", "ca"], "", message));
     }
+    let witness: Witness = reader.part(&table, "witness")?;
+    if witness.url.is_some() && witness.key.is_none() {
+        let message = "missing: a cosignature is worth what its key is; name the witness's (name+id+key)";
+        return Err(reader.error(&["witness", "key"], "", message));
+    }
+    let patrol: Patrol = reader.part(&table, "patrol")?;
     let rotate: Rotate = reader.part(&table, "rotate")?;
     let heartbeat: Heartbeat = reader.part(&table, "heartbeat")?;
     let stores = reader.components(&table, "stores", &folder)?;
@@ -141,6 +149,8 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         dns,
         ledger,
         timestamps,
+        witness,
+        patrol,
         rotate,
         heartbeat,
         master_key,

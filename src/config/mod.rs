@@ -26,6 +26,8 @@ pub struct Config {
     pub dns: Dns,
     pub ledger: Ledger,
     pub timestamps: Timestamps,
+    pub witness: Witness,
+    pub patrol: Patrol,
     pub rotate: Rotate,
     pub heartbeat: Heartbeat,
     /// The master key, as its source gave it; none before `init`.
@@ -165,6 +167,32 @@ pub struct Timestamps {
     pub allow_private: Vec<ipnet::IpNet>,
 }
 
+/// `[witness]`: who cosigns them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// The witness's submission prefix; none: nobody cosigns. A secret if it bears a password, so it is read where it is used.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Its public key for cosignatures, as signed notes write it.
+    #[serde(default)]
+    pub key: Option<String>,
+    #[serde(default = "often::hour", deserialize_with = "often::read")]
+    pub every: std::time::Duration,
+    /// Networks that are not the Internet and that it may be in.
+    #[serde(default)]
+    pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `[patrol]`: how often `serve` reads the stores back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patrol {
+    /// None: never by itself.
+    #[serde(default = "often::day", deserialize_with = "often::read_unless_off")]
+    pub every: Option<std::time::Duration>,
+}
+
 /// `[rotate]`: how often stores change by themselves, under `serve`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,7 +200,7 @@ pub struct Rotate {
     /// A new generation of canaries in every store.
     #[serde(default, deserialize_with = "often::read_some")]
     pub every: Option<std::time::Duration>,
-    /// Each canary's next salary or title.
+    /// Each canary's next salary, title or superior.
     #[serde(default, deserialize_with = "often::read_some")]
     pub attributes: Option<std::time::Duration>,
 }

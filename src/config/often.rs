@@ -14,6 +14,26 @@ pub fn minute() -> Duration {
     Duration::from_secs(60)
 }
 
+/// The same, for what may be off.
+pub fn day() -> Option<Duration> {
+    Some(Duration::from_secs(24 * 3600))
+}
+
+/// A duration as `read` takes it, or `false` for never.
+pub fn read_unless_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Off(bool),
+        Often(toml::Value),
+    }
+    match Told::deserialize(deserializer) {
+        Ok(Told::Off(false)) => Ok(None),
+        Ok(Told::Often(value)) => read(value).map(Some).map_err(D::Error::custom),
+        _ => Err(D::Error::custom("expected a duration such as \"24h\", or false")),
+    }
+}
+
 /// The hour at which the daily alert is sent where nothing is said.
 pub fn eight() -> Option<Time> {
     Some(Time::constant(8, 0, 0, 0))

@@ -249,6 +249,22 @@ pub enum Record {
         authority: String,
         why: String,
     },
+    /// A witness cosigned a signed checkpoint (C2SP tlog-witness). Its cosignature was checked before this was written.
+    Witnessed {
+        /// The checkpoint with the cosignature, word for word.
+        checkpoint: String,
+        /// Entries that the checkpoint vouches for.
+        size: u64,
+        /// The witness's public key.
+        witness: String,
+        /// When, by the witness's clock.
+        cosigned_at: Timestamp,
+    },
+    /// The witness gives no cosignatures; told once while it lasts.
+    WitnessFailing {
+        witness: String,
+        why: String,
+    },
     /// A trace came to its verdict.
     Traced {
         trace: String,

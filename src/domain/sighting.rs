@@ -29,6 +29,20 @@ pub enum Class {
     Mail,
     /// A document or its link was opened.
     Document,
+    /// Somebody touched the canary where it stands: in its store.
+    Store,
+}
+
+/// What a patrol found of a canary in a store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Drift {
+    /// This column of it, or the content of a document, is not what was planted.
+    Altered { column: String },
+    /// It is gone.
+    Missing,
+    /// It stands where neither anybody planted it nor a feed brings it.
+    Copied,
 }
 
 /// What a sensor reports. It never judges: whether anything presented is a canary is decided by `flow::observe`.
@@ -82,7 +96,7 @@ pub struct Sighting {
     pub canary: CanaryId,
     pub marker_kind: MarkerKind,
     pub class: Class,
-    /// When the row that it stands in was copied, by the version of its salary or title.
+    /// When the row that it stands in was copied, by the version of its salary, title or superior.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Span>,
     /// Keyed fingerprint of all the values of the row that it stands in, whatever their order.
@@ -94,6 +108,9 @@ pub struct Sighting {
     /// What the rows of somebody who stands in every store show of what differs there, by the values' names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<CanaryId>,
+    /// What became of it in its store, where that is what was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// A rehearsal's sighting: shown as one, and never counted in another verdict.
     pub drill: bool,
 }

@@ -218,6 +218,12 @@ fn lots(context: &Context, slot: &StoreSlot, generation: u32) -> Result<OnRecord
     Ok(found)
 }
 
+/// The lot of a store for a coded persona.
+pub fn lot(context: &Context, coded: Coded, store: &str) -> Lot {
+    let minter = &context.minter;
+    Lot { persona: minter.coded_id(coded), chance: coded.chance(), drawn: minter.draws(coded, store), value: None }
+}
+
 /// Puts the lots of this store on record, and answers which of the personas that it drew are to be planted there, and how
 /// many must not be: whoever was seen is in circulation, and would be taken for another leak; whoever was erased has no key.
 pub async fn draw(
@@ -232,12 +238,7 @@ pub async fn draw(
     let known = blocking(|| lots(context, slot, generation))?;
     let new: Vec<Lot> = part
         .pool(generation)
-        .map(|coded| Lot {
-            persona: context.minter.coded_id(coded),
-            chance: coded.chance(),
-            drawn: context.minter.draws(coded, &slot.name),
-            value: None,
-        })
+        .map(|coded| lot(context, coded, &slot.name))
         .filter(|lot| !known.drawn.contains(&lot.persona) && !known.everywhere.contains(&lot.persona))
         .collect();
     if !new.is_empty() {

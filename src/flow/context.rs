@@ -2,7 +2,10 @@
 
 use crate::{
     domain::record::Record,
-    flow::{error::FlowError, heartbeat::Heartbeat, index::Built, memory::Memory, rotate::Schedule, stamp::Authority},
+    flow::{
+        error::FlowError, heartbeat::Heartbeat, index::Built, memory::Memory, rotate::Schedule, stamp::Authority,
+        witness::Witness,
+    },
     journal::{
         keyring::Keyring,
         log::{Journal, NotDurable},
@@ -95,8 +98,12 @@ pub struct Context {
     pub ledger: Ledger,
     /// Who stamps checkpoints with the time.
     pub timestamps: Option<Authority>,
+    /// Who cosigns them.
+    pub witness: Option<Witness>,
     /// How often stores change by themselves.
     pub schedule: Schedule,
+    /// How often every store is read back.
+    pub patrol: Option<Duration>,
     /// How it tells that it lives.
     pub heartbeat: Heartbeat,
     pub index: RwLock<Index>,

@@ -6,7 +6,7 @@ use crate::{
         alert::{Alert, AlertType},
         incident::{Incident, Severity, State},
         record::Record,
-        sighting::{Class, Sighting},
+        sighting::{Class, Drift, Sighting},
         verdict::{Outcome, Verdict},
     },
     flow::{
@@ -221,11 +221,23 @@ fn severity(sighting: &Sighting) -> Severity {
     if sighting.canary.ghost().is_some() {
         return Severity::Info;
     }
+    match &sighting.drift {
+        // Whoever changes a bank account is about to be paid by it.
+        Some(Drift::Altered { .. }) if is_grave(sighting.marker_kind) => return Severity::Critical,
+        Some(Drift::Copied) => return Severity::High,
+        Some(Drift::Altered { .. } | Drift::Missing) => return Severity::Medium,
+        None => {}
+    }
     match (sighting.class, sighting.marker_kind) {
-        (Class::Dump, _) | (_, MarkerKind::Password | MarkerKind::Nir | MarkerKind::Iban) => Severity::Critical,
-        (Class::Login | Class::Document, _) => Severity::High,
+        (Class::Dump, _) => Severity::Critical,
+        (_, kind) if is_grave(kind) => Severity::Critical,
+        (Class::Login | Class::Document | Class::Store, _) => Severity::High,
         (Class::Mail, _) => Severity::Medium,
     }
+}
+
+fn is_grave(kind: MarkerKind) -> bool {
+    matches!(kind, MarkerKind::Password | MarkerKind::Nir | MarkerKind::Iban)
 }
 
 fn moved(
@@ -275,12 +287,14 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
     let classes: BTreeSet<Class> = joined.iter().map(|sighting| sighting.class).collect();
     let mut attack = BTreeSet::new();
     for class in classes {
-        // MITRE ATT&CK: valid accounts; gather victim identity information; data from information repositories.
+        // MITRE ATT&CK: valid accounts; gather victim identity information; data from information
+        // repositories; stored data manipulation.
         attack.extend(match class {
             Class::Login => ["T1078", "T1589.001"],
             Class::Mail => ["T1566", "T1589.002"],
             Class::Dump => ["T1213", "T1589"],
             Class::Document => ["T1213", "T1083"],
+            Class::Store => ["T1565.001", "T1213"],
         });
     }
     Alert {
@@ -306,7 +320,7 @@ fn summary(incident: &Incident, joined: &[Sighting]) -> String {
     let accused: Vec<&str> =
         incident.attribution.stores.iter().filter(|store| store.accused).map(|store| store.store.as_str()).collect();
     let sensors: Vec<&str> = incident.sensors.iter().map(String::as_str).collect();
-    let what = joined.last().map_or("the stores were looked at anew", |sighting| happening(sighting.class));
+    let what = joined.last().map_or_else(|| "the stores were looked at anew".to_owned(), happening);
     let canaries = incident.canaries.len();
     let seen =
         format!("{canaries} {} seen by {}", if canaries == 1 { "canary" } else { "canaries" }, sensors.join(", "));

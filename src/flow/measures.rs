@@ -21,6 +21,7 @@ pub fn describe() {
     describe_gauge!("telltale_sensor_failing", count, "1 where a sensor cannot do its work.");
     describe_gauge!("telltale_ping_failing", count, "1 while no heartbeat reaches the address that waits for it.");
     describe_gauge!("telltale_timestamps_failing", count, "1 where the authority's last stamp failed.");
+    describe_gauge!("telltale_witness_failing", count, "1 where the witness's last cosignature failed.");
     describe_gauge!("telltale_ready", count, "1 where touches are recognised at once.");
     describe_gauge!("telltale_journal_entries", count, "Entries of the journal.");
     describe_gauge!("telltale_delivery_queue", count, "Alerts that wait for a sink.");

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         record::Record,
-        sighting::{Class, Presented, Sighting, Touch},
+        sighting::{Class, Drift, Presented, Sighting, Touch},
     },
     flow::{context::Context, error::FlowError, gates},
     journal::{counts::Stranger, key_ref::KeyRef, log},
@@ -134,7 +134,7 @@ async fn observe_all(
 }
 
 /// Counts the sightings among these records, which are durable now, and has them judged.
-fn sighted(context: &Context, records: &[Record]) {
+pub(super) fn sighted(context: &Context, records: &[Record]) {
     for record in records {
         if let Record::Sighted { sighting, .. } = record {
             metrics::counter!("telltale_sightings_total", "sensor" => sighting.sensor.clone()).increment(1);
@@ -264,6 +264,7 @@ fn sightings(
             row: None,
             also: Vec::new(),
             values: Vec::new(),
+            drift: None,
             received_at,
             sensor: touch.sensor.clone(),
             reporter: touch.reporter.clone(),
@@ -280,11 +281,17 @@ fn sightings(
 }
 
 /// A short name of what happened, for alerts.
-pub fn happening(class: Class) -> &'static str {
-    match class {
-        Class::Dump => "its data was published",
-        Class::Login => "its login was tried",
-        Class::Mail => "its address was written to",
-        Class::Document => "its document was opened",
+pub fn happening(sighting: &Sighting) -> String {
+    match (sighting.class, &sighting.drift) {
+        (Class::Dump, _) => "its data was published".to_owned(),
+        (Class::Login, _) => "its login was tried".to_owned(),
+        (Class::Mail, _) => "its address was written to".to_owned(),
+        (Class::Document, _) => "its document was opened".to_owned(),
+        (Class::Store, Some(Drift::Altered { column })) => {
+            format!("somebody changed {column} of it in {}", sighting.service)
+        }
+        (Class::Store, Some(Drift::Missing)) => format!("somebody removed it from {}", sighting.service),
+        (Class::Store, Some(Drift::Copied)) => format!("somebody copied it into {}", sighting.service),
+        (Class::Store, None) => format!("somebody touched it in {}", sighting.service),
     }
 }

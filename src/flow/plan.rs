@@ -3,21 +3,23 @@
 use crate::{
     attribution::{
         coverage, design_audit,
-        problem::{Draw, Problem},
-        scenario::{self, PlannedStore},
+        problem::{Draw, Problem, ValueOf},
+        scenario::{self, Drawn, PlannedStore},
     },
+    domain::placement::Lot,
     flow::{
         borne,
         coded::{self, Peers},
         context::{Context, StoreSlot, blocking},
         design::{self, Design},
         error::FlowError,
+        mint::Mint,
         plant,
         progress::Progress,
     },
     stores::store::{Profile, Takes},
 };
-use canaries::allocation::Coded;
+use canaries::{CanaryId, Field, allocation::Coded};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +70,12 @@ pub struct StorePlan {
     pub share: f64,
     /// The chance that a leak of the aimed size holds two or more of the current generation.
     pub coverage: f64,
+    /// The columns in which those differ from store to store.
+    #[serde(default)]
+    pub differing: BTreeSet<Field>,
+    /// Their lots, on record or as they would be drawn.
+    #[serde(skip)]
+    pub lots_of_values: Vec<Lot>,
     /// What limits the plan, in words.
     pub notes: Vec<String>,
 }
@@ -148,21 +156,23 @@ pub async fn plan(context: &Context, names: &[String], aim: Aim, progress: &Prog
 pub fn as_problem(context: &Context, slots: &[&StoreSlot], plans: &[StorePlan]) -> Result<Problem, FlowError> {
     let own = |(slot, plan): (&&StoreSlot, &StorePlan)| planned_store(slot, plan.count - plan.coded);
     let stores: Vec<PlannedStore> = slots.iter().zip(plans).map(own).collect();
-    let mut draws: BTreeMap<Coded, Draw> = BTreeMap::new();
+    let mut drawn: BTreeMap<CanaryId, Drawn> = BTreeMap::new();
+    let mut lot = |store: &str, lot: &Lot| {
+        let none = || Draw { chance: lot.chance, among: BTreeSet::new(), stores: BTreeSet::new() };
+        let value = lot.value.map(|value| ValueOf { persona: value.persona, field: value.field });
+        let Drawn { draw, .. } = drawn.entry(lot.persona).or_insert_with(|| Drawn { draw: none(), value });
+        draw.among.insert(store.to_owned());
+        draw.stores.extend(lot.drawn.then(|| store.to_owned()));
+    };
     for plan in plans {
         let generation = context.ledger.generation(&plan.store)?;
-        let drawn = (0..plan.lots).map(|ordinal| Coded { generation, ordinal });
-        for coded in drawn.chain(Coded::everywhere(generation, plan.everywhere)) {
-            let none = || Draw { chance: coded.chance(), among: BTreeSet::new(), stores: BTreeSet::new() };
-            let draw = draws.entry(coded).or_insert_with(none);
-            draw.among.insert(plan.store.clone());
-            if context.minter.draws(coded, &plan.store) {
-                draw.stores.insert(plan.store.clone());
-            }
+        let by_lot = (0..plan.lots).map(|ordinal| Coded { generation, ordinal });
+        for coded in by_lot.chain(Coded::everywhere(generation, plan.everywhere)) {
+            lot(&plan.store, &coded::lot(context, coded, &plan.store));
         }
+        plan.lots_of_values.iter().for_each(|value| lot(&plan.store, value));
     }
-    let planned = scenario::planned(&stores, u64::from(context.ghosts));
-    Ok(scenario::with_draws(planned, draws.into_values().collect()))
+    Ok(scenario::with_drawn(scenario::planned(&stores, u64::from(context.ghosts)), drawn))
 }
 
 /// The plan for one store with its part in the draw of coded personas.
@@ -181,6 +191,13 @@ pub async fn whole(
     let mut plan = of_store(slot, profile.rows, live, part.rows, aim);
     plan.lots = part.personas;
     plan.everywhere = part.everywhere;
+    if part.everywhere > 0 {
+        let mut mint = Mint::new(context, slot, &mapping, profile, generation)?;
+        for coded in Coded::everywhere(generation, part.everywhere) {
+            plan.lots_of_values.extend(blocking(|| mint.lots_of(coded))?);
+        }
+        plan.differing = plan.lots_of_values.iter().filter_map(|lot| lot.value).map(|value| value.field).collect();
+    }
     plan.notes.extend(match (part.why_none, part.why_not_everywhere) {
         (Some(why), _) => Some(format!("it shares no invented person with other stores: {why}")),
         (None, Some(why)) => Some(format!("no invented person stands in it who stands in every store: {why}")),
@@ -288,6 +305,8 @@ pub fn of_store(slot: &StoreSlot, rows: u64, live: Live, coded: u64, aim: Aim) -
         coded,
         lots: 0,
         everywhere: 0,
+        differing: BTreeSet::new(),
+        lots_of_values: Vec::new(),
         share: canaries as f64 / total.max(1) as f64,
         coverage: covered,
         notes,

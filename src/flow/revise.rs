@@ -1,4 +1,4 @@
-//! The attribute clock: salaries and titles of planted rows change now and then, as anybody's do, so that a copied row tells
+//! The attribute clock: salaries, titles and superiors of planted rows change now and then, as anybody's do, so that a copied row tells
 //! by its version when it was copied. What identifies a canary never changes.
 
 use crate::{
@@ -78,9 +78,11 @@ pub async fn revise_store(
     let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;
     let mapping = plant::mapping_of(slot, &profile)?;
     recover::recover(context, slot, &mapping).await?;
-    let clocked = Clocked::of(slot, &mapping, &profile);
-    if clocked.salary.is_none() && clocked.title.is_none() {
-        return Ok(nothing("no column of it is mapped to a salary, or to a title that many rows share"));
+    let clocked = Clocked::of(context, slot, &mapping, &profile);
+    if clocked.salary.is_none() && clocked.others.is_empty() {
+        return Ok(nothing(
+            "no column of it is mapped to a salary, to titles that many rows share, or to superiors by name",
+        ));
     }
     let mut changes = blocking(|| due(context, slot, &mapping, &clocked, period))?;
     as_shown(slot, &mut changes).await?;
@@ -119,24 +121,32 @@ pub async fn revise_store(
 /// The columns whose values may change.
 struct Clocked {
     salary: Option<String>,
-    /// The column, and the titles that many rows share.
-    title: Option<(String, Vec<String>)>,
+    /// Titles and superiors: each column, with lists of the values of which one may follow another.
+    others: Vec<(String, Vec<Vec<String>>)>,
 }
 
 impl Clocked {
-    fn of(slot: &StoreSlot, mapping: &Mapping, profile: &Profile) -> Clocked {
+    fn of(context: &Context, slot: &StoreSlot, mapping: &Mapping, profile: &Profile) -> Clocked {
         let free = |field: Field| {
             let column = mapping.fields.get(&field)?;
             let constant = slot.store.constants().keys().any(|name| name.eq_ignore_ascii_case(column));
             (!constant).then(|| column.clone())
         };
-        let title = free(Field::JobTitle).and_then(|column| {
+        let column = |field: Field| {
+            let column = free(field)?;
             let profile = profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(&column))?;
-            let codes = profile.shape.codes.iter().filter(|(_, count)| **count >= SHARED);
+            Some((column, &profile.shape))
+        };
+        let titles = column(Field::JobTitle).and_then(|(column, shape)| {
+            let codes = shape.codes.iter().filter(|(_, count)| **count >= SHARED);
             let codes: Vec<String> = codes.map(|(code, _)| code.clone()).collect();
-            (codes.len() > 1).then_some((column, codes))
+            (codes.len() > 1).then(|| (column, vec![codes]))
         });
-        Clocked { salary: free(Field::Salary), title }
+        // No colleague's superior is kept: only one whom the house invented is followed by another such.
+        let superiors = column(Field::Manager)
+            .map(|(column, shape)| (column, context.minter.superiors(|person| shape.render(Field::Manager, person))));
+        let superiors = superiors.filter(|(_, lists)| lists.iter().flatten().all(|name| !name.is_empty()));
+        Clocked { salary: free(Field::Salary), others: titles.into_iter().chain(superiors).collect() }
     }
 
     /// Other values for a row, from a seed alone.
@@ -147,14 +157,18 @@ impl Clocked {
         {
             changes.insert(column.clone(), more);
         }
-        // Titles change seldom, unless nothing else can.
-        if let Some((column, titles)) = &self.title
-            && (seed[1] < 64 || changes.is_empty())
-            && let Some(now) = row.get(column)
-        {
-            let others: Vec<&String> = titles.iter().filter(|title| *title != now).collect();
-            if let Some(title) = others.get(usize::from(seed[2]) % others.len().max(1)) {
-                changes.insert(column.clone(), (*title).clone());
+        for (place, (column, lists)) in self.others.iter().enumerate() {
+            // A title or a superior changes seldom, unless nothing else can.
+            let [seldom, which] = [seed[16 + 2 * place], seed[17 + 2 * place]];
+            if (seldom < 64 || changes.is_empty())
+                && let Some(now) = row.get(column)
+            {
+                // A title need not be known to be followed by one; of superiors there are many lists.
+                let list = lists.iter().find(|list| lists.len() == 1 || list.contains(now)).into_iter().flatten();
+                let others: Vec<&String> = list.filter(|value| *value != now).collect();
+                if let Some(value) = others.get(usize::from(which) % others.len().max(1)) {
+                    changes.insert(column.clone(), (*value).clone());
+                }
             }
         }
         changes

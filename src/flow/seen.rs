@@ -40,6 +40,10 @@ impl Evidence {
                 continue;
             }
             let Sighting { canary, class, at, received_at: received, .. } = *sighting;
+            // Who touches a row where it stands shows no copy.
+            if class == Class::Store {
+                continue;
+            }
             for kind in [sighting.marker_kind].iter().chain(&sighting.also) {
                 self.kinds.entry((canary, class, *kind)).or_insert(Seen { canary, class, at, received });
             }

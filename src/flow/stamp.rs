@@ -1,28 +1,34 @@
-//! Has the journal's checkpoints stamped with the time by an authority (RFC 3161), where one is configured. Nothing waits
-//! for it: an authority that is dead or answers nonsense is told of, and asked again later.
+//! Has outsiders vouch for the journal's checkpoints, where they are configured: a witness cosigns them, an authority stamps
+//! them with the time (RFC 3161). Nothing waits for either: one that is dead or answers nonsense is told of, and asked again
+//! later.
 
 use crate::{
     domain::{record::Record, secret::Address},
     flow::{
         context::{Context, blocking},
         error::FlowError,
+        witness::Witness,
     },
-    journal::timestamp,
+    journal::{checkpoint::Checkpoint, timestamp},
+    ledger::stamps::{Stamps, Vouched},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use webhooks::{Client, Guard};
 
-/// How often it looks whether there is something to stamp.
+/// How often it looks whether anybody is to be asked.
 const LOOK: Duration = Duration::from_secs(1);
-/// An incident that has not moved for so long is stamped, whatever the schedule says.
+/// For an incident that has not moved for so long they are asked, whatever the schedule says.
 const SETTLED: Duration = Duration::from_secs(20);
-/// So long after a failure the authority is asked again, and twice as long after each further one.
+/// So long after a failure the one that failed is asked again, and twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -80,54 +86,119 @@ impl Authority {
     }
 }
 
-/// Stamps until told to stop.
-pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
-    let Some(authority) = &context.timestamps else { return };
-    let mut pause = FIRST_PAUSE;
-    while !stop.is_cancelled() {
-        let wait = match due(&context, authority) {
-            Ok(false) => LOOK,
-            Ok(true) => match tokio::select! {
-                stamped = stamp(&context, authority) => stamped,
-                () = stop.cancelled() => return,
-            } {
-                Ok(()) => {
-                    pause = FIRST_PAUSE;
-                    LOOK
-                }
-                Err(error) => {
-                    tracing::error!(authority = authority.host, "no time stamp for the last checkpoint: {error}");
-                    let wait = pause;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    wait
-                }
-            },
+/// When an outsider that failed is asked again.
+struct Patience {
+    pause: Duration,
+    not_before: Instant,
+}
+
+impl Patience {
+    fn new() -> Patience {
+        Patience { pause: FIRST_PAUSE, not_before: Instant::now() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.not_before <= Instant::now()
+    }
+
+    /// Takes note of what came, and logs what did not.
+    fn learn(&mut self, what: &str, host: &str, outcome: Result<(), FlowError>) {
+        match outcome {
+            Ok(()) => *self = Patience::new(),
             Err(error) => {
-                tracing::error!(%error, "whether a time stamp is due could not be found out; trying again");
-                FIRST_PAUSE
+                tracing::error!(host, "no {what} for the last checkpoint: {error}");
+                self.not_before = Instant::now() + self.pause;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
-        };
+        }
+    }
+}
+
+/// Has checkpoints vouched for until told to stop.
+pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
+    let (mut authority, mut witness) = (Patience::new(), Patience::new());
+    while (context.timestamps.is_some() || context.witness.is_some()) && !stop.is_cancelled() {
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = round(&context, &mut authority, &mut witness) => {}
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
             () = stop.cancelled() => {}
         }
     }
 }
 
-/// Whether something new stands in the journal since the last stamp, and it is time; or an incident has moved, and rests.
-fn due(context: &Context, authority: &Authority) -> Result<bool, FlowError> {
-    let (stamps, head, now) = (context.ledger.stamps()?, context.journal.head(), context.now());
-    let past = |at: Timestamp, time: Duration| now.duration_since(at).unsigned_abs() >= time;
-    let Some((last, at)) = stamps.last else { return Ok(head > 0) };
-    let moved = stamps.moved.is_some_and(|(seq, at)| seq > last && past(at, SETTLED));
-    // That the authority failed is no news to stamp.
-    let news = head > last.max(stamps.failing.unwrap_or(0));
-    Ok(moved || (news && past(at, authority.every)))
+/// Asks whoever is due. The witness goes first, and whenever the authority is asked: so both vouch for one checkpoint.
+async fn round(context: &Context, authority: &mut Patience, witness: &mut Patience) {
+    let stamps = context.timestamps.as_ref().filter(|_| authority.is_over());
+    let cosigns = context.witness.as_ref().filter(|_| witness.is_over());
+    if stamps.is_none() && cosigns.is_none() {
+        return;
+    }
+    let known = match blocking(|| context.ledger.stamps()) {
+        Ok(known) => known,
+        Err(error) => {
+            return tracing::error!(%error, "whether a time stamp is due could not be found out; trying again");
+        }
+    };
+    let stamps = stamps.filter(|authority| due(context, &known, &known.authority, authority.every));
+    if stamps.is_none() && !cosigns.is_some_and(|witness| due(context, &known, &known.witness, witness.every)) {
+        return;
+    }
+    let (checkpoint, note) = match context.journal.checkpoint().await {
+        Ok(signed) => signed,
+        Err(error) => return tracing::error!(%error, "no checkpoint could be signed; trying again"),
+    };
+    if let Some(one) = cosigns {
+        witness.learn("cosignature", &one.host, cosign(context, one, &known, checkpoint, &note).await);
+    }
+    if let Some(one) = stamps {
+        authority.learn("time stamp", &one.host, stamp(context, one, &known, checkpoint, note).await);
+    }
 }
 
-/// Signs a checkpoint over all there is, has it stamped, and journals the stamp.
-async fn stamp(context: &Context, authority: &Authority) -> Result<(), FlowError> {
-    let (checkpoint, note) = context.journal.checkpoint().await?;
+/// Whether something new stands in the journal since this outsider vouched, and it is time; or an incident has moved, and
+/// rests; or it failed.
+fn due(context: &Context, known: &Stamps, vouched: &Vouched, every: Duration) -> bool {
+    let (head, now) = (context.journal.head(), context.now());
+    let past = |at: Timestamp, time: Duration| now.duration_since(at).unsigned_abs() >= time;
+    let Some((last, at)) = vouched.last else { return head > 0 };
+    let moved = known.moved.is_some_and(|(seq, at)| seq > last && past(at, SETTLED));
+    vouched.failing.is_some() || moved || (head > known.told() && past(at, every))
+}
+
+/// Has a checkpoint cosigned, and journals the cosignature.
+async fn cosign(
+    context: &Context,
+    witness: &Witness,
+    known: &Stamps,
+    checkpoint: Checkpoint,
+    note: &str,
+) -> Result<(), FlowError> {
+    let outcome = witness.cosign(context, known.witness.size, checkpoint, note).await;
+    metrics::gauge!("telltale_witness_failing").set(if outcome.is_ok() { 0.0 } else { 1.0 });
+    let (size, key) = (checkpoint.size, witness.key.to_string());
+    match outcome {
+        Ok((checkpoint, cosigned_at)) => {
+            tell(context, Some(Record::Witnessed { checkpoint, size, witness: key, cosigned_at })).await
+        }
+        Err(why) => {
+            let told = Record::WitnessFailing { witness: key, why: clipped(&why) };
+            tell(context, known.witness.failing.is_none().then_some(told)).await?;
+            Err(FlowError::Unavailable(why))
+        }
+    }
+}
+
+/// Has a checkpoint stamped, and journals the stamp.
+async fn stamp(
+    context: &Context,
+    authority: &Authority,
+    known: &Stamps,
+    checkpoint: Checkpoint,
+    note: String,
+) -> Result<(), FlowError> {
     let outcome = authority.stamp(note.as_bytes()).await;
     metrics::gauge!("telltale_timestamps_failing").set(if outcome.is_ok() { 0.0 } else { 1.0 });
     match outcome {
@@ -139,20 +210,24 @@ async fn stamp(context: &Context, authority: &Authority) -> Result<(), FlowError
                 stamped_at,
                 roots: authority.pem.clone(),
             };
-            context.append_one(&stamped).await?;
-            context.settle()
+            tell(context, Some(stamped)).await
         }
         Err(why) => {
-            let known = blocking(|| context.ledger.stamps())?;
-            if known.failing.is_none() {
-                let told = Record::StampsFailing {
-                    authority: authority.host.clone(),
-                    why: webhooks::clip(&webhooks::clean(&why, 1000), 300),
-                };
-                context.append_one(&told).await?;
-                context.settle()?;
-            }
+            let told = Record::StampsFailing { authority: authority.host.clone(), why: clipped(&why) };
+            tell(context, known.authority.failing.is_none().then_some(told)).await?;
             Err(FlowError::Unavailable(why))
         }
     }
+}
+
+async fn tell(context: &Context, record: Option<Record>) -> Result<(), FlowError> {
+    if let Some(record) = record {
+        context.append_one(&record).await?;
+        context.settle()?;
+    }
+    Ok(())
+}
+
+fn clipped(why: &str) -> String {
+    webhooks::clip(&webhooks::clean(why, 1000), 300)
 }

@@ -216,6 +216,7 @@ impl Trace {
                 row: rows.rows.get(canary).and_then(|rows| rows.last().copied()),
                 also: kinds.iter().filter(|other| *other != kind).copied().collect(),
                 values: rows.values.get(canary).into_iter().flatten().copied().collect(),
+                drift: None,
                 received_at: now,
                 sensor: SENSOR.to_owned(),
                 reporter: self.by.clone(),

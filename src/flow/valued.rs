@@ -3,7 +3,7 @@
 //! value the journal knows a keyed name, never the text.
 
 use crate::{
-    domain::placement::{Lot, Valued},
+    domain::placement::{Lot, State, Valued},
     flow::{compared, context::Context, error::FlowError, mint::Mint, supply},
     ledger::coded::Pools,
 };
@@ -147,6 +147,31 @@ impl Mint<'_> {
             }
         }
         Ok((persona, lots))
+    }
+
+    /// The lots of this store for the columns of a person who stands in every store: those on record, and unless the person
+    /// stands here already, those that it would draw now. Nothing is recorded.
+    pub(super) fn lots_of(&mut self, coded: Coded) -> Result<Vec<Lot>, FlowError> {
+        let minter = &self.context.minter;
+        let id = minter.coded_id(coded);
+        let bearers = self.context.ledger.bearers(id)?;
+        let known = bearers.iter().find_map(|row| row.placement.persona);
+        let (attempt, minted) = known.map_or((0, self.today()), |known| (known.attempt, known.minted));
+        let mut lots = Vec::new();
+        for field in DIFFERING {
+            let value = Valued { persona: id, field, attempt };
+            let before = self.pools()?.get(&(id, attempt, field)).into_iter().flatten();
+            let before: Vec<(CanaryId, bool)> = before.copied().collect();
+            let chance = 1.0 / before.len() as f64;
+            let lot = |(persona, drawn)| Lot { persona, chance, drawn, value: Some(value) };
+            lots.extend(before.into_iter().map(lot));
+        }
+        let stands = |state| matches!(state, State::Planned | State::Planted | State::Altered);
+        if !bearers.iter().any(|row| row.placement.store == self.slot.name && stands(row.placement.state)) {
+            let persona = minter.coded(coded, attempt, minted);
+            lots.extend(self.differing(coded, attempt, minted, persona)?.1);
+        }
+        Ok(lots)
     }
 
     /// Whether the store shows this field as the persona has it: it has a column, that no constant fills.

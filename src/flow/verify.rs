@@ -62,7 +62,12 @@ pub async fn verify(context: &Context, names: &[String], progress: &Progress) ->
     each.answer()
 }
 
-async fn verify_store(context: &Context, slot: &StoreSlot, progress: &Progress) -> Result<Verified, FlowError> {
+/// Reads one store back, and journals what is in it. The caller holds `context.works`.
+pub(super) async fn verify_store(
+    context: &Context,
+    slot: &StoreSlot,
+    progress: &Progress,
+) -> Result<Verified, FlowError> {
     context.settle()?;
     progress.at(format!("verifying {}", slot.name), 0, None);
     let profile = slot.store.profile().await.map_err(|error| FlowError::of_store(&slot.name, &error))?;

@@ -78,12 +78,7 @@ impl Signer {
 
 impl Vkey {
     fn id(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.as_bytes())
-            .finalize();
-        [digest[0], digest[1], digest[2], digest[3]]
+        key_id(&self.name, ED25519, &self.key)
     }
 
     /// Reads a checkpoint and checks its signature; signatures by others are passed over, as the specification asks.
@@ -107,26 +102,54 @@ impl Vkey {
 
     /// The text of a note that this key signed, whatever it says.
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, CheckpointError> {
-        let (text, signatures) = parts(note)?;
-        if !signatures.ends_with('\n') {
-            return Err(CheckpointError::Form);
-        }
-        let signed = &note[..text.len() + 1];
-        for line in signatures.lines() {
-            let (name, signature) =
-                line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(CheckpointError::Form)?;
-            let signature = STANDARD.decode(signature).map_err(|_| CheckpointError::Form)?;
-            if name == self.name
-                && let Some((id, signature)) = signature.split_first_chunk::<4>()
-                && *id == self.id()
-            {
-                let signature = Signature::from_slice(signature).map_err(|_| CheckpointError::Forged)?;
-                self.key.verify_strict(signed.as_bytes(), &signature).map_err(|_| CheckpointError::Forged)?;
-                return Ok(signed);
-            }
-        }
-        Err(CheckpointError::Unsigned)
+        let (text, signature) = signed_by(note, &self.name, self.id())?;
+        let signature = Signature::from_slice(&signature).map_err(|_| CheckpointError::Forged)?;
+        self.key.verify_strict(text.as_bytes(), &signature).map_err(|_| CheckpointError::Forged)?;
+        Ok(text)
     }
+}
+
+/// The text of a note and, unchecked, the signature that a key of this name and id put under it; others are passed over.
+pub(super) fn signed_by<'a>(note: &'a str, name: &str, id: [u8; 4]) -> Result<(&'a str, Vec<u8>), CheckpointError> {
+    let (text, signatures) = parts(note)?;
+    if !signatures.ends_with('\n') {
+        return Err(CheckpointError::Form);
+    }
+    for line in signatures.lines() {
+        let (signer, signature) =
+            line.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' ')).ok_or(CheckpointError::Form)?;
+        let signature = STANDARD.decode(signature).map_err(|_| CheckpointError::Form)?;
+        if let Some((found, signature)) = signature.split_first_chunk::<4>()
+            && signer == name
+            && *found == id
+        {
+            return Ok((&note[..text.len() + 1], signature.to_vec()));
+        }
+    }
+    Err(CheckpointError::Unsigned)
+}
+
+/// What names a key in signed notes. The algorithm is its number there.
+pub(super) fn key_id(name: &str, algorithm: u8, key: &VerifyingKey) -> [u8; 4] {
+    let named = Sha256::new().chain_update(name.as_bytes()).chain_update([b'\n', algorithm]);
+    let digest = named.chain_update(key.as_bytes()).finalize();
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// A key as signed notes write it: `name+id+key`.
+pub(super) fn write_key(name: &str, algorithm: u8, key: &VerifyingKey) -> String {
+    let bytes = [&[algorithm], key.as_bytes().as_slice()].concat();
+    format!("{name}+{}+{}", HEXLOWER.encode(&key_id(name, algorithm, key)), STANDARD.encode(bytes))
+}
+
+/// Reads such a key of this algorithm.
+pub(super) fn read_key(text: &str, algorithm: u8) -> Option<(String, VerifyingKey)> {
+    let mut parts = text.splitn(3, '+');
+    let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+    let bytes = STANDARD.decode(key).ok()?;
+    let key = bytes.strip_prefix(&[algorithm]).and_then(|key| key.try_into().ok())?;
+    let key = VerifyingKey::from_bytes(&key).ok()?;
+    (HEXLOWER.encode(&key_id(name, algorithm, &key)) == id).then(|| (name.to_owned(), key))
 }
 
 /// What is signed, without its last line end, and the lines of signatures.
@@ -136,9 +159,7 @@ fn parts(note: &str) -> Result<(&str, &str), CheckpointError> {
 
 impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519];
-        key.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id()), STANDARD.encode(key))
+        f.write_str(&write_key(&self.name, ED25519, &self.key))
     }
 }
 
@@ -146,18 +167,8 @@ impl FromStr for Vkey {
     type Err = CheckpointError;
 
     fn from_str(text: &str) -> Result<Vkey, CheckpointError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(CheckpointError::Form);
-        };
-        let key = STANDARD.decode(key).map_err(|_| CheckpointError::Form)?;
-        let key: [u8; 32] = match key.split_first() {
-            Some((&ED25519, key)) => key.try_into().map_err(|_| CheckpointError::Form)?,
-            _ => return Err(CheckpointError::Form),
-        };
-        let key = VerifyingKey::from_bytes(&key).map_err(|_| CheckpointError::Form)?;
-        let vkey = Vkey { name: name.to_owned(), key };
-        if HEXLOWER.encode(&vkey.id()) == id { Ok(vkey) } else { Err(CheckpointError::Form) }
+        let (name, key) = read_key(text, ED25519).ok_or(CheckpointError::Form)?;
+        Ok(Vkey { name, key })
     }
 }
 

@@ -72,6 +72,25 @@ impl Whole {
         let siblings = self.levels.iter().enumerate().map(|(height, level)| level.get((index >> height) ^ 1));
         siblings.flatten().copied().collect()
     }
+
+    /// The proof that the tree of the first `old` leaves is how this one begins (RFC 6962 §2.1.2); empty where there is
+    /// nothing to prove. None where the tree has not so many.
+    pub fn consistency(&self, old: usize) -> Option<Vec<Hash>> {
+        let size = self.levels[0].len();
+        if old == 0 || old >= size {
+            return (old <= size).then(Vec::new);
+        }
+        // The highest node that ends where the old tree did: proven beside its siblings, as a leaf's path is.
+        let (mut height, mut index) = (0, old - 1);
+        while index % 2 == 1 {
+            (height, index) = (height + 1, index / 2);
+        }
+        // Where it is the whole old tree, its root is known.
+        let known = index == 0;
+        let begun = (!known).then(|| self.levels[height][index]);
+        let siblings = (height..self.levels.len()).map(|level| self.levels[level].get((index >> (level - height)) ^ 1));
+        Some(begun.into_iter().chain(siblings.flatten().copied()).collect())
+    }
 }
 
 /// The root to which an inclusion proof leads; none where the proof has another length than its place in the tree asks.
@@ -140,6 +159,33 @@ mod tests {
                 let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
                 node(&by_definition(left), &by_definition(right))
             }
+        }
+    }
+
+    /// RFC 6962 §2.1.2, word for word.
+    fn proof_by_definition(old: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
+        if old == leaves.len() {
+            return if whole { Vec::new() } else { vec![by_definition(leaves)] };
+        }
+        let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+        let (mut proof, other) = match old <= left.len() {
+            true => (proof_by_definition(old, left, whole), right),
+            false => (proof_by_definition(old - left.len(), right, false), left),
+        };
+        proof.push(by_definition(other));
+        proof
+    }
+
+    #[test]
+    fn what_goes_on_from_a_smaller_tree_is_proven_as_defined() {
+        for count in 1..40usize {
+            let leaves: Vec<Hash> = (0..count).map(|n| leaf(&n.to_le_bytes())).collect();
+            let whole = Whole::of(leaves.clone());
+            for old in 1..=count {
+                let proof = whole.consistency(old).unwrap();
+                assert_eq!(proof, proof_by_definition(old, &leaves, true), "{old} of {count}");
+            }
+            assert_eq!((whole.consistency(0), whole.consistency(count + 1)), (Some(Vec::new()), None));
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod counts;
 pub mod disk;
 pub mod entry;

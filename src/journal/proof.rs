@@ -83,6 +83,24 @@ pub fn prove(
     Ok(Proven { checkpoint, entries: proven })
 }
 
+/// The proof that the journal which a checkpoint vouches for begins with its first `old` entries. All of it is read, and must
+/// be what was signed. Blocks.
+pub fn consistency(journal: &Journal, checkpoint: &Checkpoint, old: u64) -> Result<Vec<Hash>, JournalError> {
+    let mut entries = journal.read(1);
+    let mut leaves = Vec::new();
+    for seq in 1..=checkpoint.size {
+        let sealed = entries.sealed().transpose()?.ok_or(JournalError::Unreadable { seq, what: "there is none" })?;
+        leaves.push(merkle::leaf(&sealed));
+    }
+    let tree = Whole::of(leaves);
+    if tree.root() != checkpoint.root {
+        let what = "the entries on the disk are not those signed";
+        return Err(JournalError::Unreadable { seq: checkpoint.size, what });
+    }
+    let proof = usize::try_from(old).ok().and_then(|old| tree.consistency(old));
+    proof.ok_or(JournalError::Unreadable { seq: old, what: "there are fewer entries" })
+}
+
 /// The tlog-proof of the entry at this index.
 pub fn text(index: u64, path: &[Hash], checkpoint: &str) -> String {
     let hashes: String = path.iter().map(|hash| STANDARD.encode(hash) + "\n").collect();

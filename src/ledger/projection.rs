@@ -112,6 +112,8 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
         Record::Traced { trace, .. } => traces::traced(view, seq, trace),
         Record::Stamped { size, .. } => stamps::stamped(view, seq, at, *size),
         Record::StampsFailing { .. } => stamps::failing(view, seq),
+        Record::Witnessed { size, .. } => stamps::witnessed(view, seq, at, *size),
+        Record::WitnessFailing { .. } => stamps::witness_failing(view, seq),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ledger::engine::EngineError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changed whenever rows change their form or meaning: a ledger of another format is rebuilt.
-pub(crate) const FORMAT: u8 = 6;
+pub(crate) const FORMAT: u8 = 7;
 
 /// The tables, by the first byte of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(crate) enum Table {
     Credential = b'K',
     Trace = b'Y',
     Stamp = b'2',
+    Cosignature = b'b',
     Revision = b'3',
     Dated = b'4',
     LeakedRow = b'5',

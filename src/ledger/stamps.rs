@@ -1,5 +1,5 @@
-//! Which checkpoints an authority has stamped with the time, and since when there is something new to stamp. The stamps
-//! themselves stay in the journal.
+//! Which checkpoints an authority has stamped with the time and a witness has cosigned, and since when there is something
+//! new to vouch for. Stamps and cosignatures themselves stay in the journal.
 
 use crate::ledger::{
     engine::EngineError,
@@ -10,15 +10,32 @@ use crate::ledger::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is known of stamps.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamps {
-    /// Entry and time of the last stamp.
+/// What one outsider has vouched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// Entry and time of the last time that it did.
     pub last: Option<(u64, Timestamp)>,
+    /// Entries that it vouched for then.
+    pub size: u64,
+    /// Entry that tells that it fails; none once it vouched again.
+    pub failing: Option<u64>,
+}
+
+/// What is known of stamps and cosignatures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamps {
+    pub authority: Vouched,
+    pub witness: Vouched,
     /// Entry and time at which an incident moved last.
     pub moved: Option<(u64, Timestamp)>,
-    /// Entry that tells that the authority fails; none once it stamped again.
-    pub failing: Option<u64>,
+}
+
+impl Stamps {
+    /// The last entry that tells of nothing but stamps and cosignatures: no news to vouch for.
+    pub fn told(&self) -> u64 {
+        let of = |one: &Vouched| one.last.map_or(0, |(seq, _)| seq).max(one.failing.unwrap_or(0));
+        of(&self.authority).max(of(&self.witness))
+    }
 }
 
 fn known() -> Key {
@@ -32,19 +49,29 @@ fn change(view: &mut View<'_>, change: impl FnOnce(&mut Stamps)) -> Result<(), E
 }
 
 pub(crate) fn stamped(view: &mut View<'_>, seq: u64, at: Timestamp, size: u64) -> Result<(), EngineError> {
-    change(view, |stamps| {
-        stamps.last = Some((seq, at));
-        stamps.failing = None;
-    })?;
-    let first: Option<u64> = view.get(&Key::of(Table::Stamp).number(size))?;
-    if first.is_none() {
-        view.put(Key::of(Table::Stamp).number(size), &seq)?;
+    change(view, |stamps| stamps.authority = Vouched { last: Some((seq, at)), size, failing: None })?;
+    first(view, Table::Stamp, seq, size)
+}
+
+pub(crate) fn witnessed(view: &mut View<'_>, seq: u64, at: Timestamp, size: u64) -> Result<(), EngineError> {
+    change(view, |stamps| stamps.witness = Vouched { last: Some((seq, at)), size, failing: None })?;
+    first(view, Table::Cosignature, seq, size)
+}
+
+fn first(view: &mut View<'_>, table: Table, seq: u64, size: u64) -> Result<(), EngineError> {
+    let known: Option<u64> = view.get(&Key::of(table).number(size))?;
+    if known.is_none() {
+        view.put(Key::of(table).number(size), &seq)?;
     }
     Ok(())
 }
 
 pub(crate) fn failing(view: &mut View<'_>, seq: u64) -> Result<(), EngineError> {
-    change(view, |stamps| stamps.failing = Some(seq))
+    change(view, |stamps| stamps.authority.failing = Some(seq))
+}
+
+pub(crate) fn witness_failing(view: &mut View<'_>, seq: u64) -> Result<(), EngineError> {
+    change(view, |stamps| stamps.witness.failing = Some(seq))
 }
 
 pub(crate) fn moved(view: &mut View<'_>, seq: u64, at: Timestamp) -> Result<(), EngineError> {
@@ -59,10 +86,18 @@ impl Ledger {
 
     /// The entry of the first stamp over a checkpoint that vouches for so many entries.
     pub fn stamp_over(&self, entries: u64) -> Result<Option<u64>, LedgerError> {
+        Ok(self.first_over(Table::Stamp, entries)?.map(|(_, seq)| seq))
+    }
+
+    /// Size and entry of the first cosignature under a checkpoint that vouches for so many entries.
+    pub fn cosignature_over(&self, entries: u64) -> Result<Option<(u64, u64)>, LedgerError> {
+        self.first_over(Table::Cosignature, entries)
+    }
+
+    fn first_over(&self, table: Table, entries: u64) -> Result<Option<(u64, u64)>, LedgerError> {
         let mut found = None;
-        let from = Key::of(Table::Stamp).number(entries);
-        self.each(&Key::of(Table::Stamp), Some(&from), |_, value| {
-            found = Some(row::decode(value)?);
+        self.each(&Key::of(table), Some(&Key::of(table).number(entries)), |key, value| {
+            found = Some((row::last_number(key)?, row::decode(value)?));
             Ok(false)
         })?;
         Ok(found)

@@ -82,7 +82,11 @@ fn opening(sheet: &mut Sheet, report: &Report) {
         || "No time-stamp authority has stamped it.".to_owned(),
         |stamp| format!("Its last checkpoint was stamped by a time-stamp authority at {}.", moment(stamp.stamped_at)),
     );
-    sheet.words(&stamped, 8.0, false, GREY, 0.0);
+    let witnessed = report.witness.as_ref().map_or_else(
+        || "No witness has cosigned it.".to_owned(),
+        |witness| format!("A witness cosigned its checkpoint at {}.", moment(witness.cosigned_at)),
+    );
+    sheet.words(&format!("{stamped} {witnessed}"), 8.0, false, GREY, 0.0);
     if report.drill {
         sheet.space(4.0);
         sheet.words("This was a rehearsal. Nothing real leaked.", 10.0, true, AMBER, 0.0);

@@ -100,6 +100,10 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
         let said = |why| format!("{}: {why}: correct `url` or `ca`, or ask those who run it", authority.host);
         items.push(Checked::new("timestamps", authority.probe().await.map_err(said)));
     }
+    if let Some(witness) = &context.witness {
+        let said = |why| format!("{}: {why}: correct `url`, or ask those who run it", witness.host);
+        items.push(Checked::new("witness", witness.probe(context).await.map_err(said)));
+    }
     if let Some(ping) = &context.heartbeat.ping {
         let said = |why| format!("{why}: correct `ping`, or ask those who watch it");
         items.push(Checked::new("heartbeat", ping.probe().await.map_err(said)));

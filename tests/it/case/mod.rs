@@ -7,6 +7,7 @@ mod erase;
 mod report;
 mod stamp;
 mod tamper;
+mod witness;
 
 use crate::support::{
     inbox::Inbox,

@@ -79,7 +79,7 @@ async fn a_copied_row_dates_the_copy_by_its_version() {
     let incident = &listed["items"][0];
     assert_eq!(incident["attribution"]["clocked"]["agree"], 12, "{incident}");
     let report = site.run(&format!("report {} --json", incident["id"].as_str().unwrap())).await.ends(0).json();
-    assert!(report["statements"].to_string().contains("salary or title"), "{}", report["statements"]);
+    assert!(report["statements"].to_string().contains("salary, title or superior"), "{}", report["statements"]);
     serving.terminate().await;
     // And everything can be taken out, to the byte.
     site.run("withdraw --json").await.ends(0);
@@ -149,4 +149,46 @@ async fn what_a_crash_left_open_is_settled() {
     assert_eq!(verified["stores"][0]["altered"].as_array().unwrap().len(), 1, "{verified}");
     let told = turn(&site).await;
     assert_eq!(told["stores"][0]["revised"], 11, "{told}");
+}
+
+/// Where a row has no pay and no title, its superior dates the copy: one whom the house invented, and nobody's colleague.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_superior_changes_where_nothing_else_can() {
+    let inbox = Inbox::start().await;
+    let columns = "columns = { employee_number = \"emp_no\", given_name = \"first_name\", family_name = \"last_name\", \
+                   work_email = \"email\", username = \"username\", manager = \"boss\" }\n";
+    let site = Site::bare(&format!(
+        "{}[rotate]\nattributes = \"1s\"\n",
+        configuration(&inbox.address).replace("path = \"export.csv\"\n", &format!("path = \"export.csv\"\n{columns}"))
+    ));
+    let bosses = ["Anne Lefort", "Marc Vidal", "Jeanne Pons"];
+    let row = |(place, [number, given, family, mail, login, ..]): (usize, [String; 8])| {
+        format!("{number};{given};{family};{mail};{login};{}\n", bosses[place % 3])
+    };
+    let lines: String = people::rows(0, 90).into_iter().enumerate().map(row).collect();
+    fs::write(site.path("export.csv"), format!("emp_no;first_name;last_name;email;username;boss\n{lines}")).unwrap();
+    people::write_sqlite(&site.path("payroll.db"), 5000, 90);
+    site.init().await;
+    site.run("plant export --count 12 --json").await.ends(0);
+    site.run("verify export --json").await.ends(0);
+    let boss_of = |text: &str| -> std::collections::BTreeMap<String, String> {
+        let cells = text.lines().skip(1).map(|line| line.split(';').collect::<Vec<_>>());
+        cells.map(|cells| (cells[3].to_owned(), cells[5].to_owned())).collect()
+    };
+    let before = boss_of(&fs::read_to_string(site.path("export.csv")).unwrap());
+    fs::copy(site.path("export.csv"), site.path("old.csv")).unwrap();
+    let at = Timestamp::now();
+    let told = turn(&site).await;
+    let of_export = told["stores"].as_array().unwrap().iter().find(|store| store["store"] == "export").unwrap();
+    assert_eq!((&of_export["revised"], &of_export["left"]), (&json!(12), &json!(0)), "{told}");
+    let after = boss_of(&fs::read_to_string(site.path("export.csv")).unwrap());
+    let changed: Vec<&String> =
+        after.iter().filter(|(mail, boss)| before[*mail] != **boss).map(|(_, boss)| boss).collect();
+    assert_eq!(changed.len(), 12);
+    assert!(changed.iter().all(|boss| !bosses.contains(&boss.as_str())), "{changed:?}");
+    let verified = site.run("verify export --json").await.ends(0).json();
+    assert_eq!(verified["stores"][0]["altered"], json!([]), "{verified}");
+    let verdict = site.run("trace old.csv --json").await.ends(0).json();
+    assert_eq!(verdict["clocked"]["agree"], 12, "{verdict}");
+    assert!(moment(&verdict["clocked"]["from"]) <= at && at <= moment(&verdict["clocked"]["to"]), "{verdict}");
 }

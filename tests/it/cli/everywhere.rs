@@ -124,7 +124,10 @@ async fn rows_cut_down_to_what_every_store_has_name_the_store_that_they_came_fro
             "{store}"
         );
         assert!(store["share"].as_f64().unwrap() <= 0.05, "{store}");
+        assert_eq!(store["differing"], json!(["hire_date", "salary"]), "{store}");
     }
+    // What the figures promise, beyond what canaries of one store could, and no more than they keep.
+    assert!(plan["design"]["in_common"].as_u64() >= Some(2), "{}", plan["design"]);
     site.run("plant --json").await.ends(0);
     let again = site.run("plant --json").await.ends(0).json();
     assert!(again["stores"].as_array().unwrap().iter().all(|store| store["planted"] == 0), "{again}");

@@ -11,6 +11,7 @@ mod incidents;
 mod kills;
 mod load;
 mod oracle;
+mod patrol;
 mod readers;
 mod revealing;
 mod single;

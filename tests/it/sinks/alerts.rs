@@ -188,6 +188,7 @@ pub fn alert(text: &str) -> Alert {
             row: None,
             also: Vec::new(),
             values: Vec::new(),
+            drift: None,
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),
