@@ -33,9 +33,9 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
     let mut dice = dice();
     let inbox = Inbox::start().await;
     let site = Site::stocked(100, &inbox.address);
-    let admin = site.init().await;
+    site.init().await;
     site.run("plant payroll --count 20 --json").await.ends(0).json();
-    let token = site.token("ingest").await;
+    let (token, analyst) = (site.token("ingest").await, site.token("analyst").await);
     let canaries: Vec<(String, String)> = site
         .canaries("payroll")
         .await
@@ -48,7 +48,7 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
         let serving = site.serve().await;
         load.at(Some(doors(&serving)));
         // What is touched after an incident was closed opens another, which is told.
-        let closing = tokio::spawn(close_all(serving.api(""), admin.clone()));
+        let closing = tokio::spawn(close_all(serving.api(""), analyst.clone()));
         // Every other one dies at work, the others mostly while the index is still being built.
         if kill % 2 == 0 {
             serving.settled().await;
@@ -104,15 +104,15 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
 }
 
 /// Closes every incident that is not, once the service is ready; one that dies meanwhile has closed some.
-async fn close_all(api: String, admin: String) -> reqwest::Result<()> {
+async fn close_all(api: String, analyst: String) -> reqwest::Result<()> {
     let (client, address) = (client(), format!("{api}/api/v1/incidents"));
     while client.get(format!("{api}/readyz")).send().await?.status() != 200 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let listed: Value = client.get(&address).bearer_auth(&admin).send().await?.json().await?;
+    let listed: Value = client.get(&address).bearer_auth(&analyst).send().await?.json().await?;
     for incident in listed["items"].as_array().into_iter().flatten().filter(|incident| incident["state"] != "closed") {
         let id = incident["id"].as_str().unwrap_or_default();
-        client.post(format!("{address}/{id}/close")).bearer_auth(&admin).send().await?;
+        client.post(format!("{address}/{id}/close")).bearer_auth(&analyst).send().await?;
     }
     Ok(())
 }
