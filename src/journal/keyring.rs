@@ -12,7 +12,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -45,6 +45,8 @@ struct Keys {
     mint_version: u32,
     /// None: erased.
     data: BTreeMap<KeyRef, Option<DataKey>>,
+    /// Erased by a change that failed: the file may still have them.
+    half_erased: BTreeSet<KeyRef>,
 }
 
 /// Why the keyring did not do what was asked.
@@ -81,7 +83,8 @@ impl Keyring {
             return Err(KeyringError::Exists(path));
         }
         let data = BTreeMap::from([(KeyRef::House, Some(Zeroizing::new(rand::random())))]);
-        let keys = Keys { root: Zeroizing::new(rand::random()), mint_version: 1, data };
+        let root = Zeroizing::new(rand::random());
+        let keys = Keys { root, mint_version: 1, data, half_erased: BTreeSet::new() };
         disk::make_folder(disks.as_ref(), folder)
             .map_err(|error| KeyringError::Io { path: folder.to_owned(), error })?;
         disk::replace(disks.as_ref(), &path, &wrap(master, &keys))
@@ -145,6 +148,7 @@ impl Keyring {
         let bytes = wrap(master, &self.read());
         self.write(&bytes, &mut unsure)?;
         *self.master.write().unwrap_or_else(PoisonError::into_inner) = master.clone();
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).half_erased.clear();
         Ok(())
     }
 
@@ -161,6 +165,11 @@ impl Keyring {
     /// Whether this key was erased.
     pub fn is_erased(&self, key: KeyRef) -> bool {
         matches!(self.read().data.get(&key), Some(None))
+    }
+
+    /// Whether an erasure of this key failed so late that the file may still have it; erasing it again settles that.
+    pub fn is_half_erased(&self, key: KeyRef) -> bool {
+        self.read().half_erased.contains(&key)
     }
 
     /// The version of minting that new canaries and ghosts come from.
@@ -192,13 +201,16 @@ impl Keyring {
                 if *unsure {
                     // Nothing is sealed under a key that only one of the two files may hold.
                     let mut used = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-                    used.data
-                        .iter_mut()
-                        .filter(|(key, _)| keys.data[*key].is_none())
-                        .for_each(|(_, data)| *data = None);
+                    let Keys { data, half_erased, .. } = &mut *used;
+                    for (key, data) in data.iter_mut().filter(|(key, _)| keys.data[*key].is_none()) {
+                        if data.take().is_some() {
+                            half_erased.insert(*key);
+                        }
+                    }
                 }
                 return Err(error);
             }
+            keys.half_erased.clear();
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
         Ok(())
@@ -261,6 +273,7 @@ fn unwrap(path: &Path, master: &MasterKey, bytes: &[u8]) -> Result<Keys, Keyring
         root: Zeroizing::new(fixed[..32].try_into().map_err(|_| damaged())?),
         mint_version: u32::from_le_bytes(fixed[32..].try_into().map_err(|_| damaged())?),
         data: BTreeMap::new(),
+        half_erased: BTreeSet::new(),
     };
     for row in rows.chunks_exact(ROW) {
         let name = row[1..17].try_into().map_err(|_| damaged())?;

@@ -2,6 +2,7 @@
 
 mod again;
 mod crowded;
+mod erased;
 pub(crate) mod full;
 mod growth;
 mod heartbeat;

@@ -134,7 +134,9 @@ fn what_only_one_of_two_files_may_hold_seals_nothing() {
     not_named(&layer);
     keyring.erase(erased).unwrap_err();
     assert!(keyring.key(erased).is_none(), "the file that is read next may not have it");
+    assert!(keyring.is_half_erased(erased), "and may have it");
     keyring.erase(erased).unwrap();
+    assert!(!keyring.is_half_erased(erased) && keyring.is_erased(erased));
     not_named(&layer);
     keyring.ensure(&[made]).unwrap_err();
     assert!(keyring.key(made).is_none(), "the file that is read next may not have it yet");
