@@ -134,7 +134,7 @@ impl Journal {
             let header = segment::Header { first, previous: found.previous }.to_bytes();
             last.append(&header).map_err(io)?;
             found.length = header.len() as u64;
-        } else {
+        } else if !found.unproven.is_empty() {
             // Where a sync failed, the kernel may show what the disk never got, and take it for written.
             last.again(found.proven, &found.unproven).map_err(io)?;
         }

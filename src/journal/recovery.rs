@@ -30,12 +30,12 @@ pub(crate) struct Recovered {
     pub length: u64,
     /// Bytes of the torn end.
     pub torn: u64,
-    /// Up to where in the last segment a later frame says that everything was durable, and what stands behind.
+    /// Up to where in the last segment a later frame or the checkpoint says that everything was durable, and what stands behind.
     pub proven: u64,
     pub unproven: Vec<u8>,
     /// The last entry that folded strangers; 0 for none.
     pub last_fold: u64,
-    /// Entries that a later frame says were durable.
+    /// Entries that a later frame or the checkpoint says were durable.
     settled: u64,
 }
 
@@ -139,10 +139,12 @@ fn read_segment(
                     begun = None;
                 }
                 take(found, &frame, &bytes[offset..offset + length], offset);
-                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size == seq)
-                    && found.tree.root() != checkpoint.root
-                {
-                    return damaged(offset, seq, "the entries so far are not those of the checkpoint".to_owned());
+                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size == seq) {
+                    if found.tree.root() != checkpoint.root {
+                        return damaged(offset, seq, "the entries so far are not those of the checkpoint".to_owned());
+                    }
+                    // It is signed over what is durable alone.
+                    found.settled = found.settled.max(seq);
                 }
                 offset += length;
                 continue;

@@ -1,10 +1,15 @@
 //! Opening what a crash has left.
 
-use crate::journal::records::{ORIGIN, acted, canary, copy, new_keyring, open, planned, sighted, told};
-use std::{fs, path::PathBuf};
+use crate::{
+    journal::records::{ORIGIN, acted, canary, copy, new_keyring, open, planned, sighted, told},
+    support::layer::Layer,
+};
+use std::{fs, path::PathBuf, sync::Arc};
 use telltale::journal::{
     frame::Frame,
+    keyring::Keyring,
     log::{Journal, JournalError, NotDurable},
+    master::MasterKey,
     recovery::Unsound,
     segment,
 };
@@ -216,4 +221,26 @@ async fn segments_follow_one_another() {
         drop(journal);
         fs::remove_file(segment::folder(folder.path()).join("checkpoint")).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_a_checkpoint_vouches_for_is_not_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = Layer::over(folder.path());
+    let (data, master) = (folder.path().join("data"), MasterKey::generate());
+    let keyring = Arc::new(Keyring::create_on(&data, &master, Arc::new(layer.clone())).unwrap());
+    let journal = open(&data, &keyring);
+    for number in 0..3 {
+        journal.append(&acted(format!("entry {number}"))).await.unwrap();
+    }
+    journal.close().await;
+    drop(journal);
+    let written = layer.written();
+    let journal = open(&data, &keyring);
+    assert_eq!(layer.written(), written, "a full disk need not have room for it");
+    drop(journal);
+    fs::remove_file(segment::folder(&data).join("checkpoint")).unwrap();
+    let written = layer.written();
+    let _journal = open(&data, &keyring);
+    assert!(layer.written() > written, "nothing says that the last entry reached the disk");
 }

@@ -70,6 +70,12 @@ impl Layer {
         self.state.lock().unwrap().deeds.len()
     }
 
+    /// How many bytes were written so far.
+    pub fn written(&self) -> usize {
+        let state = self.state.lock().unwrap();
+        state.deeds.iter().map(|deed| if let Deed::Write { bytes, .. } = deed { bytes.len() } else { 0 }).sum()
+    }
+
     /// How many calls were made that can fail.
     pub fn calls(&self) -> u64 {
         self.state.lock().unwrap().calls
