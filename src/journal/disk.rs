@@ -147,9 +147,10 @@ pub fn make_folder(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
 
 /// Makes the name of a folder durable.
 pub fn sync_name(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     match disks.sync_folder(folder_of(folder)) {
-        // A folder that we may not read is none of ours, nor is a name in it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        // A folder that we may not read is none of ours, nor is a name in it; and some file systems sync no folder.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
         synced => synced,
     }
 }

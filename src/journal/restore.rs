@@ -66,6 +66,9 @@ fn restore_into(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manife
     let moved = checked.and_then(|manifest| {
         // The keyring goes last: without it, nothing takes the folder for a whole one.
         for name in ["evidence", "journal", "keyring"] {
+            if name == "keyring" {
+                Files.sync_folder(data).map_err(io)?;
+            }
             if stage.join(name).exists() {
                 fs::rename(stage.join(name), data.join(name)).map_err(io)?;
             }
