@@ -29,7 +29,7 @@ fn dice() -> StdRng {
 /// Reliability test T9; 200 kills with TELLTALE_LONG.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
-    let kills = if long() { 200 } else { 8 };
+    let kills = if long() { 200 } else { 6 };
     let mut dice = dice();
     let inbox = Inbox::start().await;
     let site = Site::stocked(100, &inbox.address);
@@ -91,7 +91,7 @@ async fn what_was_acknowledged_is_a_sighting_once_whenever_the_service_dies() {
     let wrong: Vec<_> = seen.keys().filter(|from| !sent.get(*from).is_some_and(|sent| sent.canary)).collect();
     assert!(wrong.is_empty(), "nobody touched a canary from there: {wrong:?}");
     let alerts = told(&site, &inbox, &incidents).await;
-    assert!(incidents.len() * 5 > kills, "there were alerts: {alerts}");
+    assert!(incidents.len() * 2 >= kills, "each that was closed was one: {alerts}");
     let owed = sent.values().filter(|sent| owed(sent)).count();
     let (sent, sighted) = (sent.len(), ids.len());
     say(&format!("{kills} kills: {sent} touches sent, {owed} of canaries acknowledged, {sighted} sightings, {alerts}"));
@@ -137,16 +137,17 @@ async fn told(site: &Site, inbox: &Inbox, incidents: &[Value]) -> String {
     assert_eq!(opened, all, "each incident was told");
     let received = inbox.at("/hook");
     // Nobody knows of an alert but by its id: what tells the same must bear the same.
-    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    let (mut ids, mut tale): (BTreeMap<String, String>, BTreeMap<String, String>) = Default::default();
     for alert in &received {
         let (id, body) = (alert.header("webhook-id").to_owned(), alert.json());
         assert!(raised.contains(&id), "{id} was never raised");
         let tells = format!("{} {} {}", body["type"], body["timestamp"], body["data"]["incident"]["id"]);
         let first = ids.entry(tells.clone()).or_insert_with(|| id.clone());
         assert_eq!(*first, id, "told under two ids: {tells}");
+        let before = tale.entry(id.clone()).or_insert_with(|| tells.clone());
+        assert_eq!(*before, tells, "{id} tells two things");
     }
-    let arrived: BTreeSet<&String> = ids.values().collect();
-    assert_eq!(arrived, raised.iter().collect(), "each alert has arrived");
+    assert_eq!(tale.into_keys().collect::<BTreeSet<_>>(), raised, "each alert has arrived");
     format!("{} incidents, {} alerts, {} of them twice", all.len(), raised.len(), received.len() - raised.len())
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     journal::{
-        records::acted,
-        works::{Works, opened},
+        records::{ORIGIN, acted},
+        works::{SEGMENT, Works, opened},
     },
     support::{
         campaign::{long, say, seed},
@@ -11,7 +11,11 @@ use crate::{
     },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use telltale::journal::log::NotDurable;
+use std::sync::Arc;
+use telltale::journal::{
+    keyring::Keyring,
+    log::{Journal, NotDurable},
+};
 
 const STEPS: u32 = 40;
 
@@ -119,4 +123,54 @@ async fn restarted(case: &str, works: Works, dice: &mut StdRng) {
     let (keyring, journal) = opened(&case, &Layer::over(crashed.path()), &data, &works.master);
     let due = works.told.check(&case, &data, &keyring, &journal, moment).await;
     works.told.outbox(&case, &data, &journal, moment, &due);
+}
+
+/// Calls that opening makes, and closing again, with some to spare.
+const CALLS: u64 = 16;
+
+/// What a power cut has left is opened on a disk that fails, and then on a sound one.
+#[tokio::test]
+async fn a_fault_at_any_call_of_opening_loses_nothing_that_was_acknowledged() {
+    let seed = seed();
+    let mut dice = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let layer = Layer::over(folder.path());
+    let mut works = Works::found(&layer, &folder.path().join("data"), StdRng::seed_from_u64(seed)).unwrap();
+    let founded = layer.moment();
+    for _ in 0..STEPS {
+        works.step().await;
+    }
+    let (mut felt, mut refused) = (0, 0);
+    for errno in [BROKEN, FULL] {
+        for lasting in [false, true] {
+            for at in 1..=CALLS {
+                let moment = dice.random_range(founded..=layer.moment());
+                let crashed = tempfile::tempdir().unwrap();
+                layer.cut(moment, &mut dice, crashed.path());
+                let (left, data) = (Layer::over(crashed.path()), crashed.path().join("data"));
+                let fault = Fault { at, errno, lasting };
+                let case =
+                    format!("TELLTALE_SEED={seed}, cut at {moment} of {}, opened with {fault:?}", layer.moment());
+                left.fail(Some(fault));
+                let tried = Keyring::open_on(&data, &works.master, Arc::new(left.clone())).map(Arc::new);
+                let tried = tried.ok().and_then(|keyring| Journal::open_with(&data, keyring, ORIGIN, SEGMENT).ok());
+                refused += u32::from(tried.is_none());
+                drop(tried);
+                left.fail(None);
+                felt += u32::from(left.failed().is_some());
+                let case = format!("{case}, {}", left.failed().unwrap_or_default());
+                let (keyring, journal) = opened(&case, &left, &data, &works.master);
+                works.told.check(&case, &data, &keyring, &journal, moment).await;
+                drop((journal, keyring));
+
+                let again = tempfile::tempdir().unwrap();
+                left.cut(left.moment(), &mut dice, again.path());
+                let (case, data) = (format!("{case}, and a power cut"), again.path().join("data"));
+                let (keyring, journal) = opened(&case, &Layer::over(again.path()), &data, &works.master);
+                works.told.check(&case, &data, &keyring, &journal, moment).await;
+            }
+        }
+    }
+    say(&format!("{felt} faults were felt while opening, {refused} of them refused it (seed {seed})"));
+    assert!(refused > 10 && felt > refused, "{felt} faults were felt, {refused} refused");
 }

@@ -230,7 +230,11 @@ impl Works {
                 }
             }
             93..97 => self.take().await,
-            _ => drop(self.journal.checkpoint().await),
+            // Without room, or without a signature, no more than the checkpoint is missing.
+            _ => {
+                let answer = self.journal.checkpoint().await;
+                self.told.refused.extend(answer.err().filter(|error| *error == NotDurable::Stopped));
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-/* Preloaded into a service by tests/it/flow/sled.rs: writes and syncs of files under its ledger fail while a file says so. The file
- * (TELLTALE_TEST_SWITCH) holds: a name for this fault, which call fails first, how many do, errno. Whatever fails adds a line to
+/* Preloaded into a service by tests/it/flow/sled.rs: writes, syncs and renamings of files under its ledger fail while a file says so. The
+ * file (TELLTALE_TEST_SWITCH) holds: a name for this fault, which call fails first, how many do, errno. Whatever fails adds a line to
  * the file beside it that ends with ".felt". It touches no other file. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,17 +15,13 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long name_before = -1, calls;
 
-static int fails(int fd, const char *what) {
-    char link[64], path[4096], text[128];
+static int path_fails(const char *of, const char *what) {
+    char path[4096], text[128];
     const char *control = getenv("TELLTALE_TEST_SWITCH");
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = control ? readlink(link, path, sizeof path - 1) : -1;
-    if (length < 0) return 0;
-    path[length] = 0;
-    if (!strstr(path, "/data/ledger/")) return 0;
+    if (!control || !strstr(of, "/data/ledger/")) return 0;
     int file = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
-    length = syscall(SYS_read, file, text, sizeof text - 1);
+    ssize_t length = syscall(SYS_read, file, text, sizeof text - 1);
     syscall(SYS_close, file);
     if (length <= 0) return 0;
     text[length] = 0;
@@ -49,6 +45,15 @@ static int fails(int fd, const char *what) {
     return felt;
 }
 
+static int fails(int fd, const char *what) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return path_fails(path, what);
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define FAILING(what) do { int error = fails(fd, what); if (error) { errno = error; return -1; } } while (0)
 
@@ -66,6 +71,12 @@ PLACED(pwrite64, off64_t)
 ssize_t write(int fd, const void *bytes, size_t count) {
     FAILING("write");
     return REAL(write)(fd, bytes, count);
+}
+
+int rename(const char *from, const char *to) {
+    int error = path_fails(to, "rename");
+    if (error) { errno = error; return -1; }
+    return REAL(rename)(from, to);
 }
 
 int fsync(int fd) {
