@@ -133,6 +133,31 @@ pub async fn identify(
     next.run(request).await
 }
 
+/// The same where others than holders of our tokens call too: whoever shows none of ours is nobody yet, and what a provider
+/// shows is for the route to judge.
+pub async fn perhaps(
+    State(context): State<Arc<Context>>,
+    mut request: Request<axum::body::Body>,
+    next: Next,
+) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let ours = shown.is_some_and(|text| text.starts_with("Bearer ") && !is_jwt(text));
+    if ours && request.extensions().get::<Caller>().is_none() {
+        match bearer(&context, request.headers()) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+            }
+            Err(problem) => return problem.into_response(),
+        }
+    }
+    next.run(request).await
+}
+
+/// Three parts with dots between: none of our tokens is written so.
+fn is_jwt(text: &str) -> bool {
+    text.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 fn bearer(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
     let token = headers
         .get(header::AUTHORIZATION)
@@ -155,7 +180,8 @@ fn bearer(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
     Ok(Caller { actor: format!("token:{id}"), role })
 }
 
-fn unauthorized() -> Problem {
+/// What one hears who shows nothing that is known.
+pub fn unauthorized() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "a bearer token is needed: Authorization: Bearer tt_…, made by `telltale tokens create --role R`",

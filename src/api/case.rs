@@ -77,7 +77,7 @@ pub async fn report(
     looked(&context, &caller, "report", format!("{id} as {format}")).await?;
     let (read, kind) = (context.clone(), format.clone());
     let bytes = tokio::task::spawn_blocking(move || {
-        let report = Report::of(&gather::gather(&read, &id, false)?);
+        let report = Report::of(&gather::gather(&read, &id, false, u64::MAX)?);
         Ok::<Vec<u8>, FlowError>(match kind.as_str() {
             "pdf" => pdf::document(&report),
             "json" => report.to_json().into_bytes(),

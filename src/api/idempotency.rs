@@ -37,8 +37,11 @@ struct Kept {
 /// Answers a repeated request from memory.
 pub async fn once(request: Request, next: Next) -> Response {
     let key = request.headers().get(HEADER).and_then(|key| key.to_str().ok()).map(str::to_owned);
-    let (Some(key), true) = (key, request.method() == Method::POST) else { return next.run(request).await };
-    let actor = request.extensions().get::<Caller>().map(|caller| caller.actor.clone()).unwrap_or_default();
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.actor.clone());
+    // Nothing is kept for one who is nobody yet.
+    let (Some(key), Some(actor), true) = (key, caller, request.method() == Method::POST) else {
+        return next.run(request).await;
+    };
     let name = (actor, request.uri().path().to_owned(), key);
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST).await else {

@@ -172,12 +172,15 @@ async fn transition(
     }
     incident.state = state;
     incident.updated_at = context.now();
-    let alert =
-        (state == IncidentState::Closed).then(|| judge::alert(context, AlertType::IncidentClosed, &incident, &[]));
-    let sinks = match &alert {
-        Some(_) => route::sinks(context, &incident, &[])?,
-        None => Vec::new(),
+    let (alert_type, sinks) = match state {
+        IncidentState::Closed => (AlertType::IncidentClosed, route::sinks(context, &incident, &[])?),
+        _ => (AlertType::IncidentUpdated, route::acknowledged(context, id)?),
     };
+    let told = state == IncidentState::Closed || !sinks.is_empty();
+    let mut alert = told.then(|| judge::alert(context, alert_type, &incident, &[]));
+    if let Some(alert) = alert.as_mut().filter(|alert| alert.alert_type == AlertType::IncidentUpdated) {
+        alert.summary = format!("{id} was acknowledged: somebody looks into it.");
+    }
     let moved = Record::IncidentMoved {
         incident: incident.clone(),
         judged: context.ledger.judged()?,

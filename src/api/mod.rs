@@ -9,6 +9,7 @@ pub mod drill;
 pub mod evidence;
 pub mod gates;
 pub mod idempotency;
+pub mod inbound;
 pub mod incidents;
 pub mod index;
 pub mod ingest;

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        access, canaries, case, deliveries, drill, evidence, gates, idempotency, incidents, index, ingest, journal,
-        material, openapi::Description, problem, stores, system, tokens,
+        access, canaries, case, deliveries, drill, evidence, gates, idempotency, inbound, incidents, index, ingest,
+        journal, material, openapi::Description, problem, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -71,13 +71,16 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .split_for_parts();
     let (open, rest) =
         OpenApiRouter::new().routes(routes!(system::healthz)).routes(routes!(system::readyz)).split_for_parts();
+    let (provided, and_more) = providers(&context);
     description.merge(more);
+    description.merge(and_more);
     description.merge(rest);
     let exposed = metrics.map(|metrics| Arc::new(system::Exposed { metrics, looked: tokio::sync::Mutex::default() }));
     known
         .merge(streamed)
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
         .layer(middleware::from_fn(problem::shaped))
+        .merge(provided)
         .merge(open)
         .route("/api/openapi.json", get(|| async move { Json(description) }))
         .route("/metrics", get(move |State(context)| system::metrics(context, exposed)))
@@ -95,6 +98,21 @@ pub fn ingest(context: Arc<Context>) -> Router {
         .layer(DefaultBodyLimit::max(BODY))
         .route_layer(middleware::from_fn_with_state(context.clone(), access::identify))
         .layer(middleware::from_fn(problem::shaped))
+        .merge(providers(&context).0)
         .fallback(problem::no_such_path)
         .with_state(context)
+}
+
+/// Where providers post, who have no token of ours.
+fn providers(context: &Arc<Context>) -> (Router<Arc<Context>>, utoipa::openapi::OpenApi) {
+    let (router, description) = OpenApiRouter::<Arc<Context>>::new()
+        .routes(routes!(inbound::post_mail))
+        .routes(routes!(inbound::post_sms, inbound::get_sms))
+        .split_for_parts();
+    let router = router
+        .layer(middleware::from_fn(idempotency::once))
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(middleware::from_fn_with_state(context.clone(), access::perhaps))
+        .layer(middleware::from_fn(problem::shaped));
+    (router, description)
 }

@@ -67,7 +67,7 @@ pub fn signer_name(origin: &str) -> String {
 
 /// The bundle of an incident. `whole` is the journal's signed head. Blocks.
 pub fn bundle(context: &Context, id: &str, whole: &Checkpoint, reveal: bool) -> Result<Files, FlowError> {
-    let case = gather::gather(context, id, reveal)?;
+    let case = gather::gather(context, id, reveal, whole.size)?;
     let report = Report::of(&case);
     let vouched = case.stamp.as_ref().map(|stamp| stamp.entries);
     let size = vouched.or(case.witness.as_ref().map(|witness| witness.entries)).unwrap_or(case.size);

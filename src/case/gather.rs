@@ -166,13 +166,16 @@ pub struct CaseStore {
     pub holdings: Holdings,
 }
 
-/// Gathers the case of an incident. `reveal` keeps what was received with each sighting. Blocks.
-pub fn gather(context: &Context, id: &str, reveal: bool) -> Result<Case, FlowError> {
+/// Gathers the case of an incident. `reveal` keeps what was received with each sighting; `signed` is how many
+/// entries of the journal are vouched for. Blocks.
+pub fn gather(context: &Context, id: &str, reveal: bool, signed: u64) -> Result<Case, FlowError> {
     let unknown = || FlowError::Unknown(format!("no incident has the id {id:?}"));
     let found = Outline::read(context, id)?;
     let (incident, as_of) = found.last.clone().ok_or_else(unknown)?;
-    let stamp = stamped::over(context, found.size)?;
+    // What came after the journal was signed for this belongs to the next export.
+    let stamp = stamped::over(context, found.size)?.filter(|stamp| stamp.entries <= signed);
     let witness = witnessed::over(context, found.size, stamp.as_ref().map(|stamp| stamp.entries))?;
+    let witness = witness.filter(|witness| witness.entries <= signed);
     let mut case = Case {
         organisation: context.organisation.clone(),
         incident,

@@ -1,5 +1,6 @@
 //! The cosignature of a witness under the checkpoint that vouches for a whole case: the one that was stamped with the time, or
-//! where none was, the first that was cosigned. It belongs to the case from the moment that it is journaled. It asks nobody.
+//! where none was, the first that was cosigned. It belongs to the case from the moment that it is
+//! journaled, unless a stamp comes to fix another checkpoint. It asks nobody.
 
 use crate::{
     domain::record::Record,

@@ -175,6 +175,9 @@ pub enum Record {
         status: Option<u16>,
         /// Redacted answer or error, at most 16 kB.
         response: String,
+        /// What was sent: to whom, how much, and its digest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     /// Alerts that a failing sink has not got are due at the sink that its `then` names, too.
     HandedOver {

@@ -10,7 +10,11 @@ use crate::{
 };
 use canaries::CanaryId;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The chance that a row's version is not that of the time at which the copy was taken.
 const LIES: f64 = 0.01;
@@ -64,7 +68,7 @@ pub fn narrow_incident(
     narrow(context, verdict, &dated, context.now())
 }
 
-/// The shortest bracket that holds most of the probability, each moment before `now` being as likely as any other within
+/// The shortest bracket that holds so much of the probability, each moment before `now` being as likely as any other within
 /// the window, and the rest of the time sharing what the window leaves. None where fewer than two rows tell anything.
 pub fn read(spans: &[Span], window: Option<&Window>, now: Timestamp) -> Option<Clocked> {
     let start = spans.iter().map(|span| span.from).chain(window.map(|window| window.from)).min()?;
@@ -118,9 +122,19 @@ pub fn read(spans: &[Span], window: Option<&Window>, now: Timestamp) -> Option<C
     }
     let (_, first, last, held) = shortest?;
     let agree = segments[first..=last].iter().map(|segment| segment.2).max().unwrap_or(0);
+    // Within a segment each moment is as likely: of the less likely end only what is needed is taken.
+    let density = |place: usize| masses[place] / seconds(segments[place].0, segments[place].1).max(1e-9);
+    let spare =
+        |place: usize| Duration::try_from_secs_f64((held - CONFIDENCE).max(0.0) / density(place)).unwrap_or_default();
+    let (early, late) = match density(first).partial_cmp(&density(last)) {
+        _ if first == last => (Duration::ZERO, Duration::ZERO),
+        Some(Ordering::Less) => (spare(first), Duration::ZERO),
+        _ => (Duration::ZERO, spare(last)),
+    };
+    let held = if early + late > Duration::ZERO { CONFIDENCE } else { held };
     Some(Clocked {
-        from: segments[first].0,
-        to: segments[last].1,
+        from: segments[first].0.saturating_add(early).unwrap_or(segments[first].0),
+        to: segments[last].1.saturating_sub(late).unwrap_or(segments[last].1),
         // Never certain.
         confidence: ((held * 1000.0).floor() / 1000.0).min(0.999),
         rows: spans.len() as u64,
@@ -152,6 +166,18 @@ mod tests {
         let told = read(&many, None, at(200)).unwrap();
         assert_eq!((told.from, told.to, told.agree), (at(30), at(36), 10));
         assert_eq!(read(&spans[..1], None, at(200)), None, "one row is not enough");
+    }
+
+    #[test]
+    fn of_an_end_that_is_little_likely_only_what_is_needed_counts() {
+        // A short time in which all agree, and long ones beside it in which one does not.
+        let spans = [span(0, Some(101)), span(100, Some(400)), span(-300, Some(400))];
+        let told = read(&spans, None, at(700)).unwrap();
+        let days = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64() / 86_400.0;
+        assert!(told.from <= at(100) && at(101) <= told.to, "{told:?}");
+        assert_eq!((told.agree, told.confidence), (3, 0.95));
+        // In a hundred to one a day there weighs a hundredth: of 400 days 4 weigh beside 1, and all but a twentieth are asked.
+        assert!((250.0..390.0).contains(&days(told.from, told.to)), "{told:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
         error::FlowError,
         notify,
     },
+    ledger::state::LedgerError,
 };
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub struct Delivery {
     pub status: Option<u16>,
     /// Why the last attempt failed, redacted; none where it did not.
     pub last_error: Option<String>,
+    /// What the last attempt sent: to whom, how much, and its digest.
+    pub last_request: Option<String>,
     /// The sink that it was handed over to while this one fails.
     pub handed_to: Option<String>,
 }
@@ -153,6 +156,7 @@ pub fn of_alert(context: &Context, id: &str) -> Result<Vec<Delivery>, FlowError>
         next_attempt: None,
         status: None,
         last_error: None,
+        last_request: None,
         handed_to: None,
     };
     let mut found: BTreeMap<String, Delivery> = BTreeMap::new();
@@ -163,6 +167,7 @@ pub fn of_alert(context: &Context, id: &str) -> Result<Vec<Delivery>, FlowError>
         delivery.status = made.status;
         let delivered = made.outcome == AttemptOutcome::Delivered;
         delivery.state = if delivered { State::Delivered } else { State::Waiting };
+        delivery.last_request = request(context, made.seq)?;
         delivery.last_error = match delivered {
             true => None,
             false => context.ledger.response(&context.journal, made.seq)?,
@@ -180,6 +185,15 @@ pub fn of_alert(context: &Context, id: &str) -> Result<Vec<Delivery>, FlowError>
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// What the attempt of this entry sent.
+fn request(context: &Context, seq: u64) -> Result<Option<String>, FlowError> {
+    let entry = context.journal.get(seq).map_err(LedgerError::from)?;
+    Ok(match entry.and_then(|entry| entry.record.ok()) {
+        Some(Record::Attempted { request, .. }) => request,
+        _ => None,
+    })
 }
 
 /// What is to be sent again.

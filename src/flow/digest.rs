@@ -14,6 +14,7 @@ use crate::{
         notify,
     },
     ledger::outbox::Due,
+    sinks::shape::sent::noting,
 };
 use jiff::SignedDuration;
 use std::{collections::BTreeSet, time::Duration};
@@ -109,8 +110,8 @@ fn waits(alert: &Alert, immediate: Severity) -> bool {
 async fn send(context: &Context, slot: &SinkSlot, gathered: Vec<(Due, Alert)>) -> Result<(), FlowError> {
     let (due, alerts): (Vec<Due>, Vec<Alert>) = gathered.into_iter().unzip();
     let Some(attempt) = due.iter().map(|due| due.attempt).max() else { return Ok(()) };
-    let outcome = slot.sink.send(&digest(context, &alerts)).await;
-    notify::record(context, slot, due, notify::judged(slot, outcome, attempt)).await
+    let (outcome, request) = noting(slot.sink.send(&digest(context, &alerts))).await;
+    notify::record(context, slot, vec![(due, notify::judged(slot, outcome, attempt), request)]).await
 }
 
 /// One alert that stands for these. Its id follows from theirs.

@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHOWN: usize = 10;
 /// At most so many are judged at a time: an alert waits for no flood to end.
 const BATCH: usize = 10_000;
+/// A leak that shows in so many canaries is one of the whole store.
+const MANY: usize = 10;
 /// At most so many open incidents are judged anew after an audit.
 const RECONSIDERED: usize = 1_000;
 
@@ -96,7 +98,9 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
     // Where a canary went, until that can be another: in a flood nearly every sighting is one of the same canary.
     let mut gone: BTreeMap<CanaryId, (BTreeSet<String>, String)> = BTreeMap::new();
     for sighting in fresh {
-        if let Some((stores, id)) = gone.get(&sighting.canary)
+        let in_store = sighting.class == Class::Store;
+        if !in_store
+            && let Some((stores, id)) = gone.get(&sighting.canary)
             && let Some((incident, joined, _)) = touched.get_mut(id)
             && incident.drill == sighting.drill
         {
@@ -104,7 +108,11 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
             joined.push(sighting);
             continue;
         }
-        let stores = stores_of(context, sighting.canary)?;
+        // What was done in a store concerns no other in which the same person stands.
+        let stores = match in_store {
+            true => BTreeSet::from([sighting.service.clone()]),
+            false => stores_of(context, sighting.canary)?,
+        };
         let id = match joins(context, &touched, &sighting, &stores)? {
             Some(id) => id,
             None => {
@@ -123,7 +131,9 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
                 gone.clear();
             }
             take_in(incident, &sighting, &stores);
-            gone.insert(sighting.canary, (stores, id));
+            if !in_store {
+                gone.insert(sighting.canary, (stores, id));
+            }
             joined.push(sighting);
         }
     }
@@ -240,6 +250,18 @@ fn is_grave(kind: MarkerKind) -> bool {
     matches!(kind, MarkerKind::Password | MarkerKind::Nir | MarkerKind::Iban)
 }
 
+/// From how sure it is that a store leaked, and how wide the leak is: one that is certain is no noise, whatever was touched, and
+/// one that shows in many canaries or in several stores is a loss of the whole.
+fn reach(incident: &Incident) -> Severity {
+    let accused = incident.attribution.stores.iter().filter(|store| store.accused).count();
+    let certain = incident.attribution.verdict == Outcome::Attributed;
+    match (certain, accused > 1 || incident.canaries.len() >= MANY) {
+        (true, true) => Severity::Critical,
+        (true, false) => Severity::High,
+        (false, _) => Severity::Info,
+    }
+}
+
 fn moved(
     context: &Context,
     mut incident: Incident,
@@ -251,8 +273,13 @@ fn moved(
     let before = (!new).then(|| context.ledger.incident(&incident.id)).transpose()?.flatten();
     incident.attribution = attribution::decide::attribute(problem);
     clock::narrow_incident(context, &mut incident.attribution, &incident.id, &joined)?;
+    incident.severity = incident.severity.max(reach(&incident));
+    let news = |sighting: &Sighting| sighting.class == Class::Store;
     let changed = before.as_ref().is_none_or(|before| {
-        before.severity != incident.severity || told(&before.attribution) != told(&incident.attribution)
+        // Each change in a store is told once, and is a deed of its own.
+        joined.iter().any(news)
+            || before.severity != incident.severity
+            || told(&before.attribution) != told(&incident.attribution)
     });
     let alert = changed.then(|| {
         let alert_type = if new { AlertType::IncidentOpened } else { AlertType::IncidentUpdated };

@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod design;
 pub mod details;
 pub mod digest;
+pub mod drift;
 pub mod drill;
 pub mod each;
 pub mod erase;

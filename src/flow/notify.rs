@@ -13,11 +13,15 @@ use crate::{
         route,
     },
     ledger::outbox::Due,
-    sinks::sink::{Receipt, SinkError},
+    sinks::{
+        shape::sent::noting,
+        sink::{Receipt, SinkError},
+    },
 };
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhooks::Schedule;
 
@@ -86,26 +90,49 @@ async fn deliver_alone(context: &Context, slot: &SinkSlot) -> Result<usize, Flow
     context.settle()?;
     let due = due_alone(context, slot, ROUND)?;
     let tried = due.len();
-    let outcomes: Vec<Result<(), FlowError>> =
-        stream::iter(due).map(|due| attempt(context, slot, due)).buffer_unordered(CONCURRENCY).collect().await;
+    // While some attempts are journaled, together, the next are under way.
+    let (made, mut ended) = mpsc::channel::<Made>(CONCURRENCY);
+    let attempts = async move {
+        let attempts = stream::iter(due).map(|due| async {
+            if let Some(made_one) = attempt(context, slot, due).await? {
+                // Nobody listens any more where recording failed: what came of this one is tried again.
+                let _ = made.send(made_one).await;
+            }
+            Ok(())
+        });
+        attempts.buffer_unordered(CONCURRENCY).collect::<Vec<Result<(), FlowError>>>().await
+    };
+    // Where it fails, nobody waits for it: `ended` goes with it.
+    let recording = async move {
+        let mut some = Vec::new();
+        while ended.recv_many(&mut some, CONCURRENCY).await > 0 {
+            record(context, slot, std::mem::take(&mut some)).await?;
+        }
+        Ok::<(), FlowError>(())
+    };
+    let (outcomes, recorded) = tokio::join!(attempts, recording);
+    recorded?;
     outcomes.into_iter().collect::<Result<(), FlowError>>()?;
     Ok(tried)
 }
 
-async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<(), FlowError> {
-    let Some(mut alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(()) };
+/// Makes one attempt; none where there is no such alert.
+async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<Option<Made>, FlowError> {
+    let Some(mut alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(None) };
     if slot.sink.options().reveal {
         alert.revealed = reveal(context, slot, &alert).await?;
     }
     let (began, attempt) = (std::time::Instant::now(), due.attempt);
-    let outcome = slot.sink.send(&alert).await;
+    let (outcome, request) = noting(slot.sink.send(&alert)).await;
     metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
         .record(began.elapsed().as_secs_f64());
-    record(context, slot, vec![due], judged(slot, outcome, attempt)).await
+    Ok(Some((vec![due], judged(slot, outcome, attempt), request)))
 }
 
 /// What an attempt came to: the outcome, the receiver's status, and its answer or why there is none.
 pub type Judged = (AttemptOutcome, Option<u16>, String);
+/// An attempt that was made: with which alerts, what it came to, and what was sent.
+pub type Made = (Vec<Due>, Judged, Option<String>);
 
 /// What this attempt came to.
 pub fn judged(slot: &SinkSlot, outcome: Result<Receipt, SinkError>, attempt: u32) -> Judged {
@@ -132,22 +159,25 @@ pub fn judged(slot: &SinkSlot, outcome: Result<Receipt, SinkError>, attempt: u32
     (outcome, status, response)
 }
 
-/// Journals what came of an attempt with these alerts.
-pub async fn record(context: &Context, slot: &SinkSlot, due: Vec<Due>, judged: Judged) -> Result<(), FlowError> {
-    let (outcome, status, response) = judged;
+/// Journals what came of these attempts, in one append.
+pub async fn record(context: &Context, slot: &SinkSlot, made: Vec<Made>) -> Result<(), FlowError> {
     let mut records = Vec::new();
-    let waits: Vec<String> = due.iter().filter(|due| due.handed_to.is_none()).map(|due| due.alert.clone()).collect();
-    if outcome == AttemptOutcome::Dead
-        && !waits.is_empty()
-        && let Some(then) = route::taker(context, slot)
-    {
-        // There is nothing left to wait for.
-        records.push(Record::HandedOver { from: slot.name.clone(), to: then.name.clone(), alerts: waits });
-    }
-    let handed = !records.is_empty();
-    for Due { alert, sink, attempt, .. } in due {
-        let (outcome, response) = (outcome.clone(), response.clone());
-        records.push(Record::Attempted { alert, sink, attempt, outcome, status, response });
+    let mut handed = false;
+    for (due, (outcome, status, response), request) in made {
+        let waits: Vec<String> =
+            due.iter().filter(|due| due.handed_to.is_none()).map(|due| due.alert.clone()).collect();
+        if outcome == AttemptOutcome::Dead
+            && !waits.is_empty()
+            && let Some(then) = route::taker(context, slot)
+        {
+            // There is nothing left to wait for.
+            records.push(Record::HandedOver { from: slot.name.clone(), to: then.name.clone(), alerts: waits });
+            handed = true;
+        }
+        for Due { alert, sink, attempt, .. } in due {
+            let (outcome, response, request) = (outcome.clone(), response.clone(), request.clone());
+            records.push(Record::Attempted { alert, sink, attempt, outcome, status, response, request });
+        }
     }
     if context.delivers() {
         // An attempt that is not recorded would be made again, and the receiver be told again every second.
@@ -206,7 +236,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
     let alert = Alert { id: format!("a-{seq}"), ..alert };
     let mut tested = Vec::new();
     for slot in chosen {
-        let outcome = slot.sink.send(&alert).await;
+        let (outcome, request) = noting(slot.sink.send(&alert)).await;
         let (delivered, status, response) = match outcome {
             Ok(receipt) => (true, receipt.status, receipt.response),
             Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),
@@ -219,6 +249,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
                 outcome: if delivered { AttemptOutcome::Delivered } else { AttemptOutcome::Dead },
                 status,
                 response: response.clone(),
+                request,
             })
             .await?;
         tested.push(Tested { sink: slot.name.clone(), delivered, status, response });

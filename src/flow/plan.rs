@@ -192,9 +192,11 @@ pub async fn whole(
     plan.lots = part.personas;
     plan.everywhere = part.everywhere;
     if part.everywhere > 0 {
-        let mut mint = Mint::new(context, slot, &mapping, profile, generation)?;
-        for coded in Coded::everywhere(generation, part.everywhere) {
-            plan.lots_of_values.extend(blocking(|| mint.lots_of(coded))?);
+        // Where no kind of canary fits, `plant` says why.
+        if let Ok(mut mint) = Mint::new(context, slot, &mapping, profile, generation) {
+            for coded in Coded::everywhere(generation, part.everywhere) {
+                plan.lots_of_values.extend(blocking(|| mint.lots_of(coded))?);
+            }
         }
         plan.differing = plan.lots_of_values.iter().filter_map(|lot| lot.value).map(|value| value.field).collect();
     }

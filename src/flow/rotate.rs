@@ -140,7 +140,7 @@ async fn keep(context: &Context, slot: &StoreSlot) -> Result<bool, FlowError> {
 }
 
 /// When the first canary of the present generation was planted, of those that were not taken out.
-pub(super) fn planted_at(context: &Context, slot: &StoreSlot) -> Result<Option<Timestamp>, FlowError> {
+fn planted_at(context: &Context, slot: &StoreSlot) -> Result<Option<Timestamp>, FlowError> {
     let current = context.ledger.generation(&slot.name)?;
     let mut first = None;
     for row in context.ledger.placements(Some(&slot.name))? {

@@ -30,6 +30,13 @@ pub fn sinks(context: &Context, incident: &Incident, joined: &[Sighting]) -> Res
     Ok(chosen.map(|slot| slot.name.clone()).collect())
 }
 
+/// The sinks that are told that somebody acknowledged this incident: of those that were told of it, the ones that call people.
+pub fn acknowledged(context: &Context, incident: &str) -> Result<Vec<String>, FlowError> {
+    let told = context.ledger.told(incident)?;
+    let calling = context.sinks.iter().filter(|slot| slot.sink.acknowledges() && told.contains(&slot.name));
+    Ok(calling.map(|slot| slot.name.clone()).collect())
+}
+
 /// The sink that takes over from this one.
 pub fn taker<'a>(context: &'a Context, slot: &SinkSlot) -> Option<&'a SinkSlot> {
     let then = slot.sink.options().then.as_ref()?;

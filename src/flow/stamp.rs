@@ -7,9 +7,9 @@ use crate::{
     flow::{
         context::{Context, blocking},
         error::FlowError,
-        witness::Witness,
+        witness::{Failed, Witness},
     },
-    journal::{checkpoint::Checkpoint, timestamp},
+    journal::{checkpoint::Checkpoint, entry::Entry, timestamp},
     ledger::stamps::{Stamps, Vouched},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -143,7 +143,11 @@ async fn round(context: &Context, authority: &mut Patience, witness: &mut Patien
         }
     };
     let stamps = stamps.filter(|authority| due(context, &known, &known.authority, authority.every));
-    if stamps.is_none() && !cosigns.is_some_and(|witness| due(context, &known, &known.witness, witness.every)) {
+    let cosigns = cosigns.filter(|witness| {
+        due(context, &known, &known.witness, witness.every)
+            || (stamps.is_some() && has_news(context, known.witness.size))
+    });
+    if stamps.is_none() && cosigns.is_none() {
         return;
     }
     let (checkpoint, note) = match context.journal.checkpoint().await {
@@ -161,11 +165,25 @@ async fn round(context: &Context, authority: &mut Patience, witness: &mut Patien
 /// Whether something new stands in the journal since this outsider vouched, and it is time; or an incident has moved, and
 /// rests; or it failed.
 fn due(context: &Context, known: &Stamps, vouched: &Vouched, every: Duration) -> bool {
-    let (head, now) = (context.journal.head(), context.now());
+    let now = context.now();
     let past = |at: Timestamp, time: Duration| now.duration_since(at).unsigned_abs() >= time;
-    let Some((last, at)) = vouched.last else { return head > 0 };
-    let moved = known.moved.is_some_and(|(seq, at)| seq > last && past(at, SETTLED));
-    vouched.failing.is_some() || moved || (head > known.told() && past(at, every))
+    let Some((_, at)) = vouched.last else { return has_news(context, 0) };
+    let moved = known.moved.is_some_and(|(seq, at)| seq > vouched.size && past(at, SETTLED));
+    moved || ((vouched.failing.is_some() || past(at, every)) && has_news(context, vouched.size))
+}
+
+/// Whether anything but stamps and cosignatures stands in the journal after so many entries.
+fn has_news(context: &Context, size: u64) -> bool {
+    let is_news = |entry: Entry| {
+        !matches!(
+            entry.record,
+            Ok(Record::Stamped { .. }
+                | Record::StampsFailing { .. }
+                | Record::Witnessed { .. }
+                | Record::WitnessFailing { .. })
+        )
+    };
+    blocking(|| context.journal.read(size + 1).map_while(Result::ok).any(is_news))
 }
 
 /// Has a checkpoint cosigned, and journals the cosignature.
@@ -183,9 +201,18 @@ async fn cosign(
         Ok((checkpoint, cosigned_at)) => {
             tell(context, Some(Record::Witnessed { checkpoint, size, witness: key, cosigned_at })).await
         }
-        Err(why) => {
-            let told = Record::WitnessFailing { witness: key, why: clipped(&why) };
-            tell(context, known.witness.failing.is_none().then_some(told)).await?;
+        Err(failed) => {
+            let (why, grave) = match failed {
+                Failed::Now(why) => (why, false),
+                Failed::Contradicted(why) => (why, true),
+            };
+            let before = known.witness.failing.map(|seq| blocking(|| context.ledger.record(&context.journal, seq)));
+            let before = before.transpose()?.flatten();
+            let why = clipped(&why);
+            let said = |before| matches!(before, Record::WitnessFailing { why: before, .. } if before == why);
+            let is_news = before.is_none_or(|before| grave && !said(before));
+            let told = Record::WitnessFailing { witness: key, why: why.clone() };
+            tell(context, is_news.then_some(told)).await?;
             Err(FlowError::Unavailable(why))
         }
     }

@@ -1,5 +1,6 @@
-//! A sink that has got nothing for a while hands its alerts to the one that its `then` names, and the other sinks are
-//! told that it fails. It goes on being tried itself: nobody is given up in silence, and nothing is taken away.
+//! A sink that does not take an alert at once, nor at the next attempt: the other sinks are told within ten seconds. When it has got
+//! nothing for a while, it hands its alerts to the one that its `then` names. It goes on being tried itself: nobody is given up in
+//! silence, and nothing is taken away.
 
 use crate::{
     domain::{alert::AlertType, record::Record},
@@ -10,12 +11,14 @@ use crate::{
     },
     ledger::health::Health,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// So long after the first attempt that failed the others are told: the next attempt was due by then.
+const TOLD_AFTER: Duration = Duration::from_secs(8);
 /// Alerts of one record.
 const BATCH: usize = 1000;
 
@@ -34,17 +37,19 @@ pub async fn watch(context: Arc<Context>, stop: CancellationToken) {
     }
 }
 
-/// Tells of this sink if it fails, and hands over what waits for it. Answers whether it fails.
+/// Tells of this sink if it does not take alerts, and hands over what waits for it if that lasts. Answers whether it fails.
 pub async fn look(context: &Context, slot: &SinkSlot) -> Result<bool, FlowError> {
     let health = context.ledger.health(&slot.name)?;
     let out = out_since(context, slot, &health);
     metrics::gauge!("telltale_sink_failing", "sink" => slot.name.clone()).set(if out.is_some() { 1.0 } else { 0.0 });
-    let Some(since) = out else { return Ok(false) };
-    if !health.told {
+    let soon = TOLD_AFTER.min(slot.sink.options().failing_after);
+    if let Some(since) = health.out_since(context.now(), soon).filter(|_| !health.told) {
         tell(context, slot, since, &health).await?;
     }
-    hand_over(context, slot).await?;
-    Ok(true)
+    if out.is_some() {
+        hand_over(context, slot).await?;
+    }
+    Ok(out.is_some())
 }
 
 fn out_since(context: &Context, slot: &SinkSlot, health: &Health) -> Option<Timestamp> {
@@ -70,7 +75,11 @@ async fn tell(context: &Context, slot: &SinkSlot, since: Timestamp, health: &Hea
         None => None,
     };
     let takes_over = match then {
-        Some(then) => format!("{then} takes over what waits for it"),
+        Some(then) if out_since(context, slot, health).is_some() => format!("{then} takes over what waits for it"),
+        Some(then) => {
+            let after = SignedDuration::try_from(slot.sink.options().failing_after).unwrap_or(SignedDuration::MAX);
+            format!("{then} takes over what waits for it if that lasts for {after:#}")
+        }
         None => "no other sink takes over: give it a `then`".to_owned(),
     };
     let summary = format!(

@@ -169,6 +169,10 @@ impl Mint<'_> {
         let stands = |state| matches!(state, State::Planned | State::Planted | State::Altered);
         if !bearers.iter().any(|row| row.placement.store == self.slot.name && stands(row.placement.state)) {
             let persona = minter.coded(coded, attempt, minted);
+            // Nothing is promised of somebody who may become another.
+            if !self.fits(&persona, known.is_none()) {
+                return Ok(Vec::new());
+            }
             lots.extend(self.differing(coded, attempt, minted, persona)?.1);
         }
         Ok(lots)

@@ -9,11 +9,12 @@ use crate::{
     dumps,
     flow::{
         context::{Context, StoreSlot, blocking},
+        drift,
         each::Each,
         error::FlowError,
         judge,
         mapping::Mapping,
-        plant,
+        observe, plant,
         problem::Facts,
         progress::Progress,
         recover,
@@ -106,18 +107,21 @@ pub(super) async fn verify_store(
     let present = seen.keys().chain(copied.iter()).copied().collect();
     let altered: Vec<Alteration> = seen.into_values().flatten().collect();
     let copied: Vec<CanaryId> = copied.into_iter().collect();
-    context
-        .append_one(&Record::Verified {
-            store: slot.name.clone(),
-            present,
-            missing: missing.clone(),
-            altered: altered.clone(),
-            copied: copied.clone(),
-            rows: Some(rows),
-        })
-        .await?;
+    let verified = Verified { store: slot.name.clone(), planted: own.len() as u64, missing, altered, copied };
+    let mut records = vec![Record::Verified {
+        store: verified.store.clone(),
+        present,
+        missing: verified.missing.clone(),
+        altered: verified.altered.clone(),
+        copied: verified.copied.clone(),
+        rows: Some(rows),
+    }];
+    // In one piece: what was found is told, or looked for again.
+    records.extend(blocking(|| drift::news(context, slot, &verified))?);
+    context.append(&records).await?;
+    observe::sighted(context, &records);
     context.settle()?;
-    Ok(Verified { store: slot.name.clone(), planted: own.len() as u64, missing, altered, copied })
+    Ok(verified)
 }
 
 /// The canaries that the store should hold, by what they are seen as.
@@ -168,19 +172,20 @@ impl Look<'_> {
                     self.copied.insert(seen);
                 }
                 Some((canary, planted)) => {
-                    let canary = *canary;
-                    self.seen.entry(canary).or_insert_with(|| {
-                        let key = index.key();
-                        differences(planted, &stored.planting)
-                            .into_iter()
-                            .map(|(field, old, new)| Alteration {
-                                canary,
-                                field,
-                                old: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &old)),
-                                new: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &new)),
-                            })
-                            .collect()
-                    });
+                    let (canary, key) = (*canary, index.key());
+                    let differ =
+                        differences(planted, &stored.planting).into_iter().map(|(field, old, new)| Alteration {
+                            canary,
+                            field,
+                            old: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &old)),
+                            new: data_encoding::HEXLOWER.encode(&key.plain(MarkerKind::Password, &new)),
+                        });
+                    let differ: Vec<Alteration> = differ.collect();
+                    // Where several name it, it is the one that is most like it.
+                    let known = self.seen.entry(canary).or_insert_with(|| differ.clone());
+                    if differ.len() < known.len() {
+                        *known = differ;
+                    }
                 }
             }
         }

@@ -16,6 +16,16 @@ use std::time::Duration;
 use url::Url;
 use webhooks::{Client, Guard};
 
+const ANEW: &str = "what it cosigned before is not how this journal begins: the journal was written anew";
+
+/// Why there is no cosignature.
+pub enum Failed {
+    /// It may come later.
+    Now(String),
+    /// What the witness saw before is not this journal: it is told, whatever else failed before.
+    Contradicted(String),
+}
+
 /// A witness.
 pub struct Witness {
     url: Url,
@@ -62,30 +72,33 @@ impl Witness {
         old: u64,
         checkpoint: Checkpoint,
         note: &str,
-    ) -> Result<(String, Timestamp), String> {
+    ) -> Result<(String, Timestamp), Failed> {
         let (mut old, mut corrected) = (old.min(checkpoint.size), false);
         loop {
             let proof = blocking(|| proof::consistency(&context.journal, &checkpoint, old));
-            let proof = proof.map_err(|error| error.to_string())?;
-            let (status, answer) = self.ask(cosignature::question(old, &proof, note)).await?;
+            let proof = proof.map_err(|error| Failed::Now(error.to_string()))?;
+            let asked = self.ask(cosignature::question(old, &proof, note)).await;
+            let (status, answer) = asked.map_err(Failed::Now)?;
             match status {
                 200 => {
-                    let checked = self.key.under(note, &answer);
-                    return checked.map_err(|error| format!("its answer: {error} (the key under [witness] is its?)"));
+                    let why = |error| format!("its answer: {error} (the key under [witness] is its?)");
+                    return self.key.under(note, &answer).map_err(|error| Failed::Now(why(error)));
                 }
                 // It tells what it saw last: after a restored backup, or where an answer of it was lost.
                 409 => match answer.trim().parse::<u64>() {
+                    // Of as many entries it saw others.
+                    Ok(seen) if seen == old => return Err(Failed::Contradicted(ANEW.to_owned())),
                     Ok(seen) if seen <= checkpoint.size && !corrected => (old, corrected) = (seen, true),
                     Ok(seen) if seen > checkpoint.size => {
-                        return Err(format!(
-                            "it has seen {seen} entries of this journal, which now has {} only: the journal was put back, or \
-                             another has its key",
-                            checkpoint.size
-                        ));
+                        return Err(Failed::Contradicted(format!(
+                            "it has seen {seen} entries of this journal, which has fewer: the journal was put back, or another \
+                             has its key"
+                        )));
                     }
-                    _ => return Err("it does not say what it has seen".to_owned()),
+                    _ => return Err(Failed::Now("it does not say what it has seen".to_owned())),
                 },
-                _ => return Err(self.refused(context, status)),
+                422 => return Err(Failed::Contradicted(ANEW.to_owned())),
+                _ => return Err(Failed::Now(self.refused(context, status))),
             }
         }
     }
@@ -95,7 +108,6 @@ impl Witness {
         match status {
             404 => format!("it does not know this journal: have its operator add the key {vkey}"),
             403 => format!("it does not trust the key that signed: have its operator add the key {vkey}"),
-            422 => "what it cosigned before is not how this journal begins: the journal was written anew".to_owned(),
             _ => format!("it answered with status {status}"),
         }
     }

@@ -36,11 +36,21 @@ impl WitnessKey {
 
     /// Of the lines that a witness answered, those by this key, under the checkpoint that it was asked about.
     pub fn under(&self, note: &str, answer: &str) -> Result<(String, Timestamp), CheckpointError> {
-        let own = |line: &&str| line.split(' ').nth(1) == Some(&self.name);
-        let lines: String = answer.lines().filter(own).map(|line| format!("{line}\n")).collect();
-        let note = format!("{note}{lines}");
-        let at = self.check(&note)?;
-        Ok((note, at))
+        let lines = answer.lines().filter(|line| line.split(' ').nth(1) == Some(&self.name));
+        let checked = lines.map(|line| {
+            let note = format!("{note}{line}\n");
+            self.check(&note).map(|at| (note, at))
+        });
+        // A witness may have several keys under one name.
+        let mut last = Err(CheckpointError::Unsigned);
+        for checked in checked {
+            match checked {
+                Ok(found) => return Ok(found),
+                Err(CheckpointError::Unsigned) => {}
+                other => last = other,
+            }
+        }
+        last
     }
 }
 

@@ -51,6 +51,10 @@ pub(crate) fn sighted(view: &mut View<'_>, sighting: &Sighting) -> Result<(), En
     if let Some(row) = &sighting.row {
         view.put(Key::of(Table::LeakedRow).bytes(row).number(seq), &(sighting.received_at, drill))?;
     }
+    // Who touches a canary where it stands has not brought it into circulation.
+    if class == Class::Store {
+        return Ok(());
+    }
     let key = Key::of(Table::Touched).bytes(&canary.0);
     let before: Option<Touched> = view.get(&key)?;
     let mut touched = before.unwrap_or(Touched { first: seq, first_at: at, last: seq, last_at: at, count: 0 });

@@ -30,14 +30,6 @@ pub struct Stamps {
     pub moved: Option<(u64, Timestamp)>,
 }
 
-impl Stamps {
-    /// The last entry that tells of nothing but stamps and cosignatures: no news to vouch for.
-    pub fn told(&self) -> u64 {
-        let of = |one: &Vouched| one.last.map_or(0, |(seq, _)| seq).max(one.failing.unwrap_or(0));
-        of(&self.authority).max(of(&self.witness))
-    }
-}
-
 fn known() -> Key {
     Key::of(Table::Meta).text("stamps")
 }

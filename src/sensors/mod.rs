@@ -2,21 +2,36 @@
 
 pub mod basic;
 pub mod beacon;
+pub mod cloud;
 pub mod credentials;
 pub mod door;
+pub mod entra;
 pub mod ftp;
 pub mod gate;
+pub mod google_workspace;
 pub mod imap;
+pub mod inbound;
 pub mod ldap;
 pub mod listener;
 pub mod log;
 pub mod logins;
+pub mod mail;
+pub mod mailbox;
+pub mod mailgun;
+pub mod okta;
+pub mod outside;
+pub mod ovhcloud;
 pub mod pages;
 pub mod paste;
 pub mod portal;
+pub mod postmark;
 pub mod request;
+pub mod sendgrid;
 pub mod sensor;
+pub mod ses;
 pub mod smtp;
+pub mod twilio;
+pub mod vonage;
 
 use sensor::Entry;
 
@@ -31,4 +46,15 @@ pub const ALL: &[Entry] = &[
     ftp::ENTRY,
     ldap::ENTRY,
     basic::ENTRY,
+    mailbox::ENTRY,
+    mailgun::ENTRY,
+    sendgrid::ENTRY,
+    postmark::ENTRY,
+    ses::ENTRY,
+    twilio::ENTRY,
+    vonage::ENTRY,
+    ovhcloud::ENTRY,
+    okta::ENTRY,
+    entra::ENTRY,
+    google_workspace::ENTRY,
 ];

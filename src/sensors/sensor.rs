@@ -1,8 +1,11 @@
 //! What every sensor does: it reports, and never judges. It reaches neither ledger, stores nor sinks.
 
-use crate::domain::{
-    section::{Section, SectionError},
-    sighting::Touch,
+use crate::{
+    domain::{
+        section::{Section, SectionError},
+        sighting::Touch,
+    },
+    sensors::inbound::Inbound,
 };
 use async_trait::async_trait;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -36,6 +39,11 @@ pub trait Sensor: Send + Sync {
 
     /// The address that others reach it at, for `check` and document links; none for one that polls.
     fn public_url(&self) -> Option<String> {
+        None
+    }
+
+    /// What it is to the API, if that receives for it what a provider posts.
+    fn inbound(&self) -> Option<&dyn Inbound> {
         None
     }
 

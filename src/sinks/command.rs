@@ -57,6 +57,7 @@ struct Program {
 impl Program {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
+        options.refuse(true, true, "a command is reached by no network")?;
         let [program, arguments @ ..] = config.command.as_slice() else {
             return Err(SectionError::new(
                 "command",

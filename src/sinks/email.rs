@@ -9,7 +9,9 @@ use crate::{
     },
     sinks::{
         shape::{
+            dkim::Dkim,
             options::{Options, read, read_authority},
+            sent::note,
             wording::{self, Wording, severity_name},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -23,7 +25,7 @@ use lettre::{
     message::{Mailbox, MultiPart},
     transport::smtp::{
         authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
+        client::{AsyncSmtpConnection, Certificate, CertificateStore, Identity, TlsParameters},
         extension::ClientId,
     },
 };
@@ -61,6 +63,9 @@ struct Config {
     starttls: Option<bool>,
     from: String,
     to: Recipients,
+    /// The private key that signs as the sender's domain, and the name under which its public key stands in the DNS.
+    dkim_key: Option<Secret>,
+    dkim_selector: Option<String>,
     ca: Option<PathBuf>,
 }
 
@@ -75,12 +80,16 @@ struct Email {
     from: Mailbox,
     to: Vec<Mailbox>,
     authority: Option<Vec<u8>>,
+    /// A certificate and its key, for a server that asks for one.
+    identity: Option<(Vec<u8>, Secret)>,
     templates: Templates,
+    dkim: Option<Dkim>,
 }
 
 impl Email {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
+        options.refuse(true, false, "only sinks of HTTP go by a proxy: name a mail server that is reached without")?;
         let wrong = || SectionError::new("smtp", "expected smtp://host:port or smtps://host:port");
         let url = Url::parse(config.smtp.as_ref().ok_or_else(wrong)?.reveal()).map_err(|_| wrong())?;
         let (implicit_tls, default_port) = match url.scheme() {
@@ -106,15 +115,31 @@ impl Email {
         if to.is_empty() {
             return Err(SectionError::new("to", "names nobody: give at least one address"));
         }
+        let from = mailbox("from", &config.from)?;
+        let dkim = match (&config.dkim_key, &config.dkim_selector) {
+            (Some(key), Some(selector)) => {
+                let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+                if selector.is_empty() || !selector.bytes().all(named) {
+                    return Err(SectionError::new("dkim_selector", "expected a name such as telltale"));
+                }
+                let dkim = Dkim::new(from.email.domain(), selector, key.reveal());
+                Some(dkim.map_err(|why| SectionError::new("dkim_key", why))?)
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(SectionError::new("dkim_selector", "is missing beside `dkim_key`")),
+            (None, Some(_)) => return Err(SectionError::new("dkim_key", "is missing beside `dkim_selector`")),
+        };
         Ok(Box::new(Email {
             guard: Guard::new(options.allow_private.clone()),
+            identity: options.identity_pem(section)?,
             options,
             host,
             port: url.port().unwrap_or(default_port),
             implicit_tls,
             starttls: config.starttls,
             credentials,
-            from: mailbox("from", &config.from)?,
+            from,
+            dkim,
             to,
             authority: read_authority(section, config.ca.as_deref())?,
             templates: Templates::default(),
@@ -150,7 +175,11 @@ impl Email {
             message = message.to(recipient.clone());
         }
         let message = message.multipart(MultiPart::alternative_plain_html(text, html));
-        Ok(message.map_err(|error| error.to_string())?.formatted())
+        let message = message.map_err(|error| error.to_string())?.formatted();
+        match &self.dkim {
+            Some(dkim) => dkim.sign(message, alert.at.as_second()).map_err(|why| format!("dkim: {why}")),
+            None => Ok(message),
+        }
     }
 
     fn id(&self, id: &str) -> String {
@@ -206,12 +235,17 @@ impl Email {
                 tls = tls.add_root_certificate(certificate);
             }
         }
+        if let Some((chain, key)) = &self.identity {
+            let identity = Identity::from_pem(chain, key.reveal().as_bytes());
+            tls = tls.identify_with(identity.map_err(|error| format!("client_cert: {error}"))?);
+        }
         tls.build_rustls().map_err(|error| format!("TLS cannot be used: {error}"))
     }
 
     async fn deliver(&self, recipient: &Mailbox, message: &[u8]) -> Result<Receipt, SinkError> {
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![recipient.email.clone()])
             .map_err(|error| SinkError::GiveUp { why: error.to_string(), status: None })?;
+        note("mail", &format!("{}:{}", self.host, self.port), message);
         let mut connection = self.connect().await?;
         let response = connection.send(&envelope, message).await.map_err(|error| self.failure("the mail", &error))?;
         let _ = connection.quit().await;

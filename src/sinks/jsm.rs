@@ -1,6 +1,7 @@
 //! Alerts as alerts of Jira Service Management Operations, by an API integration. An incident's share one alias, by which they
-//! are one alert there: created, brought up to date, noted, closed. A test closes itself. Its API only takes requests in, so what
-//! became of each is asked for before the next, and before an alert counts as delivered.
+//! are one alert there: created, brought up to date, noted, acknowledged, closed. A test closes itself. Its API only takes requests in, so what
+//! became of each is asked for before the next, and before an alert counts as delivered. A note bears its alert's key, and is
+//! added where no note there bears it.
 
 use crate::{
     domain::{
@@ -11,7 +12,7 @@ use crate::{
     },
     sinks::{
         shape::{
-            identity::{alert_key, subject_key},
+            identity::{alert_key, is_acknowledged, subject_key},
             options::{Options, read, read_authority},
             post::{Post, in_time, settle_strictly},
             wording::{self, Wording},
@@ -32,6 +33,10 @@ pub const ENTRY: Entry =
 
 const NAME: &str = "Jira Service Management";
 const USUAL: &str = "https://api.atlassian.com/jsm/ops/integration/v2/alerts";
+
+/// Notes that are looked through, the newest first, and bytes of them.
+const NOTES: &str = "100";
+const MOST_OF_NOTES: usize = 4 << 20;
 
 /// How long it waits before each look at what became of a request; after the last it is too late.
 const LOOKS: [u64; 7] = [0, 100, 200, 400, 800, 1500, 3000];
@@ -130,11 +135,14 @@ impl Jira {
             let receipt = settle_strictly(NAME, answer)?;
             let said: Value = serde_json::from_str(&receipt.response).unwrap_or_default();
             let (success, became) = (&said["data"]["isSuccess"], said["data"]["status"].as_str().unwrap_or_default());
-            // What somebody closed or removed by hand is closed.
+            // What somebody closed or removed by hand is closed, and what somebody took there is acknowledged.
             let lower = became.to_lowercase();
-            let closed = verb == Some("close")
-                && ["already closed", "not exist", "not found"].iter().any(|text| lower.contains(text));
-            if *success == true || (*success == false && closed) {
+            let already: &[&str] = match verb {
+                Some("close") => &["already closed", "not exist", "not found"],
+                Some("acknowledge") => &["already acknowledged", "already closed"],
+                _ => &[],
+            };
+            if *success == true || (*success == false && already.iter().any(|text| lower.contains(text))) {
                 return Ok(Receipt { status, response: receipt.response });
             }
             if *success == false {
@@ -142,6 +150,23 @@ impl Jira {
             }
         }
         Err(retry(format!("{NAME} took it in and has not done it yet")))
+    }
+
+    /// Whether the alert of this alias has a note of this alert already: after a crash nobody else knows. Where notes may not be
+    /// listed it has none: twice is better than never.
+    async fn noted(&self, alert: &Alert) -> Result<bool, SinkError> {
+        let path = format!("{}/{}/notes", self.path(), subject_key(alert));
+        let asked = [("identifierType", "alias"), ("order", "desc"), ("limit", NOTES)];
+        let post = self.post.at(&path).asking(&asked).by(Method::Get).keeping(MOST_OF_NOTES);
+        let answer = post.send(&self.headers(), Vec::new()).await?;
+        if matches!(answer.status, 403..=405) {
+            return Ok(false);
+        }
+        let receipt = settle_strictly(NAME, answer)?;
+        let said: Value = serde_json::from_str(&receipt.response).unwrap_or_default();
+        let key = mark(alert);
+        let notes = said["data"].as_array().into_iter().flatten().filter_map(|note| note["note"].as_str());
+        Ok(notes.into_iter().any(|note| note.contains(&key)))
     }
 
     fn headers(&self) -> [(&'static str, &str); 2] {
@@ -159,7 +184,8 @@ impl Jira {
             request["message"].as_str().unwrap_or_default(),
             request["description"].as_str().unwrap_or_default()
         );
-        let note = json!({"source": "Telltale", "note": webhooks::clip(&text, 2000)});
+        let note = format!("{} {}", webhooks::clip(&text, 2000), mark(alert));
+        let note = json!({"source": "Telltale", "note": note});
         if alert.alert_type == AlertType::IncidentClosed {
             return self.tell(alert, Some("close"), &note).await;
         }
@@ -172,13 +198,24 @@ impl Jira {
                         self.tell(alert, Some(key), &json!({ key: request[key] })).await?;
                     }
                 }
-                self.tell(alert, Some("notes"), &note).await
+                if !self.noted(alert).await? {
+                    self.tell(alert, Some("notes"), &note).await?;
+                }
+                match is_acknowledged(alert) {
+                    true => self.tell(alert, Some("acknowledge"), &json!({"source": "Telltale"})).await,
+                    false => Ok(created),
+                }
             }
             // A test leaves nothing open.
             AlertType::SinkTest => self.tell(alert, Some("close"), &note).await,
             _ => Ok(created),
         }
     }
+}
+
+/// What a note is known by.
+fn mark(alert: &Alert) -> String {
+    format!("[{}]", alert_key(alert))
 }
 
 fn retry(why: String) -> SinkError {
@@ -193,6 +230,10 @@ impl Sink for Jira {
 
     async fn probe(&self) -> anyhow::Result<()> {
         self.post.probe().await
+    }
+
+    fn acknowledges(&self) -> bool {
+        true
     }
 
     fn options(&self) -> &Options {

@@ -12,12 +12,14 @@ pub mod misp;
 pub mod nats;
 pub mod ocsf;
 pub mod ocsf_file;
+pub mod ocsf_s3;
 pub mod pagerduty;
 pub mod secops;
 pub mod sentinel;
 pub mod shape;
 pub mod sink;
 pub mod slack;
+pub mod slack_bot;
 pub mod splunk;
 pub mod syslog;
 pub mod taxii;
@@ -31,6 +33,7 @@ use sink::Entry;
 /// Every kind of sink.
 pub const ALL: &[Entry] = &[
     slack::ENTRY,
+    slack_bot::ENTRY,
     teams::ENTRY,
     discord::ENTRY,
     mattermost::ENTRY,
@@ -40,6 +43,7 @@ pub const ALL: &[Entry] = &[
     cloudevents::ENTRY,
     ocsf::ENTRY,
     ocsf_file::ENTRY,
+    ocsf_s3::ENTRY,
     nats::ENTRY,
     command::ENTRY,
     thehive::ENTRY,

@@ -66,6 +66,8 @@ type Line = BufReader<Box<dyn Stream>>;
 impl Nats {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
+        options.refuse(true, false, "only sinks of HTTP go by a proxy")?;
+        options.refuse(false, !config.tls, "is shown under TLS alone: set `tls = true`")?;
         let Config { address, subject, tls, acknowledge, user, password, token, ca } = config;
         let plain =
             |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte));

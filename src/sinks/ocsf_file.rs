@@ -100,6 +100,7 @@ impl Turn {
 impl OcsfFile {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
+        options.refuse(true, true, "a file is reached by no network")?;
         if config.max_size < 1024 * 1024 {
             return Err(SectionError::new("max_size", "at least 1048576, in bytes"));
         }

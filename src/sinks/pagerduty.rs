@@ -1,4 +1,5 @@
-//! Alerts as PagerDuty events (Events API v2): an incident's alerts share one key, so they group, and its end resolves.
+//! Alerts as PagerDuty events (Events API v2): an incident's alerts share one key, so they group, its acknowledgement
+//! acknowledges, and its end resolves.
 
 use crate::{
     domain::{
@@ -10,7 +11,7 @@ use crate::{
     sinks::{
         shape::{
             body::body,
-            identity::subject_key,
+            identity::{is_acknowledged, subject_key},
             options::{Options, read, read_authority},
             post::{Post, settle},
             wording::{self, Wording},
@@ -117,6 +118,11 @@ impl Sink for PagerDuty {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
         match alert.alert_type {
             AlertType::IncidentClosed => self.tell(alert, "resolve").await,
+            // Whoever looks into it already is called no more, and has what is new.
+            AlertType::IncidentUpdated if is_acknowledged(alert) => {
+                self.tell(alert, "trigger").await?;
+                self.tell(alert, "acknowledge").await
+            }
             // A test leaves nothing open.
             AlertType::SinkTest => {
                 self.tell(alert, "trigger").await?;
@@ -128,6 +134,10 @@ impl Sink for PagerDuty {
 
     async fn probe(&self) -> anyhow::Result<()> {
         self.post.probe().await
+    }
+
+    fn acknowledges(&self) -> bool {
+        true
     }
 
     fn options(&self) -> &Options {

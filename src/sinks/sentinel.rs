@@ -119,7 +119,7 @@ fn row(alert: &Alert) -> Value {
         "Canaries": incident.map(|incident| incident.canaries.len()),
         "SourceIp": last.and_then(|last| last.source_ip).map(|address| address.to_string()),
         "Service": last.map(|last| webhooks::clean(&last.service, 200)),
-        "Techniques": wording::names(alert.attack.iter().map(String::as_str)),
+        "Techniques": wording::techniques(alert),
         "Link": wording::link(alert),
         "Alert": whole,
     })

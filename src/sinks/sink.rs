@@ -51,6 +51,11 @@ pub trait Sink: Send + Sync {
     /// Whether the receiver can be reached, sending nothing: for `check`. The error says what, where and how to mend it.
     async fn probe(&self) -> anyhow::Result<()>;
 
+    /// Whether it is told that somebody acknowledged an incident: where nobody is to be called any more then.
+    fn acknowledges(&self) -> bool {
+        false
+    }
+
     /// The keys that every sink takes: `flow::notify` reads `then` and `reveal` here.
     fn options(&self) -> &Options {
         const { &Options::NONE }

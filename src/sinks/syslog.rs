@@ -10,6 +10,7 @@ use crate::{
         shape::{
             options::{Options, read, read_authority},
             record::{Format, record},
+            sent::note,
             stream::{Reach, Stream, retry},
         },
         sink::{Entry, Receipt, Sink, SinkError},
@@ -75,6 +76,12 @@ struct Syslog {
 impl Syslog {
     fn build(section: &Section) -> Result<Box<dyn Sink>, SectionError> {
         let (options, config): (Options, Config) = read(section)?;
+        options.refuse(true, false, "only sinks of HTTP go by a proxy")?;
+        options.refuse(
+            false,
+            config.transport != Transport::Tls,
+            "is shown under TLS alone: set `transport = \"tls\"`",
+        )?;
         let default_port = if config.transport == Transport::Tls { 6514 } else { 514 };
         let authority = read_authority(section, config.ca.as_deref())?;
         let reach = Reach::new(&config.address, default_port, &options, authority)
@@ -101,6 +108,7 @@ impl Syslog {
     /// Sends one counted frame, closes our half, and waits for the receiver to close its own.
     async fn send_stream(&self, line: &str) -> Result<(), SinkError> {
         let vetted = self.reach.vet().await?;
+        note("syslog", &format!("{}:{}", self.reach.host, self.reach.port), line.as_bytes());
         let mut stream = self.connect(&vetted).await?;
         let lost = |error: io::Error| retry(format!("{}:{} broke off: {error}", vetted.host, self.reach.port));
         stream.write_all(format!("{} {line}", line.len()).as_bytes()).await.map_err(lost)?;

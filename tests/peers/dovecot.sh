@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A real Dovecot on a loopback port of its own, which writes its log to a file that the tests follow. It knows one user, and
-# keeps no mail.
+# A real Dovecot on loopback ports of its own, in clear with STARTTLS and with TLS from the first byte. It writes its log to a
+# file that the tests follow, and knows two users: one who tries logins, and one whose mailbox catches all mail.
 # dovecot.sh install | start DIR | stop DIR
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
 install() {
     if command -v dovecot >/dev/null && [ -e /usr/lib/dovecot/imap-login ]; then return; fi
-    echo "dovecot: installing the Debian package dovecot-imapd: a mail server whose log the log sensor follows"
+    echo "dovecot: installing the Debian package dovecot-imapd: a server whose log and mailboxes the sensors read"
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends \
         dovecot-imapd >/dev/null
 }
@@ -17,21 +17,29 @@ free_port() {
 }
 
 start() {
-    local dir=$1 home port own=
+    local dir=$1 home port tls_port own= as="uid=$(id -u nobody) gid=$(id -g nobody)"
     home=$(mktemp -d "${TMPDIR:-/tmp}/telltale-dovecot.XXXXXX")
     echo "$home" >"$dir/dovecot.home"
     # Its processes give up root for users of their own, where they have it.
     chmod 755 "$home"
+    mkdir "$home/mail"
+    if [ "$(id -u)" = 0 ]; then chown nobody "$home/mail"; else as="uid=$(id -u) gid=$(id -g)"; fi
     [ "$(id -u)" = 0 ] || own=$(printf 'default_internal_user = %s\ndefault_login_user = %s\ndefault_internal_group = %s' \
         "$(id -un)" "$(id -un)" "$(id -gn)")
     port=$(free_port)
-    echo 'known:{PLAIN}secret' >"$home/users"
+    tls_port=$(free_port)
+    printf 'known:{PLAIN}secret\ncatchall:{PLAIN}s "e\\cret\n' >"$home/users"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+        -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1,DNS:localhost \
+        -keyout "$home/key.pem" -out "$home/cert.pem" 2>/dev/null
     cat >"$home/dovecot.conf" <<END
 base_dir = $home/run
 log_path = $home/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <$home/cert.pem
+ssl_key = <$home/key.pem
 disable_plaintext_auth = no
 auth_verbose = yes
 auth_failure_delay = 0
@@ -45,12 +53,15 @@ passdb {
 }
 userdb {
   driver = static
-  args = uid=$(id -u nobody) gid=$(id -g nobody) home=$home/mail/%u
+  args = $as home=$home/mail/%u
 }
 service imap-login {
   chroot =
   inet_listener imap {
     port = $port
+  }
+  inet_listener imaps {
+    port = $tls_port
   }
 }
 service anvil {
@@ -64,6 +75,8 @@ END
     echo $! >"$dir/dovecot.pid"
     cat >"$dir/dovecot.env" <<END
 export TELLTALE_TEST_DOVECOT_PORT='$port'
+export TELLTALE_TEST_DOVECOT_TLS_PORT='$tls_port'
+export TELLTALE_TEST_DOVECOT_CA='$home/cert.pem'
 export TELLTALE_TEST_DOVECOT_LOG='$home/dovecot.log'
 END
     for _ in $(seq 100); do

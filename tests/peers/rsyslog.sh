@@ -10,6 +10,7 @@ install)
     command -v rsyslogd >/dev/null || missing+=(rsyslog)
     [ -e /usr/lib/*/rsyslog/lmnsd_gtls.so ] || missing+=(rsyslog-gnutls)
     command -v openssl >/dev/null || missing+=(openssl)
+    command -v lognormalizer >/dev/null || missing+=(liblognorm-utils)
     [ ${#missing[@]} -eq 0 ] || {
         echo "rsyslog: Debian packages ${missing[*]} (receives what the syslog sink sends)"
         apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"

@@ -1,17 +1,18 @@
-//! One guarded request: the address is vetted and pinned, no redirect is followed, no proxy asked, the time is bounded
-//! as a whole, and only the start of the answer is read. Errors never show the URL, whose path may be the key.
+//! One guarded request: the address is vetted and pinned, no redirect is followed, no proxy asked but the operator's own, the
+//! time is bounded as a whole, and only the start of the answer is read. Errors never show the URL, whose path may be the key.
 
 use crate::{
     guard::{Guard, Refusal, Vetted},
-    tls::{TlsError, connect_tls, tls_config},
+    tls::{Identity, TlsError, connect_tls, tls_config},
 };
 use reqwest::redirect::Policy;
 use std::{
     error::Error,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 use tokio::{net::TcpStream, time::Instant};
-use url::Url;
+use url::{Host, Url};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TOTAL_TIME: Duration = Duration::from_secs(15);
@@ -26,6 +27,18 @@ pub enum Method {
     Patch,
     /// To ask after what was posted.
     Get,
+}
+
+impl Method {
+    /// As it is written in a request.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Get => "GET",
+        }
+    }
 }
 
 /// What the receiver answered.
@@ -60,21 +73,48 @@ pub enum PostError {
 pub struct Client {
     guard: Guard,
     authority: Option<Vec<u8>>,
+    identity: Option<Identity>,
+    proxy: Option<Url>,
     connect_time: Duration,
     total_time: Duration,
     most: usize,
+    /// What the last attempt was made with: reading the system's authorities takes longer than posting.
+    made: Made,
 }
+
+type Made = Arc<Mutex<Option<(Vetted, reqwest::Client)>>>;
 
 impl Client {
     /// Trusts the system's authorities, or only the one in `authority` (PEM).
     pub fn new(guard: Guard, authority: Option<Vec<u8>>) -> Self {
-        Client { guard, authority, connect_time: CONNECT_TIME, total_time: TOTAL_TIME, most: MOST_OF_AN_ANSWER }
+        Client {
+            guard,
+            authority,
+            identity: None,
+            proxy: None,
+            connect_time: CONNECT_TIME,
+            total_time: TOTAL_TIME,
+            most: MOST_OF_AN_ANSWER,
+            made: Made::default(),
+        }
+    }
+
+    /// Shows this certificate where it is asked for one.
+    pub fn with_identity(self, identity: Option<Identity>) -> Self {
+        Client { identity, made: Made::default(), ..self }
+    }
+
+    /// Goes by this proxy. It is vetted as a receiver is, and looks the receivers' names up itself; whoever is called by an
+    /// address, and not by a name, is vetted as ever.
+    pub fn by_proxy(self, proxy: Option<Url>) -> Self {
+        Client { proxy, made: Made::default(), ..self }
     }
 
     /// Other bounds than 5 s to connect and 15 s in all.
     pub fn with_times(mut self, connect: Duration, total: Duration) -> Self {
         self.connect_time = connect;
         self.total_time = total;
+        self.made = Made::default();
         self
     }
 
@@ -117,7 +157,7 @@ impl Client {
         let deadline = Instant::now() + self.total_time;
         let host = url.host_str().unwrap_or_default().to_owned();
         let attempt = async {
-            let vetted = self.guard.vet_url(url).await?;
+            let vetted = self.vet(url).await?;
             let method = match method {
                 Method::Post => reqwest::Method::POST,
                 Method::Put => reqwest::Method::PUT,
@@ -133,7 +173,7 @@ impl Client {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            request.send().await.map_err(|error| unreachable(&vetted.host, &error.without_url()))
+            request.send().await.map_err(|error| unreachable(&self.said(url, &vetted), &error.without_url()))
         };
         let response = tokio::time::timeout_at(deadline, attempt)
             .await
@@ -151,14 +191,13 @@ impl Client {
     pub async fn probe(&self, url: &Url) -> Result<(), PostError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let attempt = async {
-            let vetted = self.guard.vet_url(url).await?;
-            let stream = TcpStream::connect(vetted.addresses.as_slice())
-                .await
-                .map_err(|error| unreachable(&vetted.host, &error))?;
-            if url.scheme() == "https" {
-                connect_tls(stream, &vetted.host, tls_config(self.authority.as_deref())?)
-                    .await
-                    .map_err(|error| unreachable(&vetted.host, &error))?;
+            let vetted = self.vet(url).await?;
+            let failed = |error| unreachable(&self.said(url, &vetted), &error);
+            let stream = TcpStream::connect(vetted.addresses.as_slice()).await.map_err(failed)?;
+            // Of a receiver behind a proxy nothing is known before something is sent.
+            if self.proxy.as_ref().unwrap_or(url).scheme() == "https" {
+                let config = tls_config(self.authority.as_deref(), self.identity.as_ref())?;
+                connect_tls(stream, &vetted.host, config).await.map_err(failed)?;
             }
             Ok(())
         };
@@ -167,20 +206,53 @@ impl Client {
             .map_err(|_| PostError::TimedOut { host, after: self.connect_time })?
     }
 
-    /// A client for one attempt, pinned to the vetted addresses.
+    /// Whom to connect to: the receiver, or the proxy.
+    async fn vet(&self, url: &Url) -> Result<Vetted, Refusal> {
+        let Some(proxy) = &self.proxy else { return self.guard.vet_url(url).await };
+        if !matches!(url.host(), None | Some(Host::Domain(_))) {
+            self.guard.vet_url(url).await?;
+        }
+        self.guard.vet_url(proxy).await
+    }
+
+    /// Whom an error is about.
+    fn said(&self, url: &Url, vetted: &Vetted) -> String {
+        match &self.proxy {
+            Some(_) => format!("{} (by the proxy {})", url.host_str().unwrap_or_default(), vetted.host),
+            None => vetted.host.clone(),
+        }
+    }
+
+    /// A client that is pinned to the vetted addresses: the last one where they are the same. Every attempt has a connection
+    /// of its own: one that was kept may end under it, and nobody knows then what arrived.
     fn client(&self, vetted: &Vetted) -> Result<reqwest::Client, PostError> {
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(self.authority.as_deref())?)
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, client)) = made.as_ref()
+            && known.host == vetted.host
+            && known.addresses.len() == vetted.addresses.len()
+            && known.addresses.iter().all(|address| vetted.addresses.contains(address))
+        {
+            return Ok(client.clone());
+        }
+        let failed = |error: &reqwest::Error| unreachable(&vetted.host, error);
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls_config(self.authority.as_deref(), self.identity.as_ref())?)
             .resolve_to_addrs(&vetted.host, &vetted.addresses)
             .redirect(Policy::none())
             .no_proxy()
             .referer(false)
             .http1_only()
+            .pool_max_idle_per_host(0)
             .connect_timeout(self.connect_time)
             .timeout(self.total_time)
-            .user_agent(concat!("Telltale/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| unreachable(&vetted.host, &error))
+            .user_agent(concat!("Telltale/", env!("CARGO_PKG_VERSION")));
+        let builder = match &self.proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.clone()).map_err(|error| failed(&error))?),
+            None => builder,
+        };
+        let client = builder.build().map_err(|error| failed(&error))?;
+        *made = Some((vetted.clone(), client.clone()));
+        Ok(client)
     }
 }
 

@@ -83,8 +83,8 @@ fn opening(sheet: &mut Sheet, report: &Report) {
         |stamp| format!("Its last checkpoint was stamped by a time-stamp authority at {}.", moment(stamp.stamped_at)),
     );
     let witnessed = report.witness.as_ref().map_or_else(
-        || "No witness has cosigned it.".to_owned(),
-        |witness| format!("A witness cosigned its checkpoint at {}.", moment(witness.cosigned_at)),
+        || "No witness has cosigned that checkpoint.".to_owned(),
+        |witness| format!("A witness cosigned that checkpoint at {}.", moment(witness.cosigned_at)),
     );
     sheet.words(&format!("{stamped} {witnessed}"), 8.0, false, GREY, 0.0);
     if report.drill {

@@ -18,9 +18,12 @@ use crate::{
         seen::Evidence,
         supply::Supply,
     },
-    sensors::listener::{
-        Listener,
-        config::{Limits, ListenerConfig},
+    sensors::{
+        inbound,
+        listener::{
+            Listener,
+            config::{Limits, ListenerConfig},
+        },
     },
     stores::store::Takes,
 };
@@ -78,7 +81,10 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
     for slot in &context.sensors {
         let what = format!("sensor {}", slot.name);
         progress.at(what.clone(), items.len() as u64, Some(total));
-        items.push(Checked::new(what, sensor(slot, context.delivers()).await));
+        items.push(match slot.probe.inbound() {
+            Some(inbound) => posted_to(context, what, inbound.takes()),
+            None => Checked::new(what, sensor(slot, context.delivers()).await),
+        });
     }
     for slot in &context.sinks {
         let what = format!("sink {}", slot.name);
@@ -162,6 +168,28 @@ async fn sensor(slot: &SensorSlot, running: bool) -> Result<String, String> {
         Some(listen) => format!("{listen} can be listened on"),
         None => "its source was reached".to_owned(),
     })
+}
+
+/// Whether a provider can reach where it is to post.
+fn posted_to(context: &Context, what: String, takes: inbound::Takes) -> Checked {
+    let path = match takes {
+        inbound::Takes::Mail => "/api/v1/mail",
+        inbound::Takes::Sms => "/api/v1/sms",
+    };
+    match &context.ingest {
+        Some(door) => Checked::new(what, Ok(format!("is posted to {path} at {}", door.listen))),
+        None if !context.api.listen.ip().is_loopback() => {
+            Checked::new(what, Ok(format!("is posted to {path} at {}", context.api.listen)))
+        }
+        None => {
+            let detail = format!(
+                "is posted to {path}, and the API listens on {} for this machine alone: give `ingest_listen` in [api], or lead a \
+                 proxy there",
+                context.api.listen
+            );
+            Checked { what, state: State::Warn, detail }
+        }
+    }
 }
 
 async fn listens(door: &ListenerConfig, running: bool) -> Result<String, String> {

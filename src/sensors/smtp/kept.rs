@@ -1,11 +1,8 @@
 //! The part of one mail that is kept in memory to be read, out of a store of memory that all connections share.
 
-use crate::sensors::smtp::CHUNK;
+use crate::sensors::{mail::READ as LIMIT, smtp::CHUNK};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-// Encodings make text longer: this is more than the limit of the text that is taken from it.
-const LIMIT: usize = 2 * 1024 * 1024;
 
 /// The first bytes of a mail; its memory is given back when it is dropped.
 pub struct Kept {

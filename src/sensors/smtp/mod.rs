@@ -2,10 +2,8 @@
 //! mail is acknowledged only when its report is durable. It sends, relays and fetches nothing.
 
 pub mod data;
-pub mod envelope;
 pub mod kept;
 pub mod session;
-pub mod text;
 
 use crate::{
     domain::section::{Section, SectionError},

@@ -7,15 +7,14 @@ use crate::{
         credentials,
         door::wire::{Broken, Wire},
         listener::Peer,
-        request::EVIDENCE_LIMIT,
-        sensor::Reporter,
-        smtp::{
-            Rules,
-            data::DataReader,
-            envelope::{Envelope, is_ours},
-            kept::Kept,
+        mail::{
+            RECIPIENTS,
+            envelope::{Envelope, Way, is_ours},
             text,
         },
+        request::EVIDENCE_LIMIT,
+        sensor::Reporter,
+        smtp::{Rules, data::DataReader, kept::Kept},
     },
 };
 use futures_util::{StreamExt as _, stream};
@@ -29,7 +28,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-const RECIPIENTS: usize = 100;
 const ERRORS: usize = 20;
 const REPORTS: usize = 10;
 // How many times the greatest mail a client may send before it is cut off instead of answered at the end.
@@ -283,8 +281,8 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             self.refuse("unreadable_mail");
             evidence.clone()
         });
-        let touches = envelope.touches(&self.rules.sensor, self.peer, text, &evidence);
-        let durable = self.observe(touches).await;
+        let way = self.way();
+        let durable = self.observe(envelope.touches(&way, text, &evidence)).await;
         self.wire.say(if durable { "250 2.0.0 queued" } else { "451 4.3.0 cannot take mail now, try again later" });
         Ok(Next::Go)
     }
@@ -360,7 +358,18 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
     async fn report_unsent(&mut self) {
         let envelope = std::mem::take(&mut self.envelope);
         if !envelope.recipients.is_empty() {
-            self.observe(envelope.touches(&self.rules.sensor, self.peer, Vec::new(), &[])).await;
+            let way = self.way();
+            self.observe(envelope.touches(&way, Vec::new(), &[])).await;
+        }
+    }
+
+    fn way(&self) -> Way {
+        Way {
+            sensor: self.rules.sensor.clone(),
+            reporter: self.peer.socket.ip().to_string(),
+            source_ip: Some(self.peer.source),
+            service: "smtp".into(),
+            at: Timestamp::now(),
         }
     }
 

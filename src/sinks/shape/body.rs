@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 /// The alert as a webhook tells it; the same at every attempt.
 pub fn body(alert: &Alert) -> Value {
     let mut data = json!({
-        "incident": Value::Null, "attribution": Value::Null, "attack": alert.attack, "links": {},
+        "incident": Value::Null, "attribution": Value::Null, "attack": alert.attack,
+        "defend": wording::defend(alert), "links": {},
         "summary": webhooks::clean(&alert.summary, 1000), "drill": alert.drill,
     });
     if let Some(link) = wording::link(alert) {

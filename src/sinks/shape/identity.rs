@@ -1,7 +1,7 @@
 //! What receivers know an alert and its incident by. An alert's own id counts entries of one journal, so on its own it
 //! is no key in a place that others write to as well; with its time it is, and stays the same at every attempt.
 
-use crate::domain::alert::Alert;
+use crate::domain::{alert::Alert, incident::State};
 
 /// The alert's key: where it is there already, the receiver has it.
 pub fn alert_key(alert: &Alert) -> String {
@@ -14,6 +14,11 @@ pub fn subject_key(alert: &Alert) -> String {
         Some(incident) => format!("telltale-{}-{}", plain(&incident.id), incident.opened_at.as_millisecond()),
         None => alert_key(alert),
     }
+}
+
+/// Whether somebody looks into the incident already.
+pub fn is_acknowledged(alert: &Alert) -> bool {
+    alert.incident.as_ref().is_some_and(|incident| incident.state == State::Acknowledged)
 }
 
 fn plain(id: &str) -> String {

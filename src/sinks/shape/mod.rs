@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod chat;
+pub mod dkim;
 pub mod finding;
 pub mod hours;
 pub mod identity;
@@ -11,5 +12,6 @@ pub mod options;
 pub mod post;
 pub mod record;
 pub mod sample;
+pub mod sent;
 pub mod stream;
 pub mod wording;

@@ -11,53 +11,26 @@ use crate::{
         sink::{Receipt, SinkError},
     },
 };
-use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
-use rustls::{
-    SignatureScheme,
-    crypto::ring::sign::any_supported_type,
-    pki_types::{PrivateKeyDer, pem::PemObject},
-    sign::SigningKey,
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     net::IpAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
-use url::{Host, Url, form_urlencoded::Serializer};
-use webhooks::Answer;
+use url::{Host, Url};
+use webhooks::{
+    Answer,
+    oauth::{self, Grant},
+};
 
 /// So long before its end a token is asked for anew.
 const EARLY: Duration = Duration::from_secs(120);
-/// How long a signed request for a token is good.
-const HOUR: i64 = 3600;
-/// No token is kept for longer, whatever its service says.
-const LONGEST: u64 = 86_400;
-/// Clocks differ: what was signed in the future is refused.
-const BEFORE: i64 = 30;
 
 /// Where tokens come from.
 pub struct Tokens {
     post: Post,
     grant: Grant,
     kept: tokio::sync::Mutex<Option<(Secret, Instant)>>,
-}
-
-enum Grant {
-    /// The form with the client's id and secret.
-    Client(Secret),
-    /// A service account signs what it asks for.
-    Signed { key: Arc<dyn SigningKey>, account: String, audience: String, scope: String },
-}
-
-/// What of a service account's key file is needed.
-#[derive(Deserialize)]
-struct Account {
-    client_email: String,
-    private_key: String,
-    token_uri: String,
 }
 
 impl Tokens {
@@ -69,15 +42,10 @@ impl Tokens {
         (client, secret): (&str, &Secret),
         scope: &str,
     ) -> Result<Tokens, SectionError> {
-        let form = Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", client)
-            .append_pair("client_secret", secret.reveal())
-            .append_pair("scope", scope)
-            .finish();
         let post = token_post(address, options, authority).map_err(|why| SectionError::new("login", why))?;
         let post = post.hiding([secret.clone()]);
-        Ok(Tokens { post, grant: Grant::Client(Secret::new(form)), kept: tokio::sync::Mutex::default() })
+        let grant = Grant::client(client, secret.reveal(), scope);
+        Ok(Tokens { post, grant, kept: tokio::sync::Mutex::default() })
     }
 
     /// For a service account, by its key file as Google hands it out. Errors are about the key `service_account`.
@@ -90,14 +58,10 @@ impl Tokens {
         let wrong = |what: &str| {
             SectionError::new("service_account", format!("{what}: a service account's key file (JSON) is expected"))
         };
-        let account: Account = serde_json::from_str(file.reveal()).map_err(|_| wrong("not read"))?;
-        let der = PrivateKeyDer::from_pem_slice(account.private_key.as_bytes())
-            .map_err(|_| wrong("its private_key is none"))?;
-        let key = any_supported_type(&der).map_err(|_| wrong("its private_key is none that signs"))?;
-        let post = token_post(&account.token_uri, options, authority)
+        let (grant, address) = Grant::account(file.reveal(), scope, None).map_err(wrong)?;
+        let post = token_post(&address, options, authority)
             .map_err(|why| wrong(&format!("its token_uri is not taken ({why})")))?;
-        let (account, audience, scope) = (account.client_email, account.token_uri, scope.to_owned());
-        Ok(Tokens { post, grant: Grant::Signed { key, account, audience, scope }, kept: tokio::sync::Mutex::default() })
+        Ok(Tokens { post, grant, kept: tokio::sync::Mutex::default() })
     }
 
     /// Posts JSON with a token. One that is not wanted any more is asked for anew, once; whatever is answered shows none.
@@ -127,27 +91,26 @@ impl Tokens {
         {
             return Ok(token.clone());
         }
-        let form = match &self.grant {
-            Grant::Client(form) => form.reveal().as_bytes().to_vec(),
-            Grant::Signed { .. } => self.signed()?.into_bytes(),
-        };
+        let unable = || SinkError::GiveUp { why: "the service account's key signs no RS256".to_owned(), status: None };
+        let form = self.grant.form(Timestamp::now().as_second()).ok_or_else(unable)?;
+        let form = form.as_bytes().to_vec();
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
         let answer = self.post.send(&headers, form).await?;
-        let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let (status, token) = (Some(answer.status), said["access_token"].as_str().filter(|token| !token.is_empty()));
-        let Some(token) = token.filter(|_| answer.status == 200) else {
-            let reason = webhooks::clip(&said["error"].to_string(), 100);
-            let why = format!("no access token ({}, {reason}): are the account and its secret right?", answer.status);
-            // A clock that is wrong, a key that is new, a service that is busy: that mends itself.
-            let passing = ["invalid_grant", "temporarily_unavailable"].iter().any(|error| said["error"] == *error);
-            if matches!(answer.status, 401 | 403) || (answer.status == 400 && !passing) {
-                return Err(SinkError::GiveUp { why, status });
+        let status = Some(answer.status);
+        let (token, holds) = match oauth::token(answer.status, &answer.body) {
+            Ok((token, holds)) => (Secret::new(token.as_str()), holds),
+            Err(denied) => {
+                let why = format!(
+                    "no access token ({}, {}): are the account and its secret right?",
+                    answer.status, denied.reason
+                );
+                if denied.for_good {
+                    return Err(SinkError::GiveUp { why, status });
+                }
+                return Err(SinkError::Retry { why, status, after: answer.retry_after });
             }
-            return Err(SinkError::Retry { why, status, after: answer.retry_after });
         };
-        let token = Secret::new(token);
-        let holds = said["expires_in"].as_u64().unwrap_or(300).min(LONGEST);
-        *kept = Some((token.clone(), Instant::now() + Duration::from_secs(holds).saturating_sub(EARLY)));
+        *kept = Some((token.clone(), Instant::now() + holds.saturating_sub(EARLY)));
         Ok(token)
     }
 
@@ -157,23 +120,6 @@ impl Tokens {
         if kept.as_ref().is_some_and(|(kept, _)| kept == token) {
             *kept = None;
         }
-    }
-
-    /// The form with a JWT (RFC 7523).
-    fn signed(&self) -> Result<String, SinkError> {
-        let Grant::Signed { key, account, audience, scope } = &self.grant else { return Ok(String::new()) };
-        let unable = || SinkError::GiveUp { why: "the service account's key signs no RS256".to_owned(), status: None };
-        let now = Timestamp::now().as_second() - BEFORE;
-        let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let claims = json!({"iss": account, "scope": scope, "aud": audience, "iat": now, "exp": now + HOUR});
-        let text = format!("{}.{}", part(json!({"alg": "RS256", "typ": "JWT"})), part(claims));
-        let signer = key.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256]).ok_or_else(unable)?;
-        let signature = signer.sign(text.as_bytes()).map_err(|_| unable())?;
-        let assertion = format!("{text}.{}", BASE64URL_NOPAD.encode(&signature));
-        Ok(Serializer::new(String::new())
-            .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
-            .append_pair("assertion", &assertion)
-            .finish())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         incident::Severity,
         reason::reason,
+        secret::{Address, Secret},
         section::{Section, SectionError},
     },
     sinks::shape::hours::Hours,
@@ -13,7 +14,12 @@ use canaries::MarkerKind;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use url::Url;
+use webhooks::Identity;
 
 /// The keys of a sink's section that every sink knows.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -45,6 +51,14 @@ pub struct Options {
     pub hours: Vec<Hours>,
     /// Networks that are not the Internet and that receivers may be in.
     pub allow_private: Vec<IpNet>,
+    /// The proxy that receivers are reached by.
+    pub proxy: Option<Address>,
+    /// A certificate, and its key, for receivers that ask for one.
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<Secret>,
+    /// The two, as read.
+    #[serde(skip)]
+    pub identity: Option<Identity>,
 }
 
 impl Default for Options {
@@ -68,10 +82,14 @@ impl Options {
         kinds: Vec::new(),
         hours: Vec::new(),
         allow_private: Vec::new(),
+        proxy: None,
+        client_cert: None,
+        client_key: None,
+        identity: None,
     };
 
     /// Their names in the configuration.
-    pub const KEYS: [&str; 12] = [
+    pub const KEYS: [&str; 15] = [
         "reveal",
         "then",
         "standby",
@@ -84,6 +102,9 @@ impl Options {
         "kinds",
         "hours",
         "allow_private",
+        "proxy",
+        "client_cert",
+        "client_key",
     ];
 
     /// The first key that keeps an alert away from this sink, if there is one.
@@ -96,6 +117,49 @@ impl Options {
         ];
         keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
     }
+
+    /// The proxy's address.
+    pub fn proxy(&self) -> Result<Option<Url>, SectionError> {
+        let Some(proxy) = &self.proxy else { return Ok(None) };
+        let url = Url::parse(proxy.reveal().trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let wrong = || SectionError::new("proxy", "expected http://host:port or https://host:port");
+        Ok(Some(url.filter(|url| url.host().is_some()).ok_or_else(wrong)?))
+    }
+
+    /// The certificate and its key as they were read, for a library that reads them itself.
+    pub fn identity_pem(&self, section: &Section) -> Result<Option<(Vec<u8>, Secret)>, SectionError> {
+        let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) else { return Ok(None) };
+        Ok(Some((pem("client_cert", section, certificate)?, key.clone())))
+    }
+
+    /// Refuses what would mean nothing at this sink, rather than seem to hold.
+    pub fn refuse(&self, proxy: bool, identity: bool, why: &str) -> Result<(), SectionError> {
+        match (proxy && self.proxy.is_some(), identity && self.identity.is_some()) {
+            (true, _) => Err(SectionError::new("proxy", why)),
+            (_, true) => Err(SectionError::new("client_cert", why)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the certificate that receivers are shown, with its key.
+fn identity(section: &Section, options: &Options) -> Result<Option<Identity>, SectionError> {
+    let (certificate, key) = match (&options.client_cert, &options.client_key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => (certificate, key),
+        (Some(_), None) => return Err(SectionError::new("client_key", "is missing beside `client_cert`")),
+        (None, Some(_)) => return Err(SectionError::new("client_cert", "is missing beside `client_key`")),
+    };
+    let pem = pem("client_cert", section, certificate)?;
+    let identity = Identity::from_pem(&pem, key.reveal().as_bytes());
+    identity.map(Some).map_err(|error| SectionError::new("client_cert", error.to_string()))
+}
+
+fn pem(key: &str, section: &Section, path: &Path) -> Result<Vec<u8>, SectionError> {
+    let path = section.path(path);
+    std::fs::read(&path).map_err(|error| {
+        SectionError::new(key, format!("cannot read {}: {}; a PEM file is expected", path.display(), reason(&error)))
+    })
 }
 
 /// From a second to a week, as `90s`, `10m` or `1h 30m`.
@@ -115,7 +179,8 @@ fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Du
 /// Reads a sink's section into the options of all sinks, and the struct of its own.
 pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(Options, T), SectionError> {
     let (shared, own) = section.keys.clone().into_iter().partition(|(key, _)| Options::KEYS.contains(&key.as_str()));
-    let options = Section { keys: shared, ..section.clone() }.read()?;
+    let mut options: Options = Section { keys: shared, ..section.clone() }.read()?;
+    options.identity = identity(section, &options)?;
     let own = Section { keys: own, ..section.clone() }.read().map_err(|mut error| {
         if error.message.contains("unknown field") {
             error.message.push_str(&format!(" (any sink: `{}`)", Options::KEYS.join("`, `")));
@@ -128,12 +193,9 @@ pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(Options, T), Sect
 /// Reads the authority's certificate that a section's `ca` names.
 pub fn read_authority(section: &Section, ca: Option<&Path>) -> Result<Option<Vec<u8>>, SectionError> {
     let Some(ca) = ca else { return Ok(None) };
-    let path = section.path(ca);
-    let pem = std::fs::read(&path).map_err(|error| {
-        SectionError::new("ca", format!("cannot read {}: {}; a PEM file is expected", path.display(), reason(&error)))
-    })?;
+    let pem = pem("ca", section, ca)?;
     webhooks::trusted_certificates(Some(&pem))
-        .map_err(|error| SectionError::new("ca", format!("{}: {error}", path.display())))?;
+        .map_err(|error| SectionError::new("ca", format!("{}: {error}", section.path(ca).display())))?;
     Ok(Some(pem))
 }
 

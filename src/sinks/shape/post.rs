@@ -4,7 +4,7 @@
 use crate::{
     domain::{secret::Secret, section::SectionError},
     sinks::{
-        shape::options::Options,
+        shape::{options::Options, sent::note},
         sink::{Receipt, SinkError},
     },
 };
@@ -43,8 +43,11 @@ impl Post {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SectionError::new("url", format!("{expected}, not {}://", url.scheme())));
         }
-        let client = Client::new(Guard::new(options.allow_private.clone()), authority);
-        Ok(Post { url, client, method: Method::Post, hidden: Vec::new(), most: MOST_KEPT })
+        let client = Client::new(Guard::new(options.allow_private.clone()), authority)
+            .with_identity(options.identity.clone())
+            .by_proxy(options.proxy()?);
+        let password = options.proxy()?.and_then(|proxy| proxy.password().map(Secret::new));
+        Ok(Post { url, client, method: Method::Post, hidden: password.into_iter().collect(), most: MOST_KEPT })
     }
 
     /// The same by another method.
@@ -53,8 +56,9 @@ impl Post {
     }
 
     /// The same, and these secrets are shown to nobody.
-    pub fn hiding(self, hidden: impl IntoIterator<Item = Secret>) -> Self {
-        Post { hidden: hidden.into_iter().collect(), ..self }
+    pub fn hiding(mut self, hidden: impl IntoIterator<Item = Secret>) -> Self {
+        self.hidden.extend(hidden);
+        self
     }
 
     /// The same, and so much is kept of an answer.
@@ -76,6 +80,11 @@ impl Post {
         post
     }
 
+    /// The same at another address, whose every part is a secret as that of the first.
+    pub fn to(&self, url: Url) -> Self {
+        Post { url, ..self.clone() }
+    }
+
     /// The same with this in the address's query, where it does not say otherwise itself.
     pub fn asking(mut self, query: &[(&str, &str)]) -> Self {
         for (name, value) in query {
@@ -93,6 +102,13 @@ impl Post {
 
     /// Makes one attempt and answers whatever the receiver answered, redacted.
     pub async fn send(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer, SinkError> {
+        let receiver = format!(
+            "{}://{}:{}",
+            self.url.scheme(),
+            self.url.host_str().unwrap_or_default(),
+            self.url.port_or_known_default().unwrap_or_default()
+        );
+        note(self.method.name(), &receiver, &body);
         let mut answer =
             self.client.send(self.method, &self.url, headers, body).await.map_err(|error| self.failure(&error))?;
         answer.body = self.redact(&answer.body);

@@ -78,6 +78,7 @@ fn fields(alert: &Alert, wording: &Wording) -> Vec<(&'static str, String)> {
     }
     fields.push(("markers", wording::markers(alert)));
     fields.push(("attack", alert.attack.join(" ")));
+    fields.push(("defend", wording::defend(alert).into_iter().collect::<Vec<_>>().join(" ")));
     fields.extend(wording::link(alert).map(|link| ("link", link)));
     fields.retain(|(_, value)| !value.is_empty());
     fields
@@ -117,6 +118,7 @@ fn cef(alert: &Alert, wording: &Wording, limit: usize) -> String {
         labelled("cfp1", "cfp1Label", "log10 LR", ratio.unwrap_or_default());
     }
     labelled("flexString1", "flexString1Label", "markers", wording::markers(alert));
+    labelled("flexString2", "flexString2Label", "ATT&CK, D3FEND", wording::techniques(alert));
     if let Some(last) = alert.sightings.last() {
         extension
             .extend(last.source_ip.filter(|address| address.is_ipv4()).map(|address| ("src", address.to_string())));
@@ -259,7 +261,7 @@ mod tests {
             let keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
             prop_assert_eq!(&keys[..4], ["devTime", "cat", "sev", "msg"]);
             let known = ["alert", "type", "severity", "drill", "incident", "verdict", "stores", "log10_lr", "window",
-                "sensors", "sightings", "canaries", "src", "service", "marker_kind", "markers", "attack", "link"];
+                "sensors", "sightings", "canaries", "src", "service", "marker_kind", "markers", "attack", "defend", "link"];
             prop_assert!(keys[4..].iter().all(|key| known.contains(key)), "{:?}", keys);
         }
 

@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 use url::Host;
-use webhooks::{Guard, Refusal, Vetted, connect_tls, split_host_port, tls_config};
+use webhooks::{Guard, Identity, Refusal, Vetted, connect_tls, split_host_port, tls_config};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -23,6 +23,7 @@ pub struct Reach {
     pub host: Host<String>,
     pub port: u16,
     authority: Option<Vec<u8>>,
+    identity: Option<Identity>,
 }
 
 impl Reach {
@@ -37,7 +38,8 @@ impl Reach {
         authority: Option<Vec<u8>>,
     ) -> Result<Reach, String> {
         let (host, port) = split_host_port(address, default_port).map_err(|error| error.to_string())?;
-        Ok(Reach { guard: Guard::new(options.allow_private.clone()), host, port, authority })
+        let identity = options.identity.clone();
+        Ok(Reach { guard: Guard::new(options.allow_private.clone()), host, port, authority, identity })
     }
 
     /// Looks its name up, and refuses what it may not be.
@@ -62,7 +64,7 @@ impl Reach {
 
     /// Goes on in TLS.
     pub async fn secure(&self, vetted: &Vetted, stream: TcpStream) -> Result<Box<dyn Stream>, SinkError> {
-        let config = tls_config(self.authority.as_deref())
+        let config = tls_config(self.authority.as_deref(), self.identity.as_ref())
             .map_err(|error| SinkError::GiveUp { why: format!("ca: {error}"), status: None })?;
         let secured = timeout(CONNECT_TIME, connect_tls(stream, &vetted.host, config)).await;
         let failed = |error| retry(format!("TLS with {}:{} failed: {error}", vetted.host, self.port));

@@ -7,7 +7,10 @@ use crate::domain::{
     verdict::{Outcome, StoreScore},
 };
 use serde_json::json;
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 const LONGEST: usize = 1000;
 const MOST_NAMES: usize = 12;
@@ -80,6 +83,24 @@ impl Wording {
 pub fn link(alert: &Alert) -> Option<String> {
     let url = url::Url::parse(alert.link.as_deref()?).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= 500).then(|| url.to_string())
+}
+
+/// The techniques of ATT&CK that the alert names, and those of D3FEND, joined.
+pub fn techniques(alert: &Alert) -> String {
+    names(alert.attack.iter().map(String::as_str).chain(defend(alert)))
+}
+
+/// MITRE D3FEND's techniques by which it was seen, each the counterpart of one of ATT&CK that the alert names.
+pub fn defend(alert: &Alert) -> BTreeSet<&'static str> {
+    let decoy = |technique: &String| match technique.as_str() {
+        // A decoy user credential; a decoy persona; a decoy file; a decoy object, as a row of a store is.
+        "T1078" => Some("D3-DUC"),
+        "T1566" => Some("D3-DP"),
+        "T1083" => Some("D3-DF"),
+        "T1213" => Some("D3-DO"),
+        _ => None,
+    };
+    alert.attack.iter().filter_map(decoy).collect()
 }
 
 /// The stores that the verdict accuses, or else those that it may be, joined.
@@ -165,7 +186,7 @@ fn facts(alert: &Alert, incident: &Incident) -> Vec<(&'static str, String)> {
         facts.push(("Last seen", plain(&text)));
     }
     if !alert.attack.is_empty() {
-        facts.push(("ATT&CK", names(alert.attack.iter().map(String::as_str))));
+        facts.push(("ATT&CK, D3FEND", techniques(alert)));
     }
     facts.push(("Markers", markers(alert)));
     facts.push(("Incident", plain(&incident.id)));

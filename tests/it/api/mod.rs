@@ -1,4 +1,5 @@
 //! Tests of `api` through the true binary.
 
+mod inbound;
 mod metrics;
 mod roles;

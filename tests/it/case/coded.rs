@@ -20,7 +20,8 @@ const THIRD: &str =
 /// Each bound of the report is among those that the bundle's own program computes.
 fn recomputed(python: &str, site: &Site, report: &Value) {
     let guide = fs::read_to_string(site.path("case/VERIFY.md")).unwrap();
-    let program = guide.split("```python\n").nth(3).unwrap().split("```").next().unwrap();
+    let mut programs = guide.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let program = programs.find(|program| program.contains("placements.json")).unwrap();
     let told = run(python, &[Path::new("-c"), Path::new(program), Path::new(".")], &site.path("case"));
     let computed: Vec<(&str, f64)> = told
         .lines()

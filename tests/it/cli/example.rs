@@ -17,6 +17,10 @@ const EXAMPLE: &str = include_str!("../../../telltale.example.toml");
 fn outside(folder: &Path) -> Vec<(String, String)> {
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate").cert.pem();
     fs::write(folder.join("ca.pem"), certificate).expect("written");
+    let own = rcgen::generate_simple_self_signed(["telltale".to_owned()]).expect("a certificate");
+    fs::write(folder.join("dkim.key"), ed25519()).expect("written");
+    fs::write(folder.join("client.pem"), own.cert.pem()).expect("written");
+    fs::write(folder.join("client.key"), own.signing_key.serialize_pem()).expect("written");
     fs::write(folder.join("portal.html"), "<title>{{ title }}</title>").expect("written");
     fs::write(folder.join("ldap.pass"), "word\n").expect("written");
     fs::write(folder.join("ticket.json.j2"), "{\"title\": {{ title }}}").expect("written");
@@ -27,8 +31,18 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     [
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
         ("SENSORS__PASTES__TOKEN", "word".to_owned()),
+        ("SENSORS__CATCHALL__PASSWORD", "word".to_owned()),
+        ("SENSORS__MAILGUN__SIGNING_KEY", "word".to_owned()),
+        ("SENSORS__POSTMARK__PASSWORD", "word".to_owned()),
+        ("SENSORS__TWILIO__AUTH_TOKEN", "word".to_owned()),
+        ("SENSORS__VONAGE__SIGNATURE_SECRET", "word".to_owned()),
+        ("SENSORS__OKTA__TOKEN", "word".to_owned()),
+        ("SENSORS__ENTRA__SECRET", "word".to_owned()),
+        ("SENSORS__WORKSPACE__SERVICE_ACCOUNT", account.clone()),
+        ("SENSORS__OVHCLOUD__KEY", "0123456789abcdef".to_owned()),
         ("HEARTBEAT__PING", "https://alive.example.org/0123456789".to_owned()),
         ("SINKS__SOC__URL", "https://hooks.example.org/services/T/B/X".to_owned()),
+        ("SINKS__BOT__TOKEN", "word".to_owned()),
         ("SINKS__HOOK__SECRET", key("whsec_")),
         ("SINKS__HOOK__PREVIOUS_SECRET", key("whsec_")),
         ("SINKS__HOOK__SIGNING_KEY", key("whsk_")),
@@ -42,6 +56,9 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SINKS__ELASTIC__API_KEY", "word".to_owned()),
         ("SINKS__EVENTS__TOKEN", "word".to_owned()),
         ("SINKS__LAKE__TOKEN", "word".to_owned()),
+        ("SINKS__BUCKET__ACCESS_KEY", "word".to_owned()),
+        ("SINKS__BUCKET__SECRET_KEY", "word".to_owned()),
+        ("SINKS__BUCKET__SESSION_TOKEN", "word".to_owned()),
         ("SINKS__MISP__KEY", "word".to_owned()),
         ("SINKS__JIRA__KEY", "word".to_owned()),
         ("SINKS__SENTINEL__SECRET", "word".to_owned()),
@@ -54,6 +71,11 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
     ]
     .map(|(key, value)| (format!("TELLTALE__{key}"), value))
     .to_vec()
+}
+
+/// A key that signs mails.
+fn ed25519() -> String {
+    rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem()
 }
 
 /// The example with every option switched on: `#like = this` loses its `#`, and explanations stay.

@@ -24,7 +24,8 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     let papers = "[[stores]]\nname = \"papers\"\nkind = \"folder\"\npath = \"papers\"\n";
     let decoys = ["imap", "ftp", "ldap", "basic"]
         .map(|kind| format!("[[sensors]]\nname = \"{kind}\"\nkind = \"{kind}\"\nlisten = \"127.0.0.1:0\"\n"));
-    site.configure(&format!("{}{papers}{}", configuration("127.0.0.1:9"), decoys.concat()));
+    let posts = "[[sensors]]\nname = \"letters\"\nkind = \"postmark\"\nuser = \"p\"\npassword = \"word\"\n";
+    site.configure(&format!("{}{papers}{}{posts}", configuration("127.0.0.1:9"), decoys.concat()));
     site.init().await;
     site.run("plant export --count 40 --json").await.ends(0);
     site.run("plant papers --count 20 --json").await.ends(0);
@@ -33,7 +34,7 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     let of = |canaries: &[serde_json::Value], kind: &str| -> Vec<String> {
         canaries.iter().map(|canary| marker(canary, kind)).collect()
     };
-    let (logins, addresses) = (of(&staff, "username"), of(&staff, "work_email"));
+    let (logins, addresses, numbers) = (of(&staff, "username"), of(&staff, "work_email"), of(&staff, "phone"));
     let links = of(&documents, "document_link");
 
     let serving = site.serve().await;
@@ -64,6 +65,28 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
                 body.len()
             )
         };
+        let (texted, writer) = (bearer.clone(), std::cell::Cell::new(0));
+        let letter = move |address: &str| {
+            // Each is another: what is repeated is not looked at.
+            writer.set(writer.get() + 1);
+            let body = format!(
+                r#"{{"OriginalRecipient":"{address}","From":"a@example.com","MessageID":"{:08}","TextBody":"hello"}}"#,
+                writer.get()
+            );
+            format!(
+                "POST /api/v1/mail HTTP/1.1\r\nhost: api\r\nauthorization: Basic cDp3b3Jk\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
+        let text = move |number: &str| {
+            let body = format!(r#"{{"to":"{number}","from":"38600","text":"hello"}}"#);
+            format!(
+                "POST /api/v1/sms HTTP/1.1\r\nhost: api\r\nauthorization: Bearer {texted}\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        };
         let mailbox = |login: &str| vec![format!("a1 LOGIN {login} Printemps2026\r\n").into_bytes()];
         let files = |login: &str| vec![format!("USER {login}\r\n").into_bytes(), b"PASS Printemps2026\r\n".to_vec()];
         let bind = |login: &str| {
@@ -76,7 +99,7 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
         let line = |answer: &[u8]| answer.ends_with(b"\r\n");
         let message = |answer: &[u8]| answer.len() > 1 && answer.len() == 2 + usize::from(answer[1]);
         // All at once: an answer is mostly waited for.
-        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 10] = [
+        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 12] = [
             ("imap", Box::new(Talked::new(imap, true, mailbox, line)), &logins),
             ("ftp", Box::new(Talked::new(ftp, true, files, line)), &logins),
             ("ldap", Box::new(Talked::new(ldap, false, bind, message)), &logins),
@@ -85,6 +108,8 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
             ("portal, Basic", Box::new(Http::new(portal, basic)), &logins),
             ("beacon", Box::new(Http::new(beacon, link)), &links),
             ("posted logins", Box::new(Http::new(api, posted)), &logins),
+            ("posted mail", Box::new(Http::new(api, letter)), &addresses),
+            ("posted messages", Box::new(Http::new(api, text)), &numbers),
             ("mail, RCPT", Box::new(Mail::at_recipient(mx)), &addresses),
             ("mail, end of DATA", Box::new(Mail::at_end_of_data(mx)), &addresses),
         ];
@@ -176,6 +201,9 @@ fn stranger(canary: &str, canaries: &[String]) -> String {
             other => other,
         })
         .collect();
+    let digits = |letter: char| letter.to_digit(10).and_then(|digit| char::from_digit((digit + 1) % 10, 10));
+    // A number has no letters to turn.
+    let turned = if turned == local { local.chars().map(|one| digits(one).unwrap_or(one)).collect() } else { turned };
     let stranger = domain.map_or(turned.clone(), |domain| format!("{turned}@{domain}"));
     assert!(!canaries.contains(&stranger));
     stranger

@@ -119,6 +119,20 @@ async fn what_is_changed_removed_or_copied_is_told_once() {
     assert_eq!(sightings(&site).await.len(), 4);
     change("city = 'Autre part'", &mails[0]);
     assert_eq!(until(&site, 5).await[4]["drift"]["column"], "city");
+    // Whoever looks, it is told; and each deed raises an alert, however grave the incident is already.
+    change("iban = 'FR7600000000000000000000043'", &mails[3]);
+    site.run("verify payroll --json").await.ends(3);
+    assert_eq!(until(&site, 6).await[5]["drift"]["column"], "iban");
+    let fits = |got: &crate::support::inbox::Received| {
+        String::from_utf8_lossy(&got.body).contains("changed iban of it in payroll")
+    };
+    for _ in 0..100 {
+        if inbox.at("/hook").iter().filter(|got| fits(got)).count() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(inbox.at("/hook").iter().filter(|got| fits(got)).count() >= 2);
     // Nothing of it accuses a store.
     let incidents = site.run("incidents list --json").await.json();
     for incident in incidents["items"].as_array().unwrap() {

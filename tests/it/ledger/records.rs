@@ -66,6 +66,7 @@ pub fn attempted(alert: &str, sink: &str, attempt: u32, outcome: AttemptOutcome)
         outcome,
         status: Some(503),
         response: "busy".to_owned(),
+        request: None,
     }
 }
 

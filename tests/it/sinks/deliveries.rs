@@ -4,6 +4,7 @@ use super::{
     house::{House, webhook},
     receiver::{Manner, Receiver, answer},
 };
+use sha2::Digest;
 use std::collections::BTreeMap;
 use telltale::{
     domain::record::Record,
@@ -27,13 +28,13 @@ fn ids(receiver: &Receiver) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_delivery_is_told_with_its_attempts_and_what_went_wrong() {
-    let (good, busy, gone) = (
+    let (taken, busy, gone) = (
         Receiver::start(answer("200 OK", "", "ok")).await,
         Receiver::start(answer("503 Busy", "", "busy \u{1b}[31m at /busy")).await,
         Receiver::start(answer("410 Gone", "", "no more")).await,
     );
     let sinks = [
-        webhook("good", &good.address, ""),
+        webhook("good", &taken.address, ""),
         webhook("busy", &busy.address, "then = 'good'\nfailing_after = '1h'"),
         webhook("gone", &gone.address, ""),
     ]
@@ -48,6 +49,11 @@ async fn each_delivery_is_told_with_its_attempts_and_what_went_wrong() {
     };
     let (good, busy, gone) = (of("good"), of("busy"), of("gone"));
     assert_eq!((good.state, good.attempts, good.status, &good.last_error), (State::Delivered, 1, Some(200), &None));
+    // What was sent stands there by its digest, and neither the path nor the content.
+    let body = taken.requests()[0].body.clone();
+    let digest = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(body.as_bytes()));
+    let sent = format!("POST http://{}, {} bytes, sha256 {digest}", taken.address, body.len());
+    assert_eq!(good.last_request.as_ref(), Some(&sent));
     assert_eq!((busy.state, busy.attempts, busy.status), (State::Waiting, 2, Some(503)));
     assert!(busy.next_attempt > Some(house.context.now()) && busy.last_attempt == Some(house.context.now()));
     let why = busy.last_error.unwrap();

@@ -21,7 +21,7 @@ fn email(server: &str, more: &str) -> Box<dyn Sink> {
 }
 
 /// The mails whose Message-ID has this word, oldest first.
-fn mails(word: &str) -> Vec<String> {
+pub fn mails(word: &str) -> Vec<String> {
     let mut mails: Vec<(u64, String)> = std::fs::read_dir(peer("TELLTALE_TEST_SMTP_FOLDER"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -29,13 +29,13 @@ fn mails(word: &str) -> Vec<String> {
         .map(|path| {
             (path.file_stem().unwrap().to_string_lossy().parse().unwrap(), std::fs::read_to_string(path).unwrap())
         })
-        .filter(|(_, text): &(u64, String)| text.contains(&format!("Message-ID: <{word}@")))
+        .filter(|(_, text): &(u64, String)| text.contains(&format!("Message-ID: <{word}")))
         .collect();
     mails.sort();
     mails.into_iter().map(|(_, text)| text).collect()
 }
 
-fn named(text: &str) -> Alert {
+pub fn named(text: &str) -> Alert {
     Alert { id: format!("a-{}", uuid::Uuid::now_v7().simple()), ..alert(text) }
 }
 

@@ -6,15 +6,21 @@ use super::{
 };
 use serde_json::{Value, json};
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
-use telltale::{domain::alert::AlertType, sinks::sink::SinkError};
+use telltale::{
+    domain::alert::{Alert, AlertType},
+    sinks::sink::SinkError,
+};
 
 /// A service that takes every request in, and does each a while later: after so many looks.
 fn played(after: usize, success: bool, status: &'static str) -> Manner {
     let looked = AtomicUsize::new(0);
     Manner::Plays(Arc::new(move |request: &Request| {
+        if request.head.contains("/notes?") && request.head.starts_with("GET ") {
+            return whole("200 OK", "", "{\"data\":[{\"note\":\"somebody else's\"}]}");
+        }
         if !request.head.starts_with("GET ") {
             looked.store(0, SeqCst);
             return whole("202 Accepted", "", "{\"result\":\"Request will be processed\",\"requestId\":\"8a1f-77\"}");
@@ -107,13 +113,62 @@ async fn an_incident_is_one_alert_from_its_opening_to_its_end_and_a_test_closes_
     for (request, key) in requests[2..5].iter().zip(["priority", "message", "description"]) {
         assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), json!({ key: updated[key] }));
     }
-    assert_eq!(receiver.requests().len(), 3 * requests.len(), "two looks at each");
+    assert_eq!(receiver.requests().len(), 3 * requests.len() + 1, "two looks at each, and one at the notes");
     receiver.becomes(answer("422 Unprocessable", "", "wordwordword"));
     let error = sink.send(&alert("")).await.unwrap_err();
     assert!(matches!(&error, SinkError::GiveUp { .. }) && !error.to_string().contains("wordword"), "{error}");
     receiver.becomes(answer("429 Slow", "retry-after: 7\r\n", ""));
     let error = sink.send(&alert("")).await.unwrap_err();
     assert!(matches!(error, SinkError::Retry { after: Some(after), .. } if after.as_secs() == 7));
+}
+
+/// A service that keeps notes, answers at once, and breaks off when it is told to: as a crash of ours looks to it.
+fn keeping(notes: Arc<Mutex<Vec<String>>>, listing: &'static str) -> Manner {
+    Manner::Plays(Arc::new(move |request: &Request| {
+        let done = whole("200 OK", "", "{\"data\":{\"isSuccess\":true,\"status\":\"done\"}}");
+        let mut kept = notes.lock().unwrap();
+        match (request.head.starts_with("GET "), request.head.contains("/notes?")) {
+            (true, true) => {
+                for part in ["identifierType=alias", "order=desc", "limit=100"] {
+                    assert!(request.head.contains(part), "{}", request.head);
+                }
+                let data: Vec<Value> = kept.iter().rev().map(|note| json!({ "note": note })).collect();
+                whole(listing, "", &json!({ "data": data }).to_string())
+            }
+            (true, false) => done,
+            (false, true) => {
+                let note: Value = serde_json::from_str(&request.body).unwrap();
+                kept.push(note["note"].as_str().unwrap().to_owned());
+                // It has it, and we never hear of that.
+                if kept.len() == 1 { String::new() } else { whole("202 Accepted", "", "{\"requestId\":\"8a1f-77\"}") }
+            }
+            (false, false) => whole("202 Accepted", "", "{\"requestId\":\"8a1f-77\"}"),
+        }
+    }))
+}
+
+#[tokio::test]
+async fn a_note_comes_once_though_its_alert_is_sent_again_after_a_crash() {
+    for (listing, times) in [("200 OK", 2), ("403 Forbidden", 4)] {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let receiver = Receiver::start(keeping(notes.clone(), listing)).await;
+        let text = format!(
+            "url = 'http://{}/alerts'\nkey = 'wordwordword'\nallow_private = ['127.0.0.0/8']",
+            receiver.address
+        );
+        let mut first = alert("");
+        first.alert_type = AlertType::IncidentUpdated;
+        let second = Alert { id: "a-43".to_owned(), ..first.clone() };
+        // Each attempt after the first is that of a process which knows nothing of the one before.
+        assert!(matches!(build("jsm", &text).unwrap().send(&first).await.unwrap_err(), SinkError::Retry { .. }));
+        for again in [&first, &second, &second] {
+            build("jsm", &text).unwrap().send(again).await.unwrap();
+        }
+        let kept = notes.lock().unwrap().clone();
+        assert_eq!(kept.len(), times, "{listing}: twice only where notes may not be listed: {kept:?}");
+        let of = |id: &str| kept.iter().filter(|note| note.contains(&format!("[telltale-{id}-"))).count();
+        assert!(of("a-42") * 2 == times && of("a-43") * 2 == times, "{kept:?}");
+    }
 }
 
 #[tokio::test]

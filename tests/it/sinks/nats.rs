@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-fn nats(subject: &str, more: &str) -> Box<dyn Sink> {
+pub fn nats(subject: &str, more: &str) -> Box<dyn Sink> {
     let text = format!(
         "address = '{}'\nsubject = '{subject}'\nuser = 'telltale'\npassword = 'wordword'\nallow_private = \
          ['127.0.0.0/8']\n{more}",
@@ -21,10 +21,10 @@ fn nats(subject: &str, more: &str) -> Box<dyn Sink> {
 }
 
 /// A client of the server's, as its documentation describes one.
-struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
 impl Client {
-    async fn new() -> Client {
+    pub async fn new() -> Client {
         let stream = TcpStream::connect(peer("TELLTALE_TEST_NATS")).await.unwrap();
         let mut client = Client(BufReader::new(stream));
         assert!(client.line().await.starts_with("INFO "));
@@ -46,13 +46,13 @@ impl Client {
     }
 
     /// Subscribes, and waits until the server knows.
-    async fn subscribe(&mut self, subject: &str) {
+    pub async fn subscribe(&mut self, subject: &str) {
         self.say(&format!("SUB {subject} 1\r\nPING\r\n")).await;
         while self.line().await.trim() != "PONG" {}
     }
 
     /// The next message: its headers, if it has any, and what follows.
-    async fn message(&mut self) -> (String, String) {
+    pub async fn message(&mut self) -> (String, String) {
         loop {
             let line = self.line().await;
             let words: Vec<&str> = line.split_whitespace().collect();

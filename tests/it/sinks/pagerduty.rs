@@ -7,7 +7,7 @@ use super::{
 use serde_json::Value;
 use std::collections::BTreeSet;
 use telltale::{
-    domain::alert::AlertType,
+    domain::{alert::AlertType, incident::State},
     sinks::sink::{Sink, SinkError},
 };
 
@@ -43,7 +43,7 @@ async fn every_event_has_what_pagerduty_wants_within_its_limits() {
         assert!(keys(&event).iter().all(|key| known.contains(key.as_str())), "{event}");
         let payload = &event["payload"];
         assert!(keys(payload).iter().all(|key| inner.contains(key.as_str())), "{event}");
-        assert!(["trigger", "resolve"].contains(&event["event_action"].as_str().unwrap()));
+        assert!(["trigger", "acknowledge", "resolve"].contains(&event["event_action"].as_str().unwrap()));
         assert!(["critical", "error", "warning", "info"].contains(&payload["severity"].as_str().unwrap()));
         let summary = payload["summary"].as_str().unwrap();
         assert!((1..=1024).contains(&summary.chars().count()) && !summary.chars().any(char::is_control), "{summary}");
@@ -79,6 +79,20 @@ async fn an_incident_keeps_its_key_and_its_end_resolves_it() {
     assert!(told[0].1 == told[1].1 && told[0].1 == told[2].1, "{told:?}");
     assert_ne!(told[0].1, told[3].1, "an incident of the same number in another journal is another");
     assert!(told[4].1 == told[5].1 && told[4].1 != told[0].1, "a test leaves nothing open");
+}
+
+#[tokio::test]
+async fn what_somebody_looks_into_calls_nobody_any_more_and_tells_what_is_new() {
+    let receiver = accepting().await;
+    let mut taken = alert("");
+    taken.alert_type = AlertType::IncidentUpdated;
+    pager(&receiver.address).send(&taken).await.unwrap();
+    taken.incident.as_mut().unwrap().state = State::Acknowledged;
+    pager(&receiver.address).send(&taken).await.unwrap();
+    let told = events(&receiver);
+    let actions: Vec<&str> = told.iter().map(|event| event["event_action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["trigger", "trigger", "acknowledge"]);
+    assert!(told.iter().all(|event| event["dedup_key"] == told[0]["dedup_key"]));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn syslog(transport: &str, format: &str) -> Box<dyn Sink> {
 }
 
 /// Every record that rsyslog got with this word in it, once there are so many.
-async fn received(word: &str, count: usize) -> Vec<Value> {
+pub async fn received(word: &str, count: usize) -> Vec<Value> {
     let file = peer("TELLTALE_TEST_RSYSLOG_RECEIVED");
     let start = Instant::now();
     loop {

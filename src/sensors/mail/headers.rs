@@ -1,0 +1,112 @@
+//! Whom a stored mail was from and for, by its headers: where a mail was taken in by another server, its envelope is
+//! gone, and stands in what that server wrote above it. What the sender wrote (`To`) comes after that.
+
+use crate::sensors::mail::{RECIPIENTS, envelope::Envelope};
+use mail_parser::{Address, HeaderValue, Message, MessageParser};
+
+/// Headers in which servers write whom they delivered to.
+const DELIVERED: &[&str] = &[
+    "Delivered-To",
+    "X-Original-To",
+    "X-Delivered-To",
+    "X-Envelope-To",
+    "Envelope-To",
+    "X-Original-Recipient",
+    "X-Forwarded-To",
+    "Apparently-To",
+];
+/// Headers in which senders write whom they write to.
+const WRITTEN: &[&str] = &["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+
+/// Sender and recipients by the headers; those of the delivery first, each once. Nobody where it is no mail.
+pub async fn envelope(raw: Vec<u8>) -> Option<Envelope> {
+    tokio::task::spawn_blocking(move || envelope_now(&raw)).await.ok()
+}
+
+fn envelope_now(raw: &[u8]) -> Envelope {
+    let Some(message) = MessageParser::default().parse_headers(raw) else { return Envelope::default() };
+    let mut recipients: Vec<String> = Vec::new();
+    let mut add = |address: &str| {
+        let address = address.trim().trim_start_matches('<').trim_end_matches('>');
+        let known = recipients.iter().any(|known| known.eq_ignore_ascii_case(address));
+        if recipients.len() < RECIPIENTS && !known && address.contains('@') && !address.contains(char::is_whitespace) {
+            recipients.push(address.to_owned());
+        }
+    };
+    for name in DELIVERED.iter().chain(WRITTEN) {
+        for value in message.header_values(*name) {
+            addresses(value, &mut add);
+        }
+    }
+    // "for <address>" in the uppermost one: the server that delivered wrote it.
+    if let Some(received) = message.received().and_then(|received| received.for_.as_ref()) {
+        add(received);
+    }
+    Envelope { sender: sender(&message), recipients }
+}
+
+fn sender(message: &Message<'_>) -> Option<String> {
+    let mut found = None;
+    for name in ["Return-Path", "From"] {
+        for value in message.header_values(name) {
+            addresses(value, &mut |address| {
+                let address = address.trim_matches(['<', '>', ' ']);
+                if found.is_none() && address.contains('@') {
+                    found = Some(address.to_owned());
+                }
+            });
+        }
+    }
+    found
+}
+
+fn addresses(value: &HeaderValue<'_>, add: &mut impl FnMut(&str)) {
+    match value {
+        HeaderValue::Text(text) => text.split(',').for_each(add),
+        HeaderValue::TextList(texts) => texts.iter().for_each(|text| add(text)),
+        HeaderValue::Address(Address::List(list)) => {
+            list.iter().filter_map(|one| one.address.as_deref()).for_each(add);
+        }
+        HeaderValue::Address(Address::Group(groups)) => {
+            let all = groups.iter().flat_map(|group| &group.addresses);
+            all.filter_map(|one| one.address.as_deref()).for_each(add);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_delivery_goes_before_what_the_sender_wrote() {
+        let raw = b"Return-Path: <back@example.com>\r\nDelivered-To: alias@example.org\r\n\
+            Received: from x (x [192.0.2.1]) by mx (Postfix) with ESMTP id 1 for <first@example.org>; Fri, 1 May 2026 10:00:00 +0000\r\n\
+            X-Original-To: <Alias@example.org>\r\nFrom: \"A, B\" <from@example.com>\r\n\
+            To: Someone <to@example.org>, group: one@example.org, two@example.org;\r\nCc: undisclosed-recipients:;\r\n\r\nTo: body@example.org\r\n";
+        let read = envelope_now(raw);
+        assert_eq!(read.sender.as_deref(), Some("back@example.com"));
+        let wanted = ["alias@example.org", "to@example.org", "one@example.org", "two@example.org", "first@example.org"];
+        assert_eq!(read.recipients, wanted);
+    }
+
+    #[test]
+    fn there_is_an_end_to_recipients() {
+        let many: Vec<String> = (0..1000).map(|number| format!("a{number}@example.org")).collect();
+        let read =
+            envelope_now(format!("Delivered-To: last@example.org\r\nTo: {}\r\n\r\n", many.join(", ")).as_bytes());
+        assert_eq!((read.recipients.len(), read.recipients[0].as_str()), (RECIPIENTS, "last@example.org"));
+        assert_eq!(envelope_now(b""), Envelope::default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..300), head in prop::sample::select(vec![
+            "", "To: ", "Delivered-To: ", "Received: from ", "From: =?utf-8?q?", "Cc: a: b, <"])) {
+            let read = envelope_now(&[head.as_bytes(), &bytes].concat());
+            prop_assert!(read.recipients.len() <= RECIPIENTS);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads a mailbox again and again, and reports every mail that is new. How far it has read is remembered in one piece
+//! with what was seen: after a crash no mail is missed, and none is told twice. Strangers' mails are read again then, and
+//! forgotten again.
+
+use crate::{
+    domain::sighting::Touch,
+    sensors::{
+        mail::{
+            self,
+            envelope::{Envelope, Way},
+            headers, text,
+        },
+        mailbox::{
+            session::{IDLE, Listed, Place, Session, Unopened},
+            wire::Fault,
+        },
+        request::EVIDENCE_LIMIT,
+        sensor::Reporter,
+    },
+};
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Mails of one listing.
+const AT_ONCE: usize = 200;
+/// While nothing is seen, the position is remembered so often.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// Marks of the mails read last: where a server numbers its mails anew, these are not told again.
+const MARKS: usize = 256;
+/// A mail that cannot be fetched is left after so many tries.
+const TRIES: u8 = 5;
+/// One command may take so long in all.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// Whatever a server tells, it is looked at no sooner again.
+const REST: Duration = Duration::from_millis(200);
+/// A first failure may be anything: it is looked at again so soon before it is told.
+const AGAIN: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// How far a mailbox was read. Of a mail only a digest is in it.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Under which the numbers hold.
+    validity: u32,
+    /// The first number that was not read.
+    next: u32,
+    marks: VecDeque<String>,
+}
+
+/// One mailbox, as it is polled.
+pub struct Poller {
+    pub sensor: String,
+    /// Its server, for the record.
+    pub server: String,
+    pub place: Place,
+    pub every: Duration,
+    pub reporter: Reporter,
+}
+
+struct Progress {
+    position: Position,
+    remembered: (Position, Instant),
+    failed: (u32, u8),
+    /// A look has succeeded since the connection was made.
+    well: bool,
+}
+
+impl Poller {
+    /// Polls until `stop`.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Some(recalled) = self.reporter.recalled(&self.sensor, &stop).await else { return Ok(()) };
+        let position: Position = recalled.map_or_else(Position::default, |value| {
+            serde_json::from_value(value).unwrap_or_else(|_| {
+                self.reporter.refused(&self.sensor, "position_unreadable");
+                Position::default()
+            })
+        });
+        let mut progress =
+            Progress { remembered: (position.clone(), Instant::now()), position, failed: (0, 0), well: false };
+        let mut failures = 0u32;
+        loop {
+            progress.well = false;
+            let Some(Err(error)) = stop.run_until_cancelled(self.visit(&mut progress)).await else { break };
+            self.reporter.refused(&self.sensor, error.reason());
+            failures = if progress.well { 1 } else { failures.saturating_add(1) };
+            if failures > 1 {
+                tracing::warn!(sensor = self.sensor, server = self.server, "the mailbox cannot be read: {error}");
+                let login = matches!(error, Unopened::Login);
+                let reason = if login { "the_login_is_refused" } else { "the_mailbox_cannot_be_read" };
+                self.reporter.sees(&self.sensor, Some(reason));
+            }
+            let wait = match failures {
+                1 => AGAIN.min(self.every),
+                _ => self.every.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT.max(self.every)),
+            };
+            if stop.run_until_cancelled(sleep(wait)).await.is_none() {
+                break;
+            }
+        }
+        self.remember(&mut progress, Duration::ZERO).await;
+        Ok(())
+    }
+
+    /// Reads for as long as the server can be spoken with; what ends that.
+    async fn visit(&self, progress: &mut Progress) -> Result<(), Unopened> {
+        let mut session = timeout(PATIENCE, self.place.open()).await.map_err(|_| Fault::Silent)??;
+        let position = &mut progress.position;
+        if position.validity != session.validity {
+            if position.validity != 0 {
+                self.reporter.refused(&self.sensor, "renumbered");
+            }
+            (position.validity, position.next) = (session.validity, 1);
+        }
+        loop {
+            self.look(&mut session, progress).await?;
+            progress.well = true;
+            self.reporter.sees(&self.sensor, None);
+            if !session.idles {
+                sleep(self.every).await;
+                continue;
+            }
+            let waited = Instant::now();
+            // Told of nothing, it looks all the same: now and then a server forgets to tell.
+            match session.idle(IDLE.min(REMEMBERED.max(self.every))).await {
+                Err(Fault::Refused) => session.idles = false,
+                outcome => outcome?,
+            }
+            sleep(REST.saturating_sub(waited.elapsed())).await;
+        }
+    }
+
+    async fn look(&self, session: &mut Session, progress: &mut Progress) -> Result<(), Fault> {
+        loop {
+            let listing = session.listed(progress.position.next, AT_ONCE);
+            let listed = timeout(PATIENCE, listing).await.map_err(|_| Fault::Silent)??;
+            for (number, listed) in &listed {
+                let number = *number;
+                match timeout(PATIENCE, session.mail(number)).await.unwrap_or(Err(Fault::Silent)) {
+                    Ok(Some(raw)) => self.take(number, raw, listed, &mut progress.position).await,
+                    Ok(None) => self.reporter.refused(&self.sensor, "mail_not_given"),
+                    Err(fault) => {
+                        let (failed, tries) = progress.failed;
+                        progress.failed = (number, if failed == number { tries + 1 } else { 1 });
+                        if progress.failed.1 < TRIES {
+                            return Err(fault);
+                        }
+                        self.reporter.refused(&self.sensor, "mail_given_up");
+                        progress.position.next = number.saturating_add(1);
+                        return Err(fault);
+                    }
+                }
+                progress.position.next = number.saturating_add(1);
+                self.remember(progress, REMEMBERED).await;
+            }
+            if listed.is_empty() {
+                self.remember(progress, REMEMBERED).await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reports one mail, for as long as it takes to make that durable.
+    async fn take(&self, number: u32, raw: Vec<u8>, listed: &Listed, position: &mut Position) {
+        let mark = mark(&raw);
+        if position.marks.contains(&mark) {
+            return self.reporter.refused(&self.sensor, "mail_known");
+        }
+        position.marks.push_back(mark);
+        if position.marks.len() > MARKS {
+            position.marks.pop_front();
+        }
+        position.next = number.saturating_add(1);
+        if listed.size.is_some_and(|size| size as usize > mail::READ) {
+            self.reporter.refused(&self.sensor, "mail_read_in_part");
+        }
+        let touches = self.touches(raw, listed.at).await;
+        let Ok(place) = serde_json::to_value(&*position) else { return };
+        let mut told = false;
+        // The mailbox keeps what cannot be made durable now.
+        while self.reporter.observe_all(&self.sensor, touches.clone(), place.clone()).await.is_err() {
+            if !std::mem::replace(&mut told, true) {
+                self.reporter.refused(&self.sensor, "not_durable");
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>) -> Vec<Touch> {
+        let evidence = raw[..raw.len().min(EVIDENCE_LIMIT)].to_vec();
+        let envelope: Option<Envelope> = headers::envelope(raw.clone()).await;
+        let text = text::decode(raw).await;
+        if envelope.is_none() || text.is_none() {
+            self.reporter.refused(&self.sensor, "unreadable_mail");
+        }
+        let way = Way {
+            sensor: self.sensor.clone(),
+            reporter: self.server.clone(),
+            // Who gave the mail to its server is known to that alone: its headers claim, and stand in the evidence.
+            source_ip: None,
+            service: "imap".into(),
+            at: at.unwrap_or_else(Timestamp::now),
+        };
+        envelope.unwrap_or_default().touches(&way, text.unwrap_or_else(|| evidence.clone()), &evidence).collect()
+    }
+
+    /// Makes the position durable, where it has moved and was not remembered for so long.
+    async fn remember(&self, progress: &mut Progress, since: Duration) {
+        if progress.remembered.0 == progress.position || progress.remembered.1.elapsed() < since {
+            return;
+        }
+        let Ok(position) = serde_json::to_value(&progress.position) else { return };
+        match self.reporter.remember(&self.sensor, position).await {
+            Ok(()) => progress.remembered = (progress.position.clone(), Instant::now()),
+            Err(_) => self.reporter.refused(&self.sensor, "not_durable"),
+        }
+    }
+}
+
+fn mark(raw: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(&blake3::hash(raw).as_bytes()[..9])
+}

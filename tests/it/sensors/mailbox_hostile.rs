@@ -1,0 +1,168 @@
+//! The mailbox sensor before a server that means it harm, and its configuration.
+
+use crate::sensors::observer::{Watching, build, presented};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use telltale::{
+    domain::{secret::with_literals, section::Section},
+    sensors,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
+};
+
+/// A server that answers each command as the test says: `$` stands for its tag. Commands that the test leaves to it are answered
+/// as they should be, of a mailbox with one mail.
+async fn server(greeting: &'static [u8], answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let (input, mut output) = stream.split();
+                let _ = output.write_all(greeting).await;
+                let mut lines = BufReader::new(input).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
+                    let said = answer(command).unwrap_or_else(|| as_it_should(command));
+                    let mut bytes = Vec::new();
+                    for part in said.split_inclusive(|byte| *byte == b'$') {
+                        match part.strip_suffix(b"$") {
+                            Some(part) => bytes.extend([part, tag.as_bytes()].concat()),
+                            None => bytes.extend_from_slice(part),
+                        }
+                    }
+                    if output.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!(
+        "url = 'imap://{address}'\nuser = 'u'\npassword = 'p'\nstarttls = false\nevery = '50ms'\nallow_private = ['127.0.0.0/8']"
+    )
+}
+
+fn as_it_should(command: &str) -> Vec<u8> {
+    let said = match command.split(' ').next().unwrap_or_default() {
+        "CAPABILITY" => "* CAPABILITY IMAP4rev1\r\n$ OK done\r\n".to_owned(),
+        "EXAMINE" => "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n$ OK [READ-ONLY] done\r\n".to_owned(),
+        "UID" if command.contains("SIZE") => {
+            "* 1 FETCH (UID 1 RFC822.SIZE 40 INTERNALDATE \"01-May-2026 10:20:30 +0000\")\r\n$ OK done\r\n".to_owned()
+        }
+        "UID" => format!("* 1 FETCH (UID 1 BODY[]<0> {{{}}}\r\n{MAIL})\r\n$ OK done\r\n", MAIL.len()),
+        _ => "$ OK done\r\n".to_owned(),
+    };
+    said.into_bytes()
+}
+
+const MAIL: &str = "Delivered-To: alias@example.org\r\n\r\nbody\r\n";
+const HELLO: &[u8] = b"* OK hello\r\n";
+
+async fn refuses(keys: &str, reason: &str) {
+    let mailbox = Watching::start("mailbox", keys).await;
+    for _ in 0..2000 {
+        if mailbox.recorder.refused(reason) > 0 {
+            assert_eq!(mailbox.recorder.touches().len(), 0, "{reason}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not {reason}: {:?}", mailbox.recorder.refusals.lock().unwrap());
+}
+
+#[tokio::test]
+async fn a_server_that_sends_for_ever_is_left() {
+    let endless = |_: &str| Some(vec![b'a'; 4 * 1024 * 1024]);
+    refuses(&server(HELLO, endless).await, "answer_too_large").await;
+    let literal = |_: &str| Some([b"* 1 FETCH (BODY[] {4294967295}\r\n".to_vec(), vec![b'a'; 40 << 20]].concat());
+    refuses(&server(HELLO, literal).await, "answer_too_large").await;
+    let flood = |command: &str| command.contains("SIZE").then(|| b"* 9 EXISTS\r\n".repeat(4 << 20));
+    refuses(&server(HELLO, flood).await, "answer_too_large").await;
+}
+
+#[tokio::test]
+async fn nonsense_and_depth_lead_nowhere() {
+    refuses(&server(b"220 mx ESMTP\r\n", |_| None).await, "answer_unreadable").await;
+    refuses(&server(b"* BYE no\r\n", |_| None).await, "command_refused").await;
+    refuses(
+        &server(HELLO, |command| command.starts_with("EXAMINE").then(|| b"$ OK done\r\n".to_vec())).await,
+        "folder_refused",
+    )
+    .await;
+    // A parser that follows every parenthesis would run out of stack, and take the house with it.
+    let deep = |command: &str| {
+        let open = b"* 1 FETCH (BODYSTRUCTURE ".to_vec();
+        command.starts_with("NOOP").then(|| [open, vec![b'('; 1 << 20], b"\r\n$ OK done\r\n".to_vec()].concat())
+    };
+    let mailbox = Watching::start("mailbox", &server(HELLO, deep).await).await;
+    assert_eq!(mailbox.recorder.wait_for(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_with_bytes_that_no_mail_has_is_read_all_the_same() {
+    let odd = |command: &str| {
+        let mail = b"Delivered-To: alias@example.org\r\n\r\n\0\xff\r\n";
+        let told = format!("* 1 FETCH (UID 1 BODY[]<0> {{{}}}\r\n", mail.len());
+        let wanted = command.contains("BODY");
+        wanted.then(|| [told.as_bytes(), mail, b" FLAGS (\x01))\r\n$ OK done\r\n"].concat())
+    };
+    let mailbox = Watching::start("mailbox", &server(HELLO, odd).await).await;
+    let touches = mailbox.recorder.wait_for(1).await;
+    assert_eq!(presented(&touches[0])[0].1, "alias@example.org");
+    assert!(touches[0].evidence.ends_with(b"\0\xff\r\n"));
+}
+
+#[tokio::test]
+async fn what_comes_in_clear_behind_starttls_is_not_taken_for_protected() {
+    let injected = |command: &str| match command {
+        "CAPABILITY" => Some(b"* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n".to_vec()),
+        "STARTTLS" => Some(b"$ OK begin\r\n* OK [UIDVALIDITY 1] ok\r\nt4 OK logged in\r\n".to_vec()),
+        _ => None,
+    };
+    let keys = server(HELLO, injected).await;
+    refuses(&keys.replace("starttls = false\n", ""), "answer_unreadable").await;
+    // The password is not told to a server that offers no protection.
+    let keys = server(HELLO, |command| {
+        assert!(!command.starts_with("LOGIN"), "told in clear");
+        None
+    });
+    refuses(&keys.await.replace("starttls = false\n", ""), "tls_failed").await;
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_had_is_left_in_the_end() {
+    let broken = |command: &str| {
+        let closes = command.contains("BODY") && command.contains("FETCH 1 ");
+        let two = command
+            .contains("SIZE")
+            .then(|| b"* 1 FETCH (UID 1 RFC822.SIZE 40)\r\n* 2 FETCH (UID 2 RFC822.SIZE 40)\r\n$ OK done\r\n".to_vec());
+        if closes { Some(b"* BYE it is broken\r\n".to_vec()) } else { two }
+    };
+    let mailbox = Watching::start("mailbox", &server(HELLO, broken).await).await;
+    let touches = mailbox.recorder.wait_for(1).await;
+    assert_eq!((touches.len(), mailbox.recorder.refused("mail_given_up")), (1, 1));
+}
+
+#[test]
+fn a_wrong_key_is_named() {
+    let told = |keys: &str| {
+        let keys = format!("user = 'u'\npassword = 'p'\n{keys}").parse().unwrap();
+        let section = Section { name: "m".into(), keys, folder: PathBuf::from(".") };
+        let entry = sensors::ALL.iter().find(|entry| entry.kind == "mailbox").unwrap();
+        with_literals(true, || (entry.build)(&section)).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(told("url = 'imaps://imap.example.org'"), "");
+    assert!(told("url = 'https://imap.example.org'").starts_with("url: "));
+    assert!(told("url = 'imaps://u:p@imap.example.org'").starts_with("url: "));
+    assert!(told("url = 'imap://imap.example.org'\nstarttls = false").starts_with("starttls: "));
+    assert!(told("url = 'imap://10.0.0.1'\nstarttls = false").starts_with("starttls: "));
+    assert_eq!(told("url = 'imap://10.0.0.1'\nstarttls = false\nallow_private = ['10.0.0.0/8']"), "");
+    assert!(told("url = 'imaps://h.example.org'\nstarttls = true").starts_with("starttls: "));
+    assert!(told("url = 'imaps://h.example.org'\nfolder = 'É'").starts_with("folder: "));
+    assert!(told("url = 'imaps://h.example.org'\nevery = 'soon'").starts_with("every: "));
+    drop(build("mailbox", "url = 'imaps://h.example.org'\nuser = 'u'\npassword = 'p'"));
+}
