@@ -30,14 +30,13 @@ async fn an_erasure_that_failed_half_way_is_brought_to_its_end_by_the_next() {
     let held = data.join("evidence").join(&taken.file);
     for of in [canary.to_string(), taken.file.clone()] {
         blocked(&data);
-        let failed =
-            erase(context, &of, "somebody".to_owned()).await.err().expect("the keyring cannot be put in place");
+        let failed = erase(context, &of, "somebody".to_owned()).await.expect_err("the keyring cannot be put in place");
         assert!(matches!(failed, FlowError::Internal(_)), "{failed}");
         cleared(&data);
         assert!(held.exists(), "a file goes after its key");
         let erased = erase(context, &of, "somebody".to_owned()).await.unwrap_or_else(|error| panic!("{of}: {error}"));
         assert!(erased.entries > 0 || of == taken.file, "{erased:?}");
-        let again = erase(context, &of, "somebody".to_owned()).await.err().expect("there is nothing left to erase");
+        let again = erase(context, &of, "somebody".to_owned()).await.expect_err("there is nothing left to erase");
         assert!(matches!(again, FlowError::Unknown(_)), "{again}");
     }
     assert!(!held.exists());
