@@ -3,7 +3,10 @@
 use crate::{
     config::Config,
     domain::secret::Secret,
-    journal::{keyring::Keyring, master::MasterKey},
+    journal::{
+        keyring::{Keyring, KeyringError},
+        master::MasterKey,
+    },
 };
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -25,11 +28,17 @@ pub fn current(config: &Config) -> anyhow::Result<MasterKey> {
     let next = beside(file);
     if next.exists()
         && let Ok(key) = read(&next)
-        && Keyring::open(&config.data.dir, &key).is_ok()
     {
-        tracing::warn!("`keys rotate` was stopped half way; {} is put in place", next.display());
-        put(&next, file)?;
-        return Ok(key);
+        match Keyring::open(&config.data.dir, &key) {
+            Ok(_) => {
+                tracing::warn!("`keys rotate` was stopped half way; {} is put in place", next.display());
+                put(&next, file)?;
+                return Ok(key);
+            }
+            Err(KeyringError::WrongMasterKey(_)) => {}
+            // It may be this one, and the old one would then be called wrong.
+            Err(error) => return Err(error.into()),
+        }
     }
     read(file)
 }
@@ -108,6 +117,18 @@ mod tests {
             assert_eq!(*current(&config).unwrap().to_text().reveal(), *key.to_text().reveal());
             assert!(next.exists());
         }
+    }
+
+    #[test]
+    fn a_keyring_that_cannot_be_read_does_not_make_the_new_key_a_wrong_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, _) = house(folder.path());
+        let next = folder.path().join("master.key.new");
+        fs::write(&next, MasterKey::generate().to_text().reveal()).unwrap();
+        fs::remove_file(folder.path().join("data/keyring")).unwrap();
+        fs::create_dir(folder.path().join("data/keyring")).unwrap();
+        let error = current(&config).map(|_| ()).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(KeyringError::Io { .. })), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `telltale backup`, `restore`, `evidence verify`
 
 use crate::{
+    app::master,
     cli::{client::Client, outcome::Outcome, terminal::Terminal},
     config::Config,
     domain::reason::reason,
@@ -47,6 +48,7 @@ pub async fn backup(config: &Config, file: &Path, client: &Client, terminal: Ter
     out.sync_all()?;
     drop(bar);
     fs::rename(part, file)?;
+    master::sync_folder(file)?;
     terminal.answer(&json!({ "file": file, "bytes": bytes }), || {
         format!("{}: {bytes} bytes. The master key is not in it: keep that apart.", file.display())
     });

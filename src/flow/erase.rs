@@ -13,7 +13,7 @@ use crate::{
 use canaries::{CanaryId, index::Owner};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::{fs, io};
 
 /// What was destroyed, and what was not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,11 @@ pub async fn erase(context: &Context, of: &str, by: Actor) -> Result<Erased, Flo
         context.keyring.erase(*key).map_err(anyhow::Error::from)?;
     }
     if let KeyRef::File(_) = key {
-        fs::remove_file(context.evidence.join(of)).map_err(anyhow::Error::from)?;
+        match fs::remove_file(context.evidence.join(of)) {
+            // An erasure that failed may have come as far as this.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(anyhow::Error::from(error).into()),
+            _ => {}
+        }
     }
     if let KeyRef::Canary(canary) = key {
         let mut index = context.index.write().expect("no thread panics while it holds the index");
@@ -75,11 +79,11 @@ pub async fn erase(context: &Context, of: &str, by: Actor) -> Result<Erased, Flo
     Ok(Erased { erased: key.to_string(), entries, remains })
 }
 
-/// The key that is meant, if it is there and may go.
+/// The key that is meant, if it is there and may go, or its erasure came to no end.
 fn known(context: &Context, of: &str) -> Result<KeyRef, FlowError> {
     if let Ok(canary) = of.parse::<CanaryId>() {
         let key = KeyRef::Canary(canary);
-        if context.keyring.key(key).is_none() {
+        if context.keyring.key(key).is_none() && !context.keyring.is_half_erased(key) {
             return Err(FlowError::Unknown(format!("there is no key of a canary {of}: it was erased, or never made")));
         }
         if let Some(persona) = context.ledger.placement(canary)?.and_then(|row| row.placement.persona) {
@@ -107,7 +111,10 @@ fn known(context: &Context, of: &str) -> Result<KeyRef, FlowError> {
         )));
     };
     let key = KeyRef::File(name);
-    if context.keyring.key(key).is_none() || !context.evidence.join(of).is_file() {
+    // A file that outlived its key, when the process ended between the two, goes all the same.
+    let held =
+        context.evidence.join(of).is_file() && (context.keyring.key(key).is_some() || context.keyring.is_erased(key));
+    if !held && !context.keyring.is_half_erased(key) {
         return Err(FlowError::Unknown(format!("there is no evidence file {of}: it was erased, or never taken in")));
     }
     Ok(key)

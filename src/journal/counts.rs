@@ -12,7 +12,7 @@
 use crate::{
     domain::record::{Record, Tally},
     journal::{
-        disk::{Disk, Disks},
+        disk::{self, Disk, Disks},
         frame, merkle,
         seal::{self, DataKey},
     },
@@ -70,6 +70,8 @@ pub(crate) struct Counts {
     disks: Arc<dyn Disks>,
     house: DataKey,
     disk: Option<Box<dyn Disk>>,
+    /// Whether the names of the two files are durable.
+    named: [bool; 2],
     /// Which of the two files was written last.
     half: u8,
     length: u64,
@@ -127,6 +129,7 @@ impl Counts {
             disks,
             house,
             disk: None,
+            named: [false; 2],
             half: 1,
             length: 0,
             epoch: 0,
@@ -202,16 +205,25 @@ impl Counts {
         match &mut self.disk {
             Some(disk) if !start => {
                 if let Err(error) = disk.append(&bytes).and_then(|()| disk.sync()) {
-                    disk.cut(self.length)?;
+                    // What cannot be shortened is left for the other file.
+                    if disk.cut(self.length).is_err() {
+                        self.disk = None;
+                    }
                     return Err(error);
                 }
                 self.length += bytes.len() as u64;
             }
             _ => {
                 let half = 1 - self.half;
-                let mut disk = self.disks.open(&path(&self.data, half), 0)?;
+                let path = path(&self.data, half);
+                let mut disk = disk::begin(self.disks.as_ref(), &path, 0)?;
                 disk.append(&bytes)?;
                 disk.sync()?;
+                let named = &mut self.named[usize::from(half)];
+                if !*named {
+                    self.disks.sync_folder(disk::folder_of(&path))?;
+                    *named = true;
+                }
                 self.disk = Some(disk);
                 self.half = half;
                 self.epoch = epoch;

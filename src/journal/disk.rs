@@ -1,11 +1,11 @@
-//! The few things that the journal asks of a disk, so that tests can put a failing one in its place, and the one way
-//! in which a small file is replaced as a whole.
+//! The few things that journal, keyring and evidence ask of a disk, so that tests can put one in its place that fails, or
+//! loses what was not synced; and the one way in which a small file is replaced as a whole.
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// A file that grows at its end.
@@ -13,17 +13,32 @@ pub trait Disk: Send {
     /// Writes at the end. After an error the end is unknown until `cut`.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Returns once everything written is on stable storage.
+    /// Writes once more what stands at `offset` already.
+    fn again(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns once everything written, and the length, is on stable storage.
     fn sync(&mut self) -> io::Result<()>;
 
     /// Shortens the file to `length` bytes; what is written next follows there.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// Where such files come from.
+/// Where such files come from, and their names. A name is durable once its folder was synced.
 pub trait Disks: Send + Sync {
-    /// Opens the file, made if it is not there, cut to `length`; a new name is durable when this returns.
-    fn open(&self, path: &Path, length: u64) -> io::Result<Box<dyn Disk>>;
+    /// Opens a file of mode 0600, made if it is not there. It must be cut before anything is appended.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Disk>>;
+
+    /// Gives a file another name, in place of whatever has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a name.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a folder; one that is there is no error.
+    fn make_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Returns once the names in a folder are on stable storage.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 }
 
 /// The real disk.
@@ -33,18 +48,33 @@ pub struct Files;
 struct OnDisk {
     file: File,
     end: u64,
+    /// The length changed otherwise than by growing, which a sync of the data alone may leave aside.
+    was_cut: bool,
 }
 
 impl Disks for Files {
-    fn open(&self, path: &Path, length: u64) -> io::Result<Box<dyn Disk>> {
-        let new = !path.exists();
-        let file = File::options().create(true).truncate(false).write(true).read(true).mode(0o600).open(path)?;
-        file.set_len(length)?;
-        file.sync_all()?;
-        if new {
-            sync_folder_of(path)?;
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Disk>> {
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        Ok(Box::new(OnDisk { file, end: 0, was_cut: true }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            made => made,
         }
-        Ok(Box::new(OnDisk { file, end: length }))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
     }
 }
 
@@ -55,30 +85,79 @@ impl Disk for OnDisk {
         Ok(())
     }
 
+    fn again(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        if self.was_cut { self.file.sync_all() } else { self.file.sync_data() }?;
+        self.was_cut = false;
+        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.was_cut = true;
         self.file.set_len(length)?;
         self.end = length;
         Ok(())
     }
 }
 
-/// Replaces a file as a whole: after a crash it holds the old bytes or the new ones. Mode 0600.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder_of(path)
+/// Opens a file whose first `length` bytes count. Its name is not durable yet.
+pub fn begin(disks: &dyn Disks, path: &Path, length: u64) -> io::Result<Box<dyn Disk>> {
+    let mut disk = disks.open(path)?;
+    disk.cut(length)?;
+    disk.sync()?;
+    Ok(disk)
 }
 
-/// Makes the names in the folder of `path` durable.
-pub fn sync_folder_of(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+/// Replaces a file as a whole: after a crash it holds the old bytes or the new ones. Mode 0600.
+pub fn replace(disks: &dyn Disks, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    prepare(disks, path, bytes)?;
+    put(disks, path)
+}
+
+/// The first half of `replace`: the new bytes are durable beside the file. After an error the old ones are in force.
+pub fn prepare(disks: &dyn Disks, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut disk = disks.open(&beside(path))?;
+    disk.cut(0)?;
+    disk.append(bytes)?;
+    disk.sync()
+}
+
+/// The second half: what was prepared takes the file's place. After an error either may be in force after a crash.
+pub fn put(disks: &dyn Disks, path: &Path) -> io::Result<()> {
+    disks.rename(&beside(path), path)?;
+    disks.sync_folder(folder_of(path))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Makes a folder, and those above it that are missing. All their names are durable when this returns.
+pub fn make_folder(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
+    let above = folder_of(folder);
+    if !above.exists() {
+        make_folder(disks, above)?;
+    }
+    disks.make_folder(folder)?;
+    sync_name(disks, folder)
+}
+
+/// Makes the name of a folder durable.
+pub fn sync_name(disks: &dyn Disks, folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match disks.sync_folder(folder_of(folder)) {
+        // A folder that we may not read is none of ours, nor is a name in it; and some file systems sync no folder.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// The folder that a name stands in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether the disk is only full, so that the same write may succeed later.

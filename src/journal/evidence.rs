@@ -2,7 +2,7 @@
 //! is written once, whole or not at all, and opens only while its key is there. Its name says nothing.
 
 use crate::journal::{
-    disk,
+    disk::{self, Disk, Disks},
     key_ref::KeyRef,
     keyring::{Keyring, KeyringError},
     seal::{self, DataKey},
@@ -10,9 +10,8 @@ use crate::journal::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufReader, BufWriter, Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -63,17 +62,18 @@ impl Evidence {
         let io = |error| EvidenceError::Io { file: file.clone(), error };
         self.keyring.ensure(&[KeyRef::File(name)])?;
         let key = self.keyring.key(KeyRef::File(name)).ok_or_else(|| EvidenceError::Erased(file.clone()))?;
-        fs::create_dir_all(&self.folder).map_err(io)?;
+        let disks = self.keyring.disks().as_ref();
+        disk::make_folder(disks, &self.folder).map_err(io)?;
         let (path, part) = (self.folder.join(&file), self.folder.join(format!("{file}.part")));
-        let written = write(&part, &key, &mut source);
+        let written = write(disks, &part, &key, &mut source);
         let (sha256, bytes) = match written {
             Ok(written) => written,
             Err(error) => {
-                let _ = fs::remove_file(&part);
+                let _ = disks.remove(&part);
                 return Err(io(error));
             }
         };
-        fs::rename(&part, &path).and_then(|()| disk::sync_folder_of(&path)).map_err(io)?;
+        disks.rename(&part, &path).and_then(|()| disks.sync_folder(&self.folder)).map_err(io)?;
         Ok(Taken { file, sha256, bytes })
     }
 
@@ -82,7 +82,9 @@ impl Evidence {
         if let Some(name) = HEXLOWER.decode(taken.file.as_bytes()).ok().and_then(|name| name.try_into().ok()) {
             self.keyring.erase(KeyRef::File(name))?;
         }
-        fs::remove_file(self.folder.join(&taken.file))
+        let disks = self.keyring.disks();
+        disks
+            .remove(&self.folder.join(&taken.file))
             .map_err(|error| EvidenceError::Io { file: taken.file.clone(), error })
     }
 
@@ -119,9 +121,10 @@ impl Evidence {
 }
 
 /// Pieces of up to 64 KiB: last or not, nonce, sealed text.
-fn write(path: &Path, key: &DataKey, source: &mut impl Read) -> io::Result<(String, u64)> {
-    let file = File::options().create_new(true).write(true).mode(0o600).open(path)?;
-    let mut out = BufWriter::new(&file);
+fn write(disks: &dyn Disks, path: &Path, key: &DataKey, source: &mut impl Read) -> io::Result<(String, u64)> {
+    let mut disk = disks.open(path)?;
+    disk.cut(0)?;
+    let mut out = BufWriter::with_capacity(PIECE, End(disk.as_mut()));
     out.write_all(&MAGIC)?;
     let (mut digest, mut total, mut number) = (Sha256::new(), 0, 0u64);
     let mut piece = read_piece(source)?;
@@ -142,8 +145,21 @@ fn write(path: &Path, key: &DataKey, source: &mut impl Read) -> io::Result<(Stri
     }
     out.flush()?;
     drop(out);
-    file.sync_all()?;
+    disk.sync()?;
     Ok((HEXLOWER.encode(&digest.finalize()), total))
+}
+
+/// Where a file's pieces go.
+struct End<'a>(&'a mut dyn Disk);
+
+impl Write for End<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn read_piece(source: &mut impl Read) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {

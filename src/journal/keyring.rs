@@ -4,7 +4,7 @@
 use crate::{
     domain::reason::reason,
     journal::{
-        disk,
+        disk::{self, Disks, Files},
         key_ref::KeyRef,
         master::MasterKey,
         seal::{self, DataKey},
@@ -12,10 +12,10 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -31,10 +31,12 @@ const ROW: usize = 1 + 16 + 1 + 32;
 /// The keys of one data folder.
 pub struct Keyring {
     path: PathBuf,
+    disks: Arc<dyn Disks>,
     master: RwLock<MasterKey>,
     keys: RwLock<Keys>,
-    /// Held while the file is written, so that readers of `keys` never wait for the disk.
-    writing: Mutex<()>,
+    /// Held while the file is written, so that readers of `keys` never wait for the disk. True: the last change failed
+    /// when it was put in place, and nobody knows whether the file has it.
+    writing: Mutex<bool>,
 }
 
 #[derive(Clone)]
@@ -43,6 +45,8 @@ struct Keys {
     mint_version: u32,
     /// None: erased.
     data: BTreeMap<KeyRef, Option<DataKey>>,
+    /// Erased by a change that failed: the file may still have them.
+    half_erased: BTreeSet<KeyRef>,
 }
 
 /// Why the keyring did not do what was asked.
@@ -69,19 +73,32 @@ pub enum KeyringError {
 impl Keyring {
     /// Makes the keyring of a new data folder: a random root secret and the house key.
     pub fn create(folder: &Path, master: &MasterKey) -> Result<Keyring, KeyringError> {
+        Keyring::create_on(folder, master, Arc::new(Files))
+    }
+
+    /// As `create`, on other disks, which journal and evidence under this keyring use too.
+    pub fn create_on(folder: &Path, master: &MasterKey, disks: Arc<dyn Disks>) -> Result<Keyring, KeyringError> {
         let path = folder.join("keyring");
         if path.exists() {
             return Err(KeyringError::Exists(path));
         }
         let data = BTreeMap::from([(KeyRef::House, Some(Zeroizing::new(rand::random())))]);
-        let keys = Keys { root: Zeroizing::new(rand::random()), mint_version: 1, data };
-        fs::create_dir_all(folder).map_err(|error| KeyringError::Io { path: folder.to_owned(), error })?;
-        write(&path, master, &keys)?;
-        Ok(Keyring { path, master: RwLock::new(master.clone()), keys: RwLock::new(keys), writing: Mutex::new(()) })
+        let root = Zeroizing::new(rand::random());
+        let keys = Keys { root, mint_version: 1, data, half_erased: BTreeSet::new() };
+        disk::make_folder(disks.as_ref(), folder)
+            .map_err(|error| KeyringError::Io { path: folder.to_owned(), error })?;
+        disk::replace(disks.as_ref(), &path, &wrap(master, &keys))
+            .map_err(|error| KeyringError::Io { path: path.clone(), error })?;
+        Ok(Keyring::with(path, disks, master, keys))
     }
 
     /// Opens the keyring of a data folder.
     pub fn open(folder: &Path, master: &MasterKey) -> Result<Keyring, KeyringError> {
+        Keyring::open_on(folder, master, Arc::new(Files))
+    }
+
+    /// As `open`, on other disks, which journal and evidence under this keyring use too.
+    pub fn open_on(folder: &Path, master: &MasterKey, disks: Arc<dyn Disks>) -> Result<Keyring, KeyringError> {
         let path = folder.join("keyring");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -89,7 +106,14 @@ impl Keyring {
             Err(error) => return Err(KeyringError::Io { path, error }),
         };
         let keys = unwrap(&path, master, &bytes)?;
-        Ok(Keyring { path, master: RwLock::new(master.clone()), keys: RwLock::new(keys), writing: Mutex::new(()) })
+        // A change that was cut short may have reached the name and not the disk: what its keys seal must not outlive them.
+        disks.sync_folder(disk::folder_of(&path)).map_err(|error| KeyringError::Io { path: path.clone(), error })?;
+        Ok(Keyring::with(path, disks, master, keys))
+    }
+
+    fn with(path: PathBuf, disks: Arc<dyn Disks>, master: &MasterKey, keys: Keys) -> Keyring {
+        let (master, keys) = (RwLock::new(master.clone()), RwLock::new(keys));
+        Keyring { path, disks, master, keys, writing: Mutex::new(false) }
     }
 
     /// Makes the keys that are not there yet, all in one write; durable when this returns. Never on a sighting's path.
@@ -120,9 +144,11 @@ impl Keyring {
 
     /// Wraps everything under another master key; the old one no longer opens the file.
     pub fn rewrap(&self, master: &MasterKey) -> Result<(), KeyringError> {
-        let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        write(&self.path, master, &self.read())?;
-        *self.master.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = master.clone();
+        let mut unsure = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = wrap(master, &self.read());
+        self.write(&bytes, &mut unsure)?;
+        *self.master.write().unwrap_or_else(PoisonError::into_inner) = master.clone();
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).half_erased.clear();
         Ok(())
     }
 
@@ -141,6 +167,11 @@ impl Keyring {
         matches!(self.read().data.get(&key), Some(None))
     }
 
+    /// Whether an erasure of this key failed so late that the file may still have it; erasing it again settles that.
+    pub fn is_half_erased(&self, key: KeyRef) -> bool {
+        self.read().half_erased.contains(&key)
+    }
+
     /// The version of minting that new canaries and ghosts come from.
     pub fn mint_version(&self) -> u32 {
         self.read().mint_version
@@ -152,23 +183,50 @@ impl Keyring {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Keys> {
-        self.keys.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disks that it lies on.
+    pub(crate) fn disks(&self) -> &Arc<dyn Disks> {
+        &self.disks
     }
 
     /// Changes a copy, makes it durable, and only then lets it be used.
     fn change(&self, change: impl FnOnce(&mut Keys) -> Result<bool, KeyringError>) -> Result<(), KeyringError> {
-        let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut unsure = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys = self.read().clone();
-        if change(&mut keys)? {
-            let master = self.master.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-            write(&self.path, &master, &keys)?;
-            *self.keys.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = keys;
+        if change(&mut keys)? || *unsure {
+            let bytes = wrap(&self.master.read().unwrap_or_else(PoisonError::into_inner), &keys);
+            if let Err(error) = self.write(&bytes, &mut unsure) {
+                if *unsure {
+                    // Nothing is sealed under a key that only one of the two files may hold.
+                    let mut used = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+                    let Keys { data, half_erased, .. } = &mut *used;
+                    for (key, data) in data.iter_mut().filter(|(key, _)| keys.data[*key].is_none()) {
+                        if data.take().is_some() {
+                            half_erased.insert(*key);
+                        }
+                    }
+                }
+                return Err(error);
+            }
+            keys.half_erased.clear();
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
+        Ok(())
+    }
+
+    fn write(&self, bytes: &[u8], unsure: &mut bool) -> Result<(), KeyringError> {
+        let failed = |error| KeyringError::Io { path: self.path.clone(), error };
+        disk::prepare(self.disks.as_ref(), &self.path, bytes).map_err(failed)?;
+        *unsure = true;
+        disk::put(self.disks.as_ref(), &self.path).map_err(failed)?;
+        *unsure = false;
         Ok(())
     }
 }
 
-fn write(path: &Path, master: &MasterKey, keys: &Keys) -> Result<(), KeyringError> {
+fn wrap(master: &MasterKey, keys: &Keys) -> Vec<u8> {
     let mut text = Zeroizing::new(Vec::with_capacity(36 + keys.data.len() * ROW));
     text.extend_from_slice(keys.root.as_slice());
     text.extend_from_slice(&keys.mint_version.to_le_bytes());
@@ -188,7 +246,7 @@ fn write(path: &Path, master: &MasterKey, keys: &Keys) -> Result<(), KeyringErro
     bytes.extend_from_slice(&nonce);
     let sealed = seal::seal(&wrapping_key(master, &salt), &nonce, &bytes, &text);
     bytes.extend_from_slice(&sealed);
-    disk::replace(path, &bytes).map_err(|error| KeyringError::Io { path: path.to_owned(), error })
+    bytes
 }
 
 fn unwrap(path: &Path, master: &MasterKey, bytes: &[u8]) -> Result<Keys, KeyringError> {
@@ -215,6 +273,7 @@ fn unwrap(path: &Path, master: &MasterKey, bytes: &[u8]) -> Result<Keys, Keyring
         root: Zeroizing::new(fixed[..32].try_into().map_err(|_| damaged())?),
         mint_version: u32::from_le_bytes(fixed[32..].try_into().map_err(|_| damaged())?),
         data: BTreeMap::new(),
+        half_erased: BTreeSet::new(),
     };
     for row in rows.chunks_exact(ROW) {
         let name = row[1..17].try_into().map_err(|_| damaged())?;

@@ -6,7 +6,7 @@ use crate::{
     journal::{
         checkpoint::{Checkpoint, Signer, Vkey},
         counts::{Counts, Stranger},
-        disk::{self, Disks, Files},
+        disk,
         entry::Entry,
         frame::{self, Mark},
         key_ref::KeyRef,
@@ -51,6 +51,9 @@ pub enum NotDurable {
     /// The disk is full; the same append succeeds once there is room.
     #[error("the disk of the data folder is full: make room, and telltale goes on by itself")]
     Full,
+    /// The checkpoint could not be written. No entry hangs on it.
+    #[error("the journal's checkpoint could not be written, and is tried again: look at the disk of the data folder")]
+    Unsigned,
     /// The record's data key was erased, or never made.
     #[error("there is no data key of {0}: it was erased, or nothing was planned under it")]
     NoKey(KeyRef),
@@ -105,21 +108,16 @@ struct Inner {
 impl Journal {
     /// Opens the journal of a data folder, or begins it: takes the folder's lock, checks every frame, cuts a torn end off.
     pub fn open(data: &Path, keyring: Arc<Keyring>, origin: &str) -> Result<Journal, JournalError> {
-        Journal::open_on(data, keyring, origin, Arc::new(Files), segment::FULL)
+        Journal::open_with(data, keyring, origin, segment::FULL)
     }
 
-    /// As `open`, on other disks, and with segments of `full` bytes.
-    pub fn open_on(
-        data: &Path,
-        keyring: Arc<Keyring>,
-        origin: &str,
-        disks: Arc<dyn Disks>,
-        full: u64,
-    ) -> Result<Journal, JournalError> {
+    /// As `open`, with segments of `full` bytes.
+    pub fn open_with(data: &Path, keyring: Arc<Keyring>, origin: &str, full: u64) -> Result<Journal, JournalError> {
         let lock = FolderLock::take(data)?;
         let folder = segment::folder(data);
         let io = |error| JournalError::Io { path: folder.clone(), error };
-        fs::create_dir_all(&folder).and_then(|()| disk::sync_folder_of(&folder)).map_err(io)?;
+        let disks = keyring.disks().clone();
+        disk::make_folder(disks.as_ref(), &folder).map_err(io)?;
         let signer = Signer::new(origin, &keyring.derive("checkpoint"));
         let checkpoint = read_checkpoint(&folder.join("checkpoint"), &keyring)?;
         let mut found = recovery::recover(data, checkpoint)?;
@@ -131,12 +129,16 @@ impl Journal {
             found.segments.push(1);
         }
         let first = found.segments[found.segments.len() - 1];
-        let mut last = disks.open(&segment::path(data, first), found.length).map_err(io)?;
+        let mut last = disk::begin(disks.as_ref(), &segment::path(data, first), found.length).map_err(io)?;
         if found.length == 0 {
             let header = segment::Header { first, previous: found.previous }.to_bytes();
-            last.append(&header).and_then(|()| last.sync()).map_err(io)?;
+            last.append(&header).map_err(io)?;
             found.length = header.len() as u64;
+        } else if !found.unproven.is_empty() {
+            // Where a sync failed, the kernel may show what the disk never got, and take it for written.
+            last.again(found.proven, &found.unproven).map_err(io)?;
         }
+        last.sync().and_then(|()| disks.sync_folder(&folder)).map_err(io)?;
         let house =
             keyring.key(KeyRef::House).ok_or(JournalError::Unreadable { seq: 0, what: "there is no house key" })?;
         let counts = Counts::open(data, disks.clone(), house.clone(), head, found.last_fold).map_err(io)?;
@@ -166,6 +168,7 @@ impl Journal {
             signed: checkpoint.map(|checkpoint| checkpoint.size),
             signed_at: Instant::now(),
             stopped: false,
+            uncut: false,
             _lock: lock,
         };
         let (orders, received) = mpsc::channel();

@@ -30,8 +30,13 @@ pub(crate) struct Recovered {
     pub length: u64,
     /// Bytes of the torn end.
     pub torn: u64,
+    /// Up to where in the last segment a later frame or the checkpoint says that everything was durable, and what stands behind.
+    pub proven: u64,
+    pub unproven: Vec<u8>,
     /// The last entry that folded strangers; 0 for none.
     pub last_fold: u64,
+    /// Entries that a later frame or the checkpoint says were durable.
+    settled: u64,
 }
 
 /// Where an entry lies: index of its segment, and offset in it.
@@ -73,7 +78,10 @@ pub(crate) fn recover(data: &Path, checkpoint: Option<Checkpoint>) -> Result<Rec
         previous: [0; 32],
         length: 0,
         torn: 0,
+        proven: 0,
+        unproven: Vec::new(),
         last_fold: 0,
+        settled: 0,
     };
     let count = list.len();
     for (index, (first, path)) in list.into_iter().enumerate() {
@@ -112,7 +120,7 @@ fn read_segment(
         Err(_) if last && first == next && bytes.len() <= segment::HEADER => {
             found.torn = bytes.len() as u64;
             found.segments.push(first);
-            found.length = 0;
+            (found.length, found.proven) = (0, 0);
             return Ok(());
         }
         Err(error) => return damaged(0, next, format!("segment header: {error}")),
@@ -131,10 +139,12 @@ fn read_segment(
                     begun = None;
                 }
                 take(found, &frame, &bytes[offset..offset + length], offset);
-                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size == seq)
-                    && found.tree.root() != checkpoint.root
-                {
-                    return damaged(offset, seq, "the entries so far are not those of the checkpoint".to_owned());
+                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size == seq) {
+                    if found.tree.root() != checkpoint.root {
+                        return damaged(offset, seq, "the entries so far are not those of the checkpoint".to_owned());
+                    }
+                    // It is signed over what is durable alone.
+                    found.settled = found.settled.max(seq);
                 }
                 offset += length;
                 continue;
@@ -161,6 +171,12 @@ fn read_segment(
     }
     found.torn = (bytes.len() - offset) as u64;
     found.length = offset as u64;
+    if last {
+        let next = found.positions.get(found.settled as usize).map_or(offset, |position| position.offset() as usize);
+        let proven = if found.settled < first { 0 } else { next };
+        found.unproven = bytes[proven..offset].to_vec();
+        found.proven = proven as u64;
+    }
     Ok(())
 }
 
@@ -168,6 +184,7 @@ fn take(found: &mut Recovered, frame: &Frame<'_>, bytes: &[u8], offset: usize) {
     found.positions.push(Position::new(found.segments.len() - 1, offset as u64));
     found.previous = merkle::leaf(bytes);
     found.tree.push(found.previous);
+    found.settled = found.settled.max(frame.settled);
     if frame.mark == Mark::Folds {
         found.last_fold = frame.seq;
     }

@@ -6,7 +6,7 @@ use crate::{
     journal::{
         backup::{FORMAT, MANIFEST, Manifest},
         checkpoint::Signer,
-        disk,
+        disk::{self, Disks, Files},
         keyring::{Keyring, KeyringError},
         lock::{FolderLock, LockError},
         master::MasterKey,
@@ -66,11 +66,14 @@ fn restore_into(backup: &Path, data: &Path, master: &MasterKey) -> Result<Manife
     let moved = checked.and_then(|manifest| {
         // The keyring goes last: without it, nothing takes the folder for a whole one.
         for name in ["evidence", "journal", "keyring"] {
+            if name == "keyring" {
+                Files.sync_folder(data).map_err(io)?;
+            }
             if stage.join(name).exists() {
                 fs::rename(stage.join(name), data.join(name)).map_err(io)?;
             }
         }
-        disk::sync_folder_of(&data.join("keyring")).map_err(io)?;
+        Files.sync_folder(data).and_then(|()| disk::sync_name(&Files, data)).map_err(io)?;
         Ok(manifest)
     });
     let cleared = fs::remove_dir_all(&stage).map_err(io);
@@ -120,7 +123,7 @@ fn unpack(backup: &Path, stage: &Path) -> Result<Manifest, RestoreError> {
             file.write_all(&buffer[..read]).map_err(io)?;
         }
         file.sync_all().map_err(io)?;
-        disk::sync_folder_of(&path).map_err(io)?;
+        Files.sync_folder(disk::folder_of(&path)).map_err(io)?;
         members.insert(name, HEXLOWER.encode(&digest.finalize()));
     }
     let manifest = manifest.ok_or_else(|| broken("it ends too early".to_owned()))?;

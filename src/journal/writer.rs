@@ -79,6 +79,8 @@ pub(crate) struct Writer {
     pub signed: Option<u64>,
     pub signed_at: Instant,
     pub stopped: bool,
+    /// What a full disk took only in part is still behind `length`.
+    pub uncut: bool,
     pub _lock: FolderLock,
 }
 
@@ -195,6 +197,11 @@ impl Writer {
         if items.is_empty() {
             return Ok(first);
         }
+        if self.uncut {
+            // Where even shortening needs room, it is tried again with each write.
+            self.disk.cut(self.length).map_err(|error| self.fail("cut", &error, disk::is_full(&error)))?;
+            self.uncut = false;
+        }
         if self.length >= self.full {
             self.next_segment()?;
         }
@@ -212,13 +219,10 @@ impl Writer {
             tree.push(previous);
             positions.push(Position::new(self.segment, self.length + start as u64));
         }
-        if let Err(error) = self.disk.append(&bytes) {
-            let mended = disk::is_full(&error) && self.disk.cut(self.length).is_ok();
-            return Err(self.fail("write", &error, mended));
-        }
-        if let Err(error) = self.disk.sync() {
-            let mended = disk::is_full(&error) && self.disk.cut(self.length).is_ok();
-            return Err(self.fail("sync", &error, mended));
+        let written = self.disk.append(&bytes).map_err(|error| ("write", error));
+        if let Err((step, error)) = written.and_then(|()| self.disk.sync().map_err(|error| ("sync", error))) {
+            self.uncut = self.disk.cut(self.length).is_err();
+            return Err(self.fail(step, &error, disk::is_full(&error)));
         }
         self.length += bytes.len() as u64;
         self.tree = tree;
@@ -243,9 +247,11 @@ impl Writer {
     fn next_segment(&mut self) -> Result<(), NotDurable> {
         let first = self.tree.size() + 1;
         let header = segment::Header { first, previous: self.previous }.to_bytes();
-        let begun = self.disks.open(&segment::path(&self.shared.data, first), 0).and_then(|mut disk| {
+        let path = segment::path(&self.shared.data, first);
+        let begun = disk::begin(self.disks.as_ref(), &path, 0).and_then(|mut disk| {
             disk.append(&header)?;
             disk.sync()?;
+            self.disks.sync_folder(disk::folder_of(&path))?;
             Ok(disk)
         });
         match begun {
@@ -264,7 +270,7 @@ impl Writer {
         let checkpoint = Checkpoint { size: self.tree.size(), root: self.tree.root() };
         let note = self.shared.signer.sign(&checkpoint);
         self.signed_at = Instant::now();
-        match disk::replace(&self.shared.checkpoint_path(), note.as_bytes()) {
+        match disk::replace(self.disks.as_ref(), &self.shared.checkpoint_path(), note.as_bytes()) {
             Ok(()) => {
                 self.signed = Some(checkpoint.size);
                 Ok((checkpoint, note))
@@ -272,7 +278,7 @@ impl Writer {
             Err(error) => {
                 // Nothing hangs on it: the entries are durable, and the next one is signed in a moment.
                 tracing::warn!(%error, "the journal's checkpoint could not be written");
-                Err(NotDurable::Full)
+                Err(if disk::is_full(&error) { NotDurable::Full } else { NotDurable::Unsigned })
             }
         }
     }

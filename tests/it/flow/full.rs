@@ -37,17 +37,17 @@ pub async fn room(serving: &Serving) {
     limit(serving, "unlimited").await;
 }
 
-struct House {
-    site: Site,
-    inbox: Inbox,
+pub struct House {
+    pub site: Site,
+    pub inbox: Inbox,
     token: String,
-    login: String,
+    pub login: String,
     address: String,
 }
 
 impl House {
     /// Ten canaries in one store. `sinks` are further ones.
-    async fn new(sinks: &str) -> House {
+    pub async fn new(sinks: &str) -> House {
         let inbox = Inbox::start().await;
         let site = Site::stocked(60, &inbox.address);
         let configuration = std::fs::read_to_string(site.path("telltale.toml")).unwrap();
@@ -81,9 +81,9 @@ impl House {
     }
 
     /// Where the sightings came from, sorted, once so many are judged.
-    async fn sources(&self, wanted: usize) -> Vec<Ipv4Addr> {
+    pub async fn sources(&self, wanted: usize) -> Vec<Ipv4Addr> {
         let mut found: Vec<Ipv4Addr> = Vec::new();
-        for _ in 0..80 {
+        for _ in 0..160 {
             found.clear();
             let listed = self.site.run("incidents list --json").await;
             // A ledger whose store met the full disk is read anew, and says so meanwhile.

@@ -2,7 +2,8 @@
 
 mod again;
 mod crowded;
-mod full;
+mod erased;
+pub(crate) mod full;
 mod growth;
 mod heartbeat;
 mod hostile;
@@ -15,6 +16,7 @@ mod patrol;
 mod readers;
 mod revealing;
 mod single;
+mod sled;
 mod taken;
 mod tells;
 mod times;

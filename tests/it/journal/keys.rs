@@ -1,6 +1,10 @@
 //! The keyring: wrong keys, erasing, wrapping anew.
 
-use crate::journal::records::{ORIGIN, acted, canary, new_keyring, open, planned, sighted};
+use crate::{
+    journal::records::{ORIGIN, acted, canary, new_keyring, open, planned, sighted},
+    support::layer::{BROKEN, Fault, Layer},
+};
+use rand::{SeedableRng, rngs::StdRng};
 use std::{fs, sync::Arc};
 use telltale::journal::{
     checkpoint::Vkey,
@@ -112,4 +116,41 @@ async fn a_renamed_organisation_keeps_its_journal() {
     journal.close().await;
     assert_eq!(vkey.name, "Mairie-de-Saint-Aubin");
     assert!(verify(folder.path(), &vkey).is_sound());
+}
+
+/// The sixth call of a change brings the file's new name to the disk: opening, cut, write, sync and renaming come before.
+fn not_named(layer: &Layer) {
+    layer.fail(Some(Fault { at: layer.calls() + 6, errno: BROKEN, lasting: false }));
+}
+
+#[test]
+fn what_only_one_of_two_files_may_hold_seals_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = Layer::over(folder.path());
+    let (data, master) = (folder.path().join("data"), MasterKey::generate());
+    let keyring = Keyring::create_on(&data, &master, Arc::new(layer.clone())).unwrap();
+    let [erased, made] = [1, 2].map(|number| KeyRef::Canary(canary(number)));
+    keyring.ensure(&[erased]).unwrap();
+    not_named(&layer);
+    keyring.erase(erased).unwrap_err();
+    assert!(keyring.key(erased).is_none(), "the file that is read next may not have it");
+    assert!(keyring.is_half_erased(erased), "and may have it");
+    keyring.erase(erased).unwrap();
+    assert!(!keyring.is_half_erased(erased) && keyring.is_erased(erased));
+    not_named(&layer);
+    keyring.ensure(&[made]).unwrap_err();
+    assert!(keyring.key(made).is_none(), "the file that is read next may not have it yet");
+    drop(keyring);
+
+    // Started again, it finds the new file. What it then seals, it seals under keys that stay.
+    let keyring = Keyring::open_on(&data, &master, Arc::new(layer.clone())).unwrap();
+    keyring.ensure(&[made]).unwrap();
+    let key = keyring.key(made);
+    assert!(key.is_some());
+    for seed in 0..20 {
+        let crashed = tempfile::tempdir().unwrap();
+        layer.cut(layer.moment(), &mut StdRng::seed_from_u64(seed), crashed.path());
+        let keyring = Keyring::open(&crashed.path().join("data"), &master).unwrap();
+        assert!(keyring.key(made) == key && keyring.is_erased(erased), "power cut {seed}");
+    }
 }

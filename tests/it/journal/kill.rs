@@ -82,10 +82,10 @@ fn load(data: &Path, time: Duration) {
     });
 }
 
-/// Reliability test T9.
+/// Reliability test T9; 200 kills with TELLTALE_LONG.
 #[test]
 fn killed_at_random_moments_it_loses_nothing_acknowledged() {
-    let kills = if std::env::var_os("TELLTALE_LONG").is_some() { 100 } else { 10 };
+    let kills = if std::env::var_os("TELLTALE_LONG").is_some() { 200 } else { 10 };
     let folder = tempfile::tempdir().unwrap();
     let data = new_data(folder.path());
     let mut acknowledged: HashMap<u64, String> = HashMap::new();

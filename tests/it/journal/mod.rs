@@ -6,6 +6,8 @@ mod evidence;
 mod faults;
 mod keys;
 mod kill;
+mod power;
 pub(crate) mod records;
 mod recovery;
 mod tamper;
+pub(crate) mod works;

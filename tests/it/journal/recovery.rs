@@ -1,11 +1,15 @@
 //! Opening what a crash has left.
 
-use crate::journal::records::{ORIGIN, acted, canary, copy, new_keyring, open, planned, sighted, told};
+use crate::{
+    journal::records::{ORIGIN, acted, canary, copy, new_keyring, open, planned, sighted, told},
+    support::layer::Layer,
+};
 use std::{fs, path::PathBuf, sync::Arc};
 use telltale::journal::{
-    disk::Files,
     frame::Frame,
+    keyring::Keyring,
     log::{Journal, JournalError, NotDurable},
+    master::MasterKey,
     recovery::Unsound,
     segment,
 };
@@ -193,7 +197,7 @@ async fn a_newer_format_is_refused_by_name() {
 async fn segments_follow_one_another() {
     let folder = tempfile::tempdir().unwrap();
     let keyring = new_keyring(folder.path());
-    let small = || Journal::open_on(folder.path(), keyring.clone(), ORIGIN, Arc::new(Files), 64 << 10).unwrap();
+    let small = || Journal::open_with(folder.path(), keyring.clone(), ORIGIN, 64 << 10).unwrap();
     let journal = small();
     for _ in 0..9 {
         journal.append(&acted("x".repeat(8500))).await.unwrap();
@@ -217,4 +221,26 @@ async fn segments_follow_one_another() {
         drop(journal);
         fs::remove_file(segment::folder(folder.path()).join("checkpoint")).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_a_checkpoint_vouches_for_is_not_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = Layer::over(folder.path());
+    let (data, master) = (folder.path().join("data"), MasterKey::generate());
+    let keyring = Arc::new(Keyring::create_on(&data, &master, Arc::new(layer.clone())).unwrap());
+    let journal = open(&data, &keyring);
+    for number in 0..3 {
+        journal.append(&acted(format!("entry {number}"))).await.unwrap();
+    }
+    journal.close().await;
+    drop(journal);
+    let written = layer.written();
+    let journal = open(&data, &keyring);
+    assert_eq!(layer.written(), written, "a full disk need not have room for it");
+    drop(journal);
+    fs::remove_file(segment::folder(&data).join("checkpoint")).unwrap();
+    let written = layer.written();
+    let _journal = open(&data, &keyring);
+    assert!(layer.written() > written, "nothing says that the last entry reached the disk");
 }

@@ -4,4 +4,4 @@ mod coded;
 mod outbox;
 mod placements;
 mod rebuild;
-mod records;
+pub(crate) mod records;

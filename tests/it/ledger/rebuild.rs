@@ -1,16 +1,18 @@
 //! Whatever happens to the ledger's files, it comes back equal.
 
 use crate::{
-    journal::records::{acted, new_keyring, open, planned},
-    ledger::records::everything,
+    journal::records::{acted, copy, new_keyring, open, planned},
+    ledger::records::{attempted, everything, incident, moved},
+    support::campaign::{long, seed},
 };
 use canaries::CanaryId;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
     fs,
     path::{Path, PathBuf},
     time::Duration,
 };
-use telltale::{journal::log::Journal, ledger::state::Ledger};
+use telltale::{domain::record::AttemptOutcome, journal::log::Journal, ledger::state::Ledger};
 use tokio_util::sync::CancellationToken;
 
 fn build(data: &Path) -> PathBuf {
@@ -77,6 +79,90 @@ async fn damaged_emptied_and_half_written_stores_come_back_equal() {
         }
     }
     assert_eq!(again(data, &journal).digest().unwrap(), digest, "cut short");
+}
+
+/// Files of a folder as they were at an earlier moment, or as a power cut between two moments could leave them.
+fn put_back(earlier: &Path, later: &Path, to: &Path, dice: &mut StdRng) -> String {
+    let manner = dice.random_range(0..5);
+    let from = dice.random_range(0..100);
+    copy(if manner == 0 { earlier } else { later }, to);
+    for file in fs::read_dir(to).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let mut bytes = fs::read(&file).unwrap();
+        let old = fs::read(earlier.join(file.file_name().unwrap())).unwrap_or_default();
+        let start = bytes.len() * from / 100;
+        match manner {
+            0 => {}
+            1 => bytes.truncate(start),
+            2 | 3 => {
+                // Sectors behind a point are what they were, or nothing.
+                for (at, sector) in bytes.chunks_mut(512).enumerate().skip(start / 512) {
+                    if dice.random_range(0..manner) == 0 {
+                        match old.get(at * 512..at * 512 + sector.len()) {
+                            Some(old) => sector.copy_from_slice(old),
+                            None => sector.fill(0),
+                        }
+                    }
+                }
+            }
+            _ => bytes.clear(),
+        }
+        fs::write(&file, bytes).unwrap();
+    }
+    format!("manner {manner} from {from} %")
+}
+
+/// Reliability test T10, for the ledger; 400 times with TELLTALE_LONG.
+#[tokio::test(flavor = "multi_thread")]
+async fn put_back_to_any_earlier_torn_or_empty_state_it_comes_back_equal() {
+    let times = if long() { 400 } else { 20 };
+    let seed = seed();
+    let mut dice = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (journal, ledger) = everything(data).await;
+    let mut moments = Vec::new();
+    for round in 0..10 {
+        let records: Vec<_> =
+            (0..30).map(|number| moved(incident(&["payroll"], number), 0, &[], &["soc", "siem"])).collect();
+        let first = journal.append_all(&records).await.unwrap().start;
+        let sent = (first..first + 20).map(|seq| attempted(&format!("a-{seq}"), "soc", 1, AttemptOutcome::Delivered));
+        journal.append_all(&sent.collect::<Vec<_>>()).await.unwrap();
+        ledger.catch_up(&journal).unwrap();
+        if round % 2 == 0 {
+            ledger.sync().unwrap();
+        }
+        let moment = tempfile::tempdir().unwrap();
+        copy(&build(data), moment.path());
+        moments.push(moment);
+    }
+    let scratch = Ledger::open(tempfile::tempdir().unwrap().path(), &journal).unwrap();
+    scratch.catch_up(&journal).unwrap();
+    let digest = scratch.digest().unwrap();
+    assert_eq!(ledger.digest().unwrap(), digest);
+    drop((ledger, scratch));
+    for time in 0..times {
+        let later = dice.random_range(0..moments.len());
+        let earlier = dice.random_range(0..=later);
+        fs::remove_dir_all(data.join("ledger")).unwrap();
+        let how = put_back(moments[earlier].path(), moments[later].path(), &data.join("ledger/1"), &mut dice);
+        let case = format!("TELLTALE_SEED={seed}, time {time}: {earlier} under {later}, {how}");
+        let ledger = Ledger::open(data, &journal).unwrap_or_else(|error| panic!("{case}: {error}"));
+        // As the service does: whatever the store answers, or panics about, the follower mends.
+        let stop = CancellationToken::new();
+        let following = ledger.follow(journal.clone(), stop.clone());
+        let reached = tokio::time::timeout(Duration::from_secs(30), ledger.reached(journal.head())).await;
+        assert!(reached.is_ok(), "{case}: it never caught up");
+        stop.cancel();
+        following.await.unwrap();
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ledger.digest().ok()));
+        // A row that does not check is an answer of its own: whoever meets it has the ledger rebuilt.
+        if found.as_ref().is_ok_and(Option::is_some) {
+            assert_eq!(found.unwrap(), Some(digest), "{case}: it tells something else");
+        } else {
+            ledger.rebuild(&journal).unwrap();
+            assert_eq!(ledger.digest().unwrap(), digest, "{case}: rebuilt");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What tests share.
 
+pub mod campaign;
 pub mod inbox;
+pub mod layer;
 pub mod names;
 pub mod people;
 pub mod service;
