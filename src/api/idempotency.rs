@@ -121,6 +121,7 @@ fn lock() -> std::sync::MutexGuard<'static, HashMap<Name, Kept>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::record::Role;
     use axum::{Router, middleware, routing::post};
     use std::sync::atomic::{AtomicU32, Ordering};
     use tower::ServiceExt;
@@ -131,7 +132,8 @@ mod tests {
         let router = Router::new()
             .route("/", post(async || DONE.fetch_add(1, Ordering::Relaxed).to_string()))
             .layer(middleware::from_fn(once));
-        let request = Request::post("/").header(HEADER, key).body(Body::from(body.to_owned())).unwrap();
+        let mut request = Request::post("/").header(HEADER, key).body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(Caller { actor: "token:1".to_owned(), role: Role::Ingest });
         let response = router.oneshot(request).await.unwrap();
         let status = response.status();
         let text = to_bytes(response.into_body(), LARGEST).await.unwrap();

@@ -100,7 +100,7 @@ async fn others_tools_find_it_sound() {
     let guide = leak.text("case/VERIFY.md");
     let programs: Vec<&str> =
         guide.split("```python\n").skip(1).map(|program| program.split("```").next().unwrap()).collect();
-    let [program, reading, _] = programs[..] else { panic!("three programs are expected") };
+    let [program, reading, _, _] = programs[..] else { panic!("four programs are expected") };
     assert!(program.lines().count() <= 60, "short enough to be read");
     let opened = run(&python, &[Path::new("-c"), Path::new(reading)], &case);
     assert!(opened.contains("\"record\":\"incident_moved\"") && !opened.contains("\"sighted\""), "{opened}");
