@@ -122,12 +122,12 @@ pub fn read(spans: &[Span], window: Option<&Window>, now: Timestamp) -> Option<C
     }
     let (_, first, last, held) = shortest?;
     let agree = segments[first..=last].iter().map(|segment| segment.2).max().unwrap_or(0);
-    // Within a segment each moment is as likely: of the less likely end only what is needed is taken.
+    // Within a segment each moment is as likely: of the less likely end, or of both alike, only what is needed is taken.
     let density = |place: usize| masses[place] / seconds(segments[place].0, segments[place].1).max(1e-9);
     let spare =
         |place: usize| Duration::try_from_secs_f64((held - CONFIDENCE).max(0.0) / density(place)).unwrap_or_default();
     let (early, late) = match density(first).partial_cmp(&density(last)) {
-        _ if first == last => (Duration::ZERO, Duration::ZERO),
+        _ if first == last => (spare(first) / 2, spare(first) / 2),
         Some(Ordering::Less) => (spare(first), Duration::ZERO),
         _ => (Duration::ZERO, spare(last)),
     };
@@ -155,16 +155,24 @@ mod tests {
         Span { from: at(from), until: until.map(at) }
     }
 
+    /// All of these days but the twentieth part, at both ends, that certainty would cost.
+    fn is_most_of(told: &Clocked, from: i64, to: i64) -> bool {
+        let width = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64();
+        let whole = width(at(from), at(to));
+        let cut = [width(at(from), told.from), width(told.to, at(to))];
+        cut.iter().all(|cut| (0.0..=0.025 * whole).contains(cut))
+    }
+
     #[test]
     fn versions_that_overlap_date_the_copy() {
         let spans = [span(0, Some(40)), span(30, None), span(10, Some(36)), span(-100, Some(90))];
         let told = read(&spans, None, at(200)).unwrap();
-        assert_eq!((told.from, told.to, told.rows, told.agree), (at(30), at(36), 4, 4));
-        assert!(told.confidence >= 0.95 && told.confidence <= 1.0);
+        assert!(is_most_of(&told, 30, 36), "{told:?}");
+        assert_eq!((told.rows, told.agree, told.confidence), (4, 4, 0.95));
         // One row that lies among many moves nothing.
         let many: Vec<Span> = (0..10).map(|n| span(30 - n, Some(36 + n))).chain([span(150, None)]).collect();
         let told = read(&many, None, at(200)).unwrap();
-        assert_eq!((told.from, told.to, told.agree), (at(30), at(36), 10));
+        assert!(is_most_of(&told, 30, 36) && told.agree == 10, "{told:?}");
         assert_eq!(read(&spans[..1], None, at(200)), None, "one row is not enough");
     }
 
@@ -185,11 +193,12 @@ mod tests {
         let window = Window { from: at(30), to: at(60), confidence: 0.95 };
         let spans = [span(0, Some(40)), span(10, Some(45))];
         let told = read(&spans, Some(&window), at(200)).unwrap();
-        assert_eq!((told.from, told.to), (at(30), at(40)));
+        assert!(is_most_of(&told, 30, 40), "{told:?}");
     }
 
     proptest! {
-        /// Canaries that change at random times about once a year, copied at a random moment: the bracket holds it as often as it says.
+        /// Canaries that change at random times about once a year, copied at a random moment: the bracket holds it, or all but
+        /// the twentieth part of the time in which all rows agree.
         #[test]
         fn a_copy_lies_in_its_bracket(copied in 400i64..700, seed in any::<[u8; 32]>(), canaries in 4usize..60) {
             let byte = |n: usize| i64::from(blake3::derive_key("test", &[&seed[..], &n.to_le_bytes()].concat())[0]);
@@ -202,7 +211,10 @@ mod tests {
                 })
                 .collect();
             let told = read(&spans, None, at(720)).unwrap();
-            prop_assert!(told.from <= at(copied) && at(copied) < told.to, "{told:?}");
+            let spare = told.to.duration_since(told.from).as_secs_f64() * 0.0265;
+            let early = told.from.duration_since(at(copied)).as_secs_f64();
+            let late = at(copied).duration_since(told.to).as_secs_f64();
+            prop_assert!(early <= spare && late <= spare, "{told:?}");
             prop_assert_eq!(told.agree, canaries as u64);
         }
     }

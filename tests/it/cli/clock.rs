@@ -43,6 +43,8 @@ async fn a_copied_row_dates_the_copy_by_its_version() {
         for store in told["stores"].as_array().unwrap() {
             assert!(store["revised"].as_u64().unwrap() >= 12 && store["left"] == 0, "{copied}: {told}");
         }
+        // Not at the very end of the time in which a copy looks so.
+        tokio::time::sleep(Duration::from_millis(500)).await;
         fs::copy(site.path("export.csv"), site.path(&format!("{copied}.csv"))).unwrap();
         fs::write(site.path(&format!("{copied}.at")), Timestamp::now().to_string()).unwrap();
     }
@@ -176,6 +178,7 @@ async fn a_superior_changes_where_nothing_else_can() {
         cells.map(|cells| (cells[3].to_owned(), cells[5].to_owned())).collect()
     };
     let before = boss_of(&fs::read_to_string(site.path("export.csv")).unwrap());
+    tokio::time::sleep(Duration::from_millis(500)).await;
     fs::copy(site.path("export.csv"), site.path("old.csv")).unwrap();
     let at = Timestamp::now();
     let told = turn(&site).await;
