@@ -170,6 +170,10 @@ async fn transition(
     if incident.state == IncidentState::Closed {
         return Err(Problem::new(axum::http::StatusCode::CONFLICT, format!("{id} is closed already")));
     }
+    // Whoever asks twice tells nobody twice.
+    if incident.state == state {
+        return Ok(Json(shown(&incident)));
+    }
     incident.state = state;
     incident.updated_at = context.now();
     let (alert_type, sinks) = match state {

@@ -255,7 +255,8 @@ fn is_grave(kind: MarkerKind) -> bool {
 fn reach(incident: &Incident) -> Severity {
     let accused = incident.attribution.stores.iter().filter(|store| store.accused).count();
     let certain = incident.attribution.verdict == Outcome::Attributed;
-    match (certain, accused > 1 || incident.canaries.len() >= MANY) {
+    let seen = incident.canaries.iter().filter(|canary| canary.ghost().is_none()).count();
+    match (certain, accused > 1 || seen >= MANY) {
         (true, true) => Severity::Critical,
         (true, false) => Severity::High,
         (false, _) => Severity::Info,
