@@ -42,7 +42,10 @@ pub async fn look(context: &Context, slot: &SinkSlot) -> Result<bool, FlowError>
     let health = context.ledger.health(&slot.name)?;
     let out = out_since(context, slot, &health);
     metrics::gauge!("telltale_sink_failing", "sink" => slot.name.clone()).set(if out.is_some() { 1.0 } else { 0.0 });
-    let soon = TOLD_AFTER.min(slot.sink.options().failing_after);
+    // One that asks for patience, or hiccups once, takes alerts.
+    let once = health.failures < 2 && !health.gave_up;
+    let after = slot.sink.options().failing_after;
+    let soon = if once { after } else { TOLD_AFTER.min(after) };
     if let Some(since) = health.out_since(context.now(), soon).filter(|_| !health.told) {
         tell(context, slot, since, &health).await?;
     }

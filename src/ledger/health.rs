@@ -20,6 +20,9 @@ pub struct Health {
     pub delivered_at: Option<Timestamp>,
     /// The first attempt that failed after that.
     pub failing_since: Option<Timestamp>,
+    /// Attempts that failed since.
+    #[serde(default)]
+    pub failures: u32,
     /// Whether it refused an alert for good meanwhile.
     pub gave_up: bool,
     /// Entry of the last failure, which holds the reason.
@@ -56,6 +59,7 @@ pub(crate) fn attempted(
         _ if attempt == 0 => return Ok(()),
         AttemptOutcome::Retry { .. } | AttemptOutcome::Dead => Health {
             failing_since: before.failing_since.or(Some(at)),
+            failures: before.failures.saturating_add(1),
             gave_up: before.gave_up || *outcome == AttemptOutcome::Dead,
             failure: Some(seq),
             ..before
