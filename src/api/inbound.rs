@@ -64,7 +64,7 @@ async fn take(context: Arc<Context>, takes: Takes, request: Request) -> Result<R
     let query = form::pairs(parts.uri.query().unwrap_or_default().as_bytes());
     let (mut providers, mut wrong) = (Vec::new(), Vec::new());
     for (place, slot) in context.sensors.iter().enumerate() {
-        let Some(inbound) = slot.probe.inbound().filter(|inbound| inbound.takes() == takes) else { continue };
+        let Some(inbound) = slot.probe.inbound().filter(|inbound| inbound.shape().takes == takes) else { continue };
         match inbound.glance(&Head { headers: &parts.headers, query: &query }) {
             Glance::Possible => providers.push((place, slot.name.as_str(), inbound)),
             Glance::Strange => {}
@@ -80,7 +80,7 @@ async fn take(context: Arc<Context>, takes: Takes, request: Request) -> Result<R
         let form = Form::read(&parts.headers, query, &body, json).await;
         let call = Call { headers: &parts.headers, body: &body, form: &form, now: context.now() };
         for (place, name, inbound) in providers {
-            if !inbound.recognises(&call) {
+            if !(inbound.shape().is)(&call) {
                 continue;
             }
             posted = true;

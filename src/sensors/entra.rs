@@ -8,16 +8,14 @@ use crate::{
     },
     sensors::{
         cloud::{Log, Page, config, poll::Poller},
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
-use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Url, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use webhooks::oauth::Grant;
 
 /// The row of `sensors::ALL`.
@@ -35,10 +33,7 @@ struct Config {
     login: Option<String>,
 }
 
-/// A watched tenant.
-pub struct Entra(Poller<SignIns>);
-
-/// Its sign-ins.
+/// The sign-ins to one tenant.
 pub struct SignIns(Url);
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -61,18 +56,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let scope = format!("{}/.default", base.origin().ascii_serialization());
     let grant = Grant::client(&config.client, config.secret.reveal(), &scope);
     let client = shared.with_grant(base.clone(), grant, at)?;
-    Ok(Box::new(Entra(Poller { sensor: section.name.clone(), log: SignIns(base), client, every: shared.every()? })))
-}
-
-#[async_trait]
-impl Sensor for Entra {
-    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(self.0.start(reporter, stop))
-    }
-
-    async fn probe(&self) -> anyhow::Result<()> {
-        self.0.probe().await
-    }
+    Ok(Box::new(Poller { sensor: section.name.clone(), log: SignIns(base), client, every: shared.every()? }))
 }
 
 impl Log for SignIns {

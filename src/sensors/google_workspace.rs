@@ -8,10 +8,9 @@ use crate::{
     },
     sensors::{
         cloud::{Log, Page, config, poll::Poller},
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
-use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Url, header::HeaderMap};
 use serde::Deserialize;
@@ -20,7 +19,6 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-use tokio_util::sync::CancellationToken;
 use webhooks::oauth::Grant;
 
 /// The row of `sensors::ALL`.
@@ -36,10 +34,7 @@ struct Config {
     administrator: String,
 }
 
-/// A watched Workspace.
-pub struct GoogleWorkspace(Poller<Reports>);
-
-/// Its log of logins.
+/// The log of logins to one Workspace.
 pub struct Reports {
     base: Url,
     /// Since when this look reads: each page is asked for by all that the first was.
@@ -60,18 +55,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let at = shared.address(&at).ok_or_else(|| wrong("its token_uri is not taken"))?;
     let client = shared.with_grant(base.clone(), grant, at)?;
     let log = Reports { base, since: Mutex::new(Timestamp::UNIX_EPOCH) };
-    Ok(Box::new(GoogleWorkspace(Poller { sensor: section.name.clone(), log, client, every: shared.every()? })))
-}
-
-#[async_trait]
-impl Sensor for GoogleWorkspace {
-    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(self.0.start(reporter, stop))
-    }
-
-    async fn probe(&self) -> anyhow::Result<()> {
-        self.0.probe().await
-    }
+    Ok(Box::new(Poller { sensor: section.name.clone(), log, client, every: shared.every()? }))
 }
 
 impl Reports {

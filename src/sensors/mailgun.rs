@@ -8,9 +8,11 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config, proof, seen::Seen, shapes::mailgun::SHAPE,
+            Call, Glance, Head, Inbound, Posting, Refusal, Taken, config, proof,
+            seen::Seen,
+            shapes::{Shape, mailgun::SHAPE},
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
@@ -18,7 +20,6 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "mailgun", about: "mail that Mailgun's Routes post to the API", build };
@@ -44,34 +45,19 @@ pub struct Mailgun {
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let config: Config = section.read()?;
     let signing_key = config::given("signing_key", config.signing_key)?;
-    Ok(Box::new(Mailgun { signing_key, seen: Seen::new(KEPT) }))
-}
-
-#[async_trait]
-impl Sensor for Mailgun {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
+    Ok(Box::new(Posting(Mailgun { signing_key, seen: Seen::new(KEPT) })))
 }
 
 #[async_trait]
 impl Inbound for Mailgun {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
         Glance::possible_if(
             ["application/x-www-form-urlencoded", "multipart/form-data"].contains(&head.content_type().as_str()),
         )
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

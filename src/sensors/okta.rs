@@ -8,16 +8,14 @@ use crate::{
     },
     sensors::{
         cloud::{Log, Page, client, config, poll::Poller},
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
-use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Url, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "okta", about: "polls the System Log of an Okta organisation", build };
@@ -31,10 +29,7 @@ struct Config {
     token: Secret,
 }
 
-/// A watched organisation.
-pub struct Okta(Poller<SystemLog>);
-
-/// Its log.
+/// The log of one organisation.
 pub struct SystemLog(Url);
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -42,18 +37,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let base = shared.base(None)?;
     let value = Secret::new(format!("SSWS {}", config.token.reveal().trim()));
     let client = shared.with_value(base.clone(), &value)?;
-    Ok(Box::new(Okta(Poller { sensor: section.name.clone(), log: SystemLog(base), client, every: shared.every()? })))
-}
-
-#[async_trait]
-impl Sensor for Okta {
-    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(self.0.start(reporter, stop))
-    }
-
-    async fn probe(&self) -> anyhow::Result<()> {
-        self.0.probe().await
-    }
+    Ok(Box::new(Poller { sensor: section.name.clone(), log: SystemLog(base), client, every: shared.every()? }))
 }
 
 impl Log for SystemLog {

@@ -8,19 +8,21 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config,
+            Call, Glance, Head, Inbound, Posting, Refusal, Taken, config,
             form::Field,
             proof,
             seen::Seen,
-            shapes::ovhcloud::{KEY, SHAPE},
+            shapes::{
+                Shape,
+                ovhcloud::{KEY, SHAPE},
+            },
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "ovhcloud", about: "messages to numbers at OVHcloud", build };
@@ -46,24 +48,13 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     if key.reveal().len() < SHORTEST {
         return Err(SectionError::new("key", format!("expected {SHORTEST} characters at least, drawn by chance")));
     }
-    Ok(Box::new(Ovhcloud { key, seen: Seen::new(Duration::from_secs(600)) }))
-}
-
-#[async_trait]
-impl Sensor for Ovhcloud {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
+    Ok(Box::new(Posting(Ovhcloud { key, seen: Seen::new(Duration::from_secs(600)) })))
 }
 
 #[async_trait]
 impl Inbound for Ovhcloud {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
@@ -76,10 +67,6 @@ impl Inbound for Ovhcloud {
 
     fn posts_json(&self) -> bool {
         true
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

@@ -8,16 +8,16 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, config, form, proof, seen::Seen,
-            shapes::postmark::SHAPE,
+            Call, Glance, Head, Inbound, Posting, Refusal, Taken, config, form, proof,
+            seen::Seen,
+            shapes::{Shape, postmark::SHAPE},
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "postmark", about: "mail that Postmark posts to the API", build };
@@ -42,18 +42,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     }
     let password = config::given("password", config.password)?;
     let presented = Secret::new(format!("{}:{}", config.user, password.reveal()));
-    Ok(Box::new(Postmark { presented, seen: Seen::new(Duration::from_secs(24 * 3600)) }))
-}
-
-#[async_trait]
-impl Sensor for Postmark {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
+    Ok(Box::new(Posting(Postmark { presented, seen: Seen::new(Duration::from_secs(24 * 3600)) })))
 }
 
 impl Postmark {
@@ -64,8 +53,8 @@ impl Postmark {
 
 #[async_trait]
 impl Inbound for Postmark {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
@@ -78,10 +67,6 @@ impl Inbound for Postmark {
 
     fn posts_json(&self) -> bool {
         true
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

@@ -5,12 +5,15 @@ use crate::{
     domain::section::{Section, SectionError},
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Taken, Takes,
+            Call, Glance, Head, Inbound, Posting, Refusal, Taken,
             proof::{self, WINDOW},
             seen::Seen,
-            shapes::sendgrid::{SHAPE, SIGNATURE, TIMESTAMP},
+            shapes::{
+                Shape,
+                sendgrid::{SHAPE, SIGNATURE, TIMESTAMP},
+            },
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
@@ -18,7 +21,6 @@ use data_encoding::{BASE64, BASE64_MIME_PERMISSIVE};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use webpki::RawPublicKeyEntity;
 
 /// The row of `sensors::ALL`.
@@ -52,7 +54,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         Ok(entity) if is_p256(&entity) => {}
         _ => return Err(wrong()),
     }
-    Ok(Box::new(Sendgrid { public_key, seen: Seen::new(Duration::from_secs(3600)) }))
+    Ok(Box::new(Posting(Sendgrid { public_key, seen: Seen::new(Duration::from_secs(3600)) })))
 }
 
 fn is_p256(entity: &RawPublicKeyEntity<'_>) -> bool {
@@ -61,28 +63,13 @@ fn is_p256(entity: &RawPublicKeyEntity<'_>) -> bool {
 }
 
 #[async_trait]
-impl Sensor for Sendgrid {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
-}
-
-#[async_trait]
 impl Inbound for Sendgrid {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
         Glance::possible_if(head.headers.contains_key(SIGNATURE))
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

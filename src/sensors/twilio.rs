@@ -8,20 +8,22 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Reply, Taken, Takes, config,
+            Call, Glance, Head, Inbound, Posting, Refusal, Reply, Taken, config,
             form::Field,
             proof,
             seen::Seen,
-            shapes::twilio::{SHAPE, SIGNATURE, is_call},
+            shapes::{
+                Shape,
+                twilio::{SHAPE, SIGNATURE, is_call},
+            },
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// The row of `sensors::ALL`.
@@ -61,32 +63,17 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         addresses.push(format!("{}://{host}:{port}{rest}", url.scheme()));
         addresses.push(format!("{}://{host}{rest}", url.scheme()));
     }
-    Ok(Box::new(Twilio { addresses, auth_token, seen: Seen::new(Duration::from_secs(24 * 3600)) }))
-}
-
-#[async_trait]
-impl Sensor for Twilio {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
+    Ok(Box::new(Posting(Twilio { addresses, auth_token, seen: Seen::new(Duration::from_secs(24 * 3600)) })))
 }
 
 #[async_trait]
 impl Inbound for Twilio {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
         Glance::possible_if(head.headers.contains_key(SIGNATURE))
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

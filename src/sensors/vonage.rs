@@ -8,13 +8,16 @@ use crate::{
     },
     sensors::{
         inbound::{
-            self, Call, Glance, Head, Inbound, Refusal, Reply, Taken, Takes, config,
+            Call, Glance, Head, Inbound, Posting, Refusal, Reply, Taken, config,
             form::{Field, Form},
             proof::{self, WINDOW},
             seen::Seen,
-            shapes::vonage::{SHAPE, is_call},
+            shapes::{
+                Shape,
+                vonage::{SHAPE, is_call},
+            },
         },
-        sensor::{Entry, Reporter, Running, Sensor},
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
@@ -25,7 +28,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry { kind: "vonage", about: "messages and calls to numbers at Vonage", build };
@@ -62,18 +64,11 @@ pub struct Vonage {
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let config: Config = section.read()?;
     let signature_secret = config::given("signature_secret", config.signature_secret)?;
-    Ok(Box::new(Vonage { signature_secret, method: config.method, seen: Seen::new(Duration::from_secs(3600)) }))
-}
-
-#[async_trait]
-impl Sensor for Vonage {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
+    Ok(Box::new(Posting(Vonage {
+        signature_secret,
+        method: config.method,
+        seen: Seen::new(Duration::from_secs(3600)),
+    })))
 }
 
 impl Vonage {
@@ -145,8 +140,8 @@ impl Vonage {
 
 #[async_trait]
 impl Inbound for Vonage {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
@@ -159,10 +154,6 @@ impl Inbound for Vonage {
 
     fn posts_json(&self) -> bool {
         true
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

@@ -82,7 +82,7 @@ pub async fn check(context: &Context, progress: &Progress) -> Result<Check, Flow
         let what = format!("sensor {}", slot.name);
         progress.at(what.clone(), items.len() as u64, Some(total));
         items.push(match slot.probe.inbound() {
-            Some(inbound) => posted_to(context, what, inbound.takes()),
+            Some(inbound) => posted_to(context, what, inbound.shape().takes),
             None => Checked::new(what, sensor(slot, context.delivers()).await),
         });
     }

@@ -10,9 +10,10 @@ use crate::{
             place::Place,
         },
         logins,
-        sensor::{Reporter, Running},
+        sensor::{Reporter, Running, Sensor},
     },
 };
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
 use std::{
@@ -47,14 +48,14 @@ enum Look {
     Later(Option<Duration>),
 }
 
-impl<L: Log + 'static> Poller<L> {
-    /// Begins, and goes on until `stop`.
-    pub fn start(self, reporter: Reporter, stop: CancellationToken) -> Running {
-        Running { address: None, task: tokio::spawn(self.run(reporter, stop)) }
+#[async_trait]
+impl<L: Log + 'static> Sensor for Poller<L> {
+    async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
+        Ok(Running { address: None, task: tokio::spawn(self.run(reporter, stop)) })
     }
 
-    /// Whether the log is open to us: for `check`.
-    pub async fn probe(&self) -> anyhow::Result<()> {
+    /// Whether the log is open to us.
+    async fn probe(&self) -> anyhow::Result<()> {
         let origin = self.client.origin();
         let now = Timestamp::now();
         let address = self.log.address(now.saturating_sub(SignedDuration::from_mins(1)).unwrap_or(now));
@@ -73,8 +74,10 @@ impl<L: Log + 'static> Poller<L> {
             }
         }
     }
+}
 
-    async fn run(self, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<()> {
+impl<L: Log> Poller<L> {
+    async fn run(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<()> {
         let Some(recalled) = reporter.recalled(&self.sensor, &stop).await else { return Ok(()) };
         let now = Timestamp::now();
         let mut place = recalled
@@ -89,7 +92,8 @@ impl<L: Log + 'static> Poller<L> {
         let mut remembered = (place.clone(), Instant::now());
         let mut failures = 0u32;
         loop {
-            let Some(look) = stop.run_until_cancelled(self.look(&mut place, &reporter)).await else { break };
+            // Broken off, it may hold what is not durable as if it were told: what was durable last counts then.
+            let Some(look) = stop.run_until_cancelled(self.look(&mut place, &reporter)).await else { return Ok(()) };
             let wait = match look {
                 Look::Done => {
                     failures = 0;

@@ -9,13 +9,14 @@ pub mod proof;
 pub mod seen;
 pub mod shapes;
 
-use crate::sensors::sensor::Running;
+use crate::sensors::sensor::{Reporter, Running, Sensor};
 use async_trait::async_trait;
 use form::{Field, Form};
 use hyper::HeaderMap;
 use jiff::Timestamp;
 use letter::Letter;
 use seen::Seen;
+use shapes::Shape;
 use tokio_util::sync::CancellationToken;
 
 /// What arrives.
@@ -103,8 +104,8 @@ pub struct Reply {
 /// A provider that posts.
 #[async_trait]
 pub trait Inbound: Send + Sync {
-    /// What it posts.
-    fn takes(&self) -> Takes;
+    /// How its requests look.
+    fn shape(&self) -> &'static Shape;
 
     /// What the head tells, so that nobody's body takes memory.
     fn glance(&self, head: &Head<'_>) -> Glance;
@@ -113,9 +114,6 @@ pub trait Inbound: Send + Sync {
     fn posts_json(&self) -> bool {
         false
     }
-
-    /// Whether a request looks like its own; nothing is proven by that.
-    fn recognises(&self, call: &Call<'_>) -> bool;
 
     /// Proves a request, and reads it.
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal>;
@@ -132,11 +130,20 @@ pub trait Inbound: Send + Sync {
     }
 }
 
-/// What runs of such a sensor: nothing, for the API receives what is posted.
-pub fn running(stop: CancellationToken) -> Running {
-    let task = tokio::spawn(async move {
-        stop.cancelled().await;
-        Ok(())
-    });
-    Running { address: None, task }
+/// Such a provider, as a sensor. Nothing of it runs, for the API receives what is posted.
+pub struct Posting<P>(pub P);
+
+#[async_trait]
+impl<P: Inbound> Sensor for Posting<P> {
+    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
+        let task = tokio::spawn(async move {
+            stop.cancelled().await;
+            Ok(())
+        });
+        Ok(Running { address: None, task })
+    }
+
+    fn inbound(&self) -> Option<&dyn Inbound> {
+        Some(&self.0)
+    }
 }

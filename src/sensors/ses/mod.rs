@@ -7,8 +7,12 @@ pub mod signed;
 use crate::{
     domain::section::{Section, SectionError},
     sensors::{
-        inbound::{self, Call, Glance, Head, Inbound, Refusal, Taken, Takes, proof, seen::Seen, shapes::ses::SHAPE},
-        sensor::{Entry, Reporter, Running, Sensor},
+        inbound::{
+            Call, Glance, Head, Inbound, Posting, Refusal, Taken, proof,
+            seen::Seen,
+            shapes::{Shape, ses::SHAPE},
+        },
+        sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
@@ -17,7 +21,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// The row of `sensors::ALL`.
@@ -47,7 +50,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         let expected = "expected the topics that mail comes by, such as [\"arn:aws:sns:eu-west-1:123456789012:mail\"]";
         return Err(SectionError::new("topics", expected));
     }
-    Ok(Box::new(Ses::new(config.topics, Arc::new(Outside::default()))))
+    Ok(Box::new(Posting(Ses::new(config.topics, Arc::new(Outside::default())))))
 }
 
 impl Ses {
@@ -91,20 +94,9 @@ impl Ses {
 }
 
 #[async_trait]
-impl Sensor for Ses {
-    async fn start(self: Box<Self>, _: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        Ok(inbound::running(stop))
-    }
-
-    fn inbound(&self) -> Option<&dyn Inbound> {
-        Some(self)
-    }
-}
-
-#[async_trait]
 impl Inbound for Ses {
-    fn takes(&self) -> Takes {
-        SHAPE.takes
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
     }
 
     fn glance(&self, head: &Head<'_>) -> Glance {
@@ -114,10 +106,6 @@ impl Inbound for Ses {
 
     fn posts_json(&self) -> bool {
         true
-    }
-
-    fn recognises(&self, call: &Call<'_>) -> bool {
-        (SHAPE.is)(call)
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Taken, Refusal> {

@@ -147,6 +147,23 @@ async fn after_a_crash_nothing_is_missed_and_nothing_told_twice() {
 }
 
 #[tokio::test]
+async fn a_stop_leaves_what_it_cannot_make_durable() {
+    let (log, cloud) = Log::start(1).await;
+    let (recorder, _) = Recorder::new();
+    let mut okta = watch(&recorder, &cloud).await;
+    recorder.wait_for(1).await;
+    recorder.failing.store(true, SeqCst);
+    log.events.lock().unwrap().push(login(1, 1));
+    until("it fails", || recorder.refused("not_durable") > 0).await;
+    // The disk has room again just when it is stopped: what is in hand is not told, and must not be known as told.
+    okta.stop.cancel();
+    recorder.failing.store(false, SeqCst);
+    (&mut okta.running.task).await.unwrap().expect("it stops");
+    let _again = watch(&recorder, &cloud).await;
+    assert_eq!(names(&recorder.wait_for(2).await).last().unwrap(), "c.moreau1@example.org");
+}
+
+#[tokio::test]
 async fn its_limits_are_kept() {
     let (log, cloud) = Log::start(1).await;
     log.refusing.store(2, SeqCst);

@@ -57,7 +57,7 @@ impl Post {
         let body = self.body.clone().into();
         let form = Form::read(&headers, pairs(self.query.as_bytes()), &body, inbound.posts_json()).await;
         let call = Call { headers: &headers, body: &self.body, form: &form, now: self.now };
-        assert!(inbound.recognises(&call), "it is not recognised");
+        assert!((inbound.shape().is)(&call), "it is not recognised");
         let taken = inbound.read(&call).await?;
         let mut touches = Vec::new();
         for letter in taken.letters {
