@@ -110,7 +110,7 @@ fn waits(alert: &Alert, immediate: Severity) -> bool {
 async fn send(context: &Context, slot: &SinkSlot, gathered: Vec<(Due, Alert)>) -> Result<(), FlowError> {
     let (due, alerts): (Vec<Due>, Vec<Alert>) = gathered.into_iter().unzip();
     let Some(attempt) = due.iter().map(|due| due.attempt).max() else { return Ok(()) };
-    let (outcome, request) = noting(slot.sink.send(&digest(context, &alerts))).await;
+    let (outcome, request) = noting(slot.sink.options().reveal, slot.sink.send(&digest(context, &alerts))).await;
     notify::record(context, slot, vec![(due, notify::judged(slot, outcome, attempt), request)]).await
 }
 

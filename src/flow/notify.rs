@@ -123,7 +123,7 @@ async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<Option<
         alert.revealed = reveal(context, slot, &alert).await?;
     }
     let (began, attempt) = (std::time::Instant::now(), due.attempt);
-    let (outcome, request) = noting(slot.sink.send(&alert)).await;
+    let (outcome, request) = noting(slot.sink.options().reveal, slot.sink.send(&alert)).await;
     metrics::histogram!("telltale_delivery_duration_seconds", "kind" => slot.kind)
         .record(began.elapsed().as_secs_f64());
     Ok(Some((vec![due], judged(slot, outcome, attempt), request)))
@@ -236,7 +236,7 @@ pub async fn test(context: &Context, name: Option<&str>, by: Actor) -> Result<Ve
     let alert = Alert { id: format!("a-{seq}"), ..alert };
     let mut tested = Vec::new();
     for slot in chosen {
-        let (outcome, request) = noting(slot.sink.send(&alert)).await;
+        let (outcome, request) = noting(slot.sink.options().reveal, slot.sink.send(&alert)).await;
         let (delivered, status, response) = match outcome {
             Ok(receipt) => (true, receipt.status, receipt.response),
             Err(SinkError::Retry { why, status, .. } | SinkError::GiveUp { why, status }) => (false, status, why),

@@ -1,5 +1,5 @@
 //! Alerts as OCSF Detection Findings in an S3 bucket, or one of a store that speaks as S3 does: an object each, under a name that
-//! follows from the alert, so that a repetition overwrites itself. A request is signed for a minute, with the digest of what it
+//! follows from the alert, so that a repetition overwrites itself. A request is signed for a quarter of an hour, with the digest of what it
 //! brings; the bucket is never listed or read.
 
 use crate::{
@@ -36,8 +36,11 @@ pub const ENTRY: Entry = Entry {
 };
 
 const NAME: &str = "The bucket";
-/// How long a signature is good.
-const GOOD_FOR: Duration = Duration::from_secs(60);
+/// How long a signature is good: for as long as a clock may be behind.
+const GOOD_FOR: Duration = Duration::from_secs(900);
+/// What a bucket says where the same alert may be taken later: the clock is wrong, a passing token ran out, or it was slow.
+const PASSING: [&str; 5] =
+    ["RequestTimeTooSkewed", "Request has expired", "not valid yet", "ExpiredToken", "RequestTimeout"];
 const JSON: &str = "application/json";
 
 #[derive(Deserialize)]
@@ -129,10 +132,12 @@ impl Sink for OcsfS3 {
         }
         let answer = self.post.to(action.sign(GOOD_FOR)).send(&headers, body).await?;
         let said = &answer.body;
-        if answer.status == 403 && ["RequestTimeTooSkewed", "Request has expired"].iter().any(|why| said.contains(why))
-        {
-            let why = format!("{NAME} finds that this machine's clock is wrong: {}", webhooks::clip(said, 200));
-            return Err(SinkError::Retry { why, status: Some(403), after: None });
+        if matches!(answer.status, 400 | 403) && PASSING.iter().any(|why| said.contains(why)) {
+            let why = format!(
+                "{NAME} does not take it now: is this machine's clock right, and the session token still good? {}",
+                webhooks::clip(said, 200)
+            );
+            return Err(SinkError::Retry { why, status: Some(answer.status), after: None });
         }
         settle_strictly(NAME, answer)
     }

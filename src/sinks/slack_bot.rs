@@ -23,9 +23,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
+use tokio::sync::OnceCell;
 use webhooks::{Method, Templates};
 
 /// The row of this kind.
@@ -48,7 +50,7 @@ const REMEMBERED: usize = 1000;
 /// So many seconds Slack's clock may be behind ours.
 const BEHIND: i64 = 300;
 /// What Slack says where the same request may do later.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 9] = [
     "ratelimited",
     "rate_limited",
     "internal_error",
@@ -56,7 +58,11 @@ const PASSING: [&str; 7] = [
     "request_timeout",
     "service_unavailable",
     "team_added_to_org",
+    "message_limit_exceeded",
+    "org_login_required",
 ];
+/// Incidents told at once: the alerts of one go one after the other, or each would open a message of its own.
+const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +81,9 @@ struct SlackBot {
     authorization: Secret,
     templates: Templates,
     known: Mutex<BTreeMap<String, Message>>,
+    /// Who we are there: whatever another writes as we do is not ours.
+    own: OnceCell<String>,
+    turns: [tokio::sync::Mutex<()>; AT_ONCE],
 }
 
 /// A message of ours in the channel.
@@ -90,9 +99,9 @@ struct Message {
 
 impl Message {
     /// Reads one of ours, with what it is about.
-    fn read(message: &Value) -> Option<(String, Message)> {
-        let payload =
-            message.pointer("/metadata/event_payload").filter(|_| message["metadata"]["event_type"] == SORT)?;
+    fn read(message: &Value, own: &str) -> Option<(String, Message)> {
+        let ours = message["metadata"]["event_type"] == SORT && (message["bot_id"] == *own || message["user"] == *own);
+        let payload = message.pointer("/metadata/event_payload").filter(|_| ours)?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let ours =
             Message { ts: text(&message["ts"])?, alert: text(&payload["alert"])?, shows: payload["shows"].as_i64()? };
@@ -111,8 +120,16 @@ impl SlackBot {
         let url = config.url.as_ref().map_or(USUAL, Address::reveal);
         let authorization = Secret::new(format!("Bearer {}", config.token.reveal()));
         let post = Post::new(url, &options, authority)?.hiding([config.token]);
-        let (templates, known) = (Templates::default(), Mutex::default());
-        Ok(Box::new(SlackBot { options, post, conversation: config.conversation, authorization, templates, known }))
+        Ok(Box::new(SlackBot {
+            options,
+            post,
+            conversation: config.conversation,
+            authorization,
+            templates: Templates::default(),
+            known: Mutex::default(),
+            own: OnceCell::new(),
+            turns: Default::default(),
+        }))
     }
 
     /// Calls one of Slack's methods: with a body, or asking.
@@ -147,6 +164,18 @@ impl SlackBot {
         }
     }
 
+    async fn own(&self) -> Result<&str, SinkError> {
+        let asked = async {
+            let said = self.call("auth.test", &[], None).await?;
+            let own = said["bot_id"].as_str().or(said["user_id"].as_str());
+            own.map(str::to_owned).ok_or_else(|| SinkError::GiveUp {
+                why: format!("{NAME} does not say whose token it is"),
+                status: Some(200),
+            })
+        };
+        self.own.get_or_try_init(|| asked).await.map(String::as_str)
+    }
+
     /// The messages of ours that a method lists, until one is the one that is wanted.
     async fn find(
         &self,
@@ -154,6 +183,7 @@ impl SlackBot {
         asked: &[(&str, &str)],
         wanted: impl Fn(&str, &Message) -> bool,
     ) -> Result<Option<Message>, SinkError> {
+        let own = self.own().await?;
         let mut cursor = String::new();
         for _ in 0..PAGES {
             let mut asked = asked.to_vec();
@@ -162,7 +192,8 @@ impl SlackBot {
                 asked.push(("cursor", &cursor));
             }
             let said = self.call(method, &asked, None).await?;
-            let ours = said["messages"].as_array().into_iter().flatten().filter_map(Message::read);
+            let ours =
+                said["messages"].as_array().into_iter().flatten().filter_map(|message| Message::read(message, own));
             for (subject, message) in ours {
                 if wanted(&subject, &message) {
                     return Ok(Some(message));
@@ -190,8 +221,10 @@ impl SlackBot {
     fn remember(&self, subject: String, message: Message) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(subject, message);
-        if known.len() > REMEMBERED {
-            known.pop_first();
+        if known.len() > REMEMBERED
+            && let Some(oldest) = known.iter().min_by_key(|(_, message)| message.shows).map(|(about, _)| about.clone())
+        {
+            known.remove(&oldest);
         }
     }
 
@@ -215,31 +248,46 @@ impl SlackBot {
     async fn all(&self, alert: &Alert) -> Result<Receipt, SinkError> {
         let (key, subject) = (alert_key(alert), subject_key(alert));
         let shows = alert.at.as_millisecond();
-        let Some(root) = self.root(alert, &subject).await? else {
-            let said = self.call("chat.postMessage", &[], Some(self.message(alert, &key)?)).await?;
-            let ts = said["ts"].as_str().unwrap_or_default().to_owned();
-            if !ts.is_empty() {
-                self.remember(subject, Message { ts: ts.clone(), alert: key, shows });
-            }
-            return Ok(Receipt { status: Some(200), response: ts });
-        };
+        let Some(root) = self.root(alert, &subject).await? else { return self.open(alert, key, subject).await };
         if root.alert != key {
             let asked = [("ts", root.ts.as_str())];
             let told = self.find("conversations.replies", &asked, |_, message| message.alert == key).await;
             if told.map_err(|error| self.gone(&subject, error))?.is_none() {
                 let mut answer = self.message(alert, &key)?;
                 answer["thread_ts"] = json!(root.ts);
-                self.call("chat.postMessage", &[], Some(answer)).await?;
+                match self.call("chat.postMessage", &[], Some(answer)).await {
+                    // Who may lock a thread silences nobody.
+                    Err(SinkError::GiveUp { why, .. }) if why.contains("thread") || why.contains("cannot_reply") => {
+                        return self.open(alert, key, subject).await;
+                    }
+                    answered => answered?,
+                };
             }
         }
         if shows > root.shows {
             let mut now = self.message(alert, &root.alert)?;
             now["ts"] = json!(root.ts);
-            self.call("chat.update", &[], Some(now)).await.map_err(|error| self.gone(&subject, error))?;
+            match self.call("chat.update", &[], Some(now)).await.map_err(|error| self.gone(&subject, error)) {
+                // The thread tells it: only the message above shows an older state, as where an old one may not be edited.
+                Err(SinkError::GiveUp { why, .. }) => {
+                    tracing::warn!(why, "an incident's message could not be brought up to date")
+                }
+                updated => _ = updated?,
+            }
         }
         let response = root.ts.clone();
         self.remember(subject, Message { shows: shows.max(root.shows), ..root });
         Ok(Receipt { status: Some(200), response })
+    }
+
+    /// The first message of an incident, or another where nobody may answer to the first.
+    async fn open(&self, alert: &Alert, key: String, subject: String) -> Result<Receipt, SinkError> {
+        let said = self.call("chat.postMessage", &[], Some(self.message(alert, &key)?)).await?;
+        let ts = said["ts"].as_str().unwrap_or_default().to_owned();
+        if !ts.is_empty() {
+            self.remember(subject, Message { ts: ts.clone(), alert: key, shows: alert.at.as_millisecond() });
+        }
+        Ok(Receipt { status: Some(200), response: ts })
     }
 
     /// A message that somebody removed is sent anew, at the next attempt.
@@ -257,6 +305,9 @@ impl SlackBot {
 #[async_trait]
 impl Sink for SlackBot {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
+        let mut hasher = DefaultHasher::new();
+        subject_key(alert).hash(&mut hasher);
+        let _turn = self.turns[(hasher.finish() % AT_ONCE as u64) as usize].lock().await;
         in_time(NAME, self.all(alert)).await
     }
 

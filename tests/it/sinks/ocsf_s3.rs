@@ -82,6 +82,9 @@ async fn refusals_are_told_apart_and_show_no_key() {
     }
     for (status, body, retried) in [
         ("403 Forbidden", "<Error><Code>RequestTimeTooSkewed</Code></Error>", true),
+        ("403 Forbidden", "<Error><Code>AccessDenied</Code><Message>Request is not valid yet</Message></Error>", true),
+        ("400 Bad Request", "<Error><Code>RequestTimeout</Code></Error>", true),
+        ("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>", true),
         ("503 Slow Down", "<Error><Code>SlowDown</Code></Error>", true),
         ("301 Moved Permanently", "<Error><Code>PermanentRedirect</Code></Error>", true),
         ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", false),
@@ -92,7 +95,7 @@ async fn refusals_are_told_apart_and_show_no_key() {
         assert_eq!(matches!(error, SinkError::Retry { .. }), retried, "{status}: {error}");
         let head = &receiver.requests()[0].head;
         assert!(head.starts_with("PUT /telltale/2026/11/23/telltale-a-42-"), "{head}");
-        assert!(head.contains("X-Amz-Security-Token=token-of-a-session") && head.contains("X-Amz-Expires=60"));
+        assert!(head.contains("X-Amz-Security-Token=token-of-a-session") && head.contains("X-Amz-Expires=900"));
     }
 }
 

@@ -27,6 +27,8 @@ fn bot(receiver: &Receiver) -> Box<dyn Sink> {
 #[derive(Default)]
 struct Played {
     messages: Vec<Value>,
+    /// What it says to these methods instead: the method, and the error.
+    refuses: Vec<(&'static str, &'static str)>,
     loses: Option<usize>,
     /// Messages that were ever sent there.
     sent: usize,
@@ -40,7 +42,17 @@ impl Played {
         let url = url::Url::parse(&format!("http://slack.invalid{target}")).unwrap();
         let asked = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         let mut sent: Value = serde_json::from_str(&request.body).unwrap_or_default();
+        let method = url.path().trim_start_matches("/api/");
+        // An answer in a thread may be refused where a message is not.
+        let method = if method == "chat.postMessage" && !sent["thread_ts"].is_null() { "answer" } else { method };
+        if let Some((_, error)) = self.refuses.iter().find(|(refused, _)| *refused == method) {
+            return ok(json!({"ok": false, "error": error}));
+        }
+        if sent.is_object() {
+            sent["bot_id"] = json!("B042");
+        }
         match url.path() {
+            "/api/auth.test" => ok(json!({"ok": true, "user_id": "U041", "bot_id": "B042"})),
             "/api/chat.postMessage" => {
                 let ts = format!("{}.000100", 1_800_000_000 + self.sent);
                 sent["ts"] = json!(ts);
@@ -183,4 +195,57 @@ async fn a_message_that_somebody_removed_is_sent_anew() {
     sink.send(&updated).await.unwrap();
     let messages = played.lock().unwrap().messages.clone();
     assert!(messages.len() == 1 && messages[0]["thread_ts"].is_null(), "{messages:?}");
+}
+
+#[tokio::test]
+async fn who_locks_a_thread_or_forbids_edits_silences_nothing() {
+    let [opened, updated, closed] = life();
+    for (refused, count, answers) in [
+        (("chat.update", "edit_window_closed"), 3, 2),
+        (("chat.update", "cant_update_message"), 3, 2),
+        (("answer", "restricted_action_thread_locked"), 3, 0),
+        (("answer", "cannot_reply_to_message"), 3, 0),
+    ] {
+        let (played, receiver) = played(None).await;
+        let sink = bot(&receiver);
+        sink.send(&opened).await.unwrap();
+        played.lock().unwrap().refuses.push(refused);
+        for alert in [&updated, &closed] {
+            sink.send(alert).await.unwrap();
+        }
+        let messages = played.lock().unwrap().messages.clone();
+        let threaded = messages.iter().filter(|message| !message["thread_ts"].is_null()).count();
+        assert_eq!((messages.len(), threaded), (count, answers), "{refused:?}: {messages:?}");
+    }
+}
+
+#[tokio::test]
+async fn alerts_of_one_incident_that_come_at_once_are_one_message_with_a_thread() {
+    let (played, receiver) = played(None).await;
+    let sink = bot(&receiver);
+    let [opened, updated, closed] = life();
+    let sent = futures_util::future::join_all([&opened, &updated, &closed].map(|alert| sink.send(alert))).await;
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    let messages = played.lock().unwrap().messages.clone();
+    assert_eq!(messages.iter().filter(|message| message["thread_ts"].is_null()).count(), 1, "{messages:?}");
+}
+
+#[tokio::test]
+async fn what_another_writes_as_we_do_is_not_ours() {
+    let (played, receiver) = played(None).await;
+    let [opened, updated, _] = life();
+    bot(&receiver).send(&opened).await.unwrap();
+    {
+        let mut played = played.lock().unwrap();
+        let mut forged = played.messages[0].clone();
+        forged["bot_id"] = json!("B666");
+        forged["ts"] = json!("1900000000.000100");
+        forged["metadata"]["event_payload"]["shows"] = json!(i64::MAX);
+        played.messages.push(forged);
+    }
+    bot(&receiver).send(&updated).await.unwrap();
+    let messages = played.lock().unwrap().messages.clone();
+    assert_eq!(messages.len(), 3);
+    assert_eq!(messages[2]["thread_ts"], messages[0]["ts"], "{messages:?}");
+    assert!(messages[0]["text"].as_str().unwrap().contains("update: "), "{messages:?}");
 }
