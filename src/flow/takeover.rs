@@ -42,10 +42,9 @@ pub async fn look(context: &Context, slot: &SinkSlot) -> Result<bool, FlowError>
     let health = context.ledger.health(&slot.name)?;
     let out = out_since(context, slot, &health);
     metrics::gauge!("telltale_sink_failing", "sink" => slot.name.clone()).set(if out.is_some() { 1.0 } else { 0.0 });
-    // One that asks for patience, or hiccups once, takes alerts.
-    let once = health.failures < 2 && !health.gave_up;
+    // One that asks for patience, or hiccups once, takes alerts: however many were under way just then.
     let after = slot.sink.options().failing_after;
-    let soon = if once { after } else { TOLD_AFTER.min(after) };
+    let soon = if health.again || health.gave_up { TOLD_AFTER.min(after) } else { after };
     if let Some(since) = health.out_since(context.now(), soon).filter(|_| !health.told) {
         tell(context, slot, since, &health).await?;
     }

@@ -20,9 +20,9 @@ pub struct Health {
     pub delivered_at: Option<Timestamp>,
     /// The first attempt that failed after that.
     pub failing_since: Option<Timestamp>,
-    /// Attempts that failed since.
+    /// Whether an alert that was tried again failed again since.
     #[serde(default)]
-    pub failures: u32,
+    pub again: bool,
     /// Whether it refused an alert for good meanwhile.
     pub gave_up: bool,
     /// Entry of the last failure, which holds the reason.
@@ -59,7 +59,7 @@ pub(crate) fn attempted(
         _ if attempt == 0 => return Ok(()),
         AttemptOutcome::Retry { .. } | AttemptOutcome::Dead => Health {
             failing_since: before.failing_since.or(Some(at)),
-            failures: before.failures.saturating_add(1),
+            again: before.again || attempt > 1,
             gave_up: before.gave_up || *outcome == AttemptOutcome::Dead,
             failure: Some(seq),
             ..before
