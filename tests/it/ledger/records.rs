@@ -44,6 +44,7 @@ pub fn alert(incident: Option<Incident>) -> Alert {
         gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
+        over: false,
     }
 }
 
