@@ -92,7 +92,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let folder = &config.data.dir;
     let keyring = Arc::new(Keyring::open(folder, &master::current(config)?)?);
     let journal = Journal::open(folder, keyring.clone(), &origin(config))?;
-    let ledger = Ledger::open(folder, &journal)?;
+    let ledger = Ledger::open_in(config.ledger.engine, folder, &journal)?;
     let locale = canaries::locale(&config.organisation.locale).context("the locale was checked at loading")?;
     let house = House {
         organisation: config.organisation.name.clone(),

@@ -7,7 +7,10 @@ pub mod often;
 pub mod owned;
 pub mod secrets;
 
-use crate::domain::{secret::Secret, section::Section};
+use crate::{
+    domain::{secret::Secret, section::Section},
+    ledger::engine::Kind,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -139,15 +142,7 @@ impl<'de> Deserialize<'de> for NameServer {
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     #[serde(default)]
-    pub engine: Engine,
-}
-
-/// The engines that hold the ledger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    #[default]
-    Sled,
+    pub engine: Kind,
 }
 
 /// `[timestamps]`: who stamps the journal's checkpoints with the time.

@@ -1,6 +1,10 @@
 //! What the ledger asks of a key-value store. It may lose its newest batches in a crash, never a part of one: whatever
 //! is missing is taken from the journal again.
 
+use crate::ledger::{redb, sled};
+use serde::Deserialize;
+use std::{panic, path::Path, sync::Arc};
+
 /// One row to write; none to remove it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
@@ -35,4 +39,53 @@ pub trait Engine: Send + Sync {
 
     /// Brings everything to the disk.
     fn sync(&self) -> Result<(), EngineError>;
+}
+
+/// The engines that there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    #[default]
+    Sled,
+    Redb,
+}
+
+impl Kind {
+    /// Opens or makes a store of this kind in a folder.
+    ///
+    /// # Errors
+    /// It does not open, or the folder is another kind's.
+    pub fn open(self, folder: &Path) -> Result<Arc<dyn Engine>, EngineError> {
+        let others = match self {
+            Kind::Sled => redb::FILE,
+            Kind::Redb => sled::FILE,
+        };
+        if folder.join(others).exists() {
+            return Err(EngineError::Failed("it is of another engine".to_owned()));
+        }
+        // Some damage makes them panic instead of answering an error.
+        let opened = panic::catch_unwind(|| -> Result<Arc<dyn Engine>, EngineError> {
+            Ok(match self {
+                Kind::Sled => Arc::new(sled::Sled::open(folder)?),
+                Kind::Redb => Arc::new(redb::Redb::open(folder)?),
+            })
+        });
+        opened.unwrap_or_else(|_| Err(EngineError::Failed("it panicked while it opened".to_owned())))
+    }
+}
+
+/// The first key behind all that start with `prefix`; none where there is none.
+pub(crate) fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix[..=kept].to_vec();
+    end[kept] += 1;
+    Some(end)
+}
+
+/// As `end_of`, but not behind the key `before`.
+pub(crate) fn end_before(prefix: &[u8], before: Option<&[u8]>) -> Option<Vec<u8>> {
+    match (before, end_of(prefix)) {
+        (Some(before), Some(end)) => Some(end.min(before.to_vec())),
+        (before, end) => before.map(<[u8]>::to_vec).or(end),
+    }
 }

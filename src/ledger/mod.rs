@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod placements;
 pub mod projection;
 pub mod receipts;
+pub mod redb;
 pub mod revisions;
 pub mod row;
 pub mod sightings;

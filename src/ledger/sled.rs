@@ -1,14 +1,16 @@
 //! The default engine: sled, with what it needs to survive a kill. It is opened on a folder of its own and never asked
 //! to be the truth.
 
-use crate::ledger::engine::{Change, Engine, EngineError, Row, Rows};
+use crate::ledger::engine::{Change, Engine, EngineError, Row, Rows, end_before, end_of};
 use std::{
-    fs, io, panic,
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
+/// A file that every database of it has.
+pub(crate) const FILE: &str = "conf";
 /// Memory that sled may use for its pages.
 const CACHE: u64 = 8 << 20;
 
@@ -43,21 +45,14 @@ impl Sled {
     }
 
     fn try_open(folder: &Path) -> Result<Sled, EngineError> {
-        // Some damage makes sled panic instead of answering an error.
-        let opened = panic::catch_unwind(|| {
-            sled::Config::new()
-                .path(folder)
-                .mode(sled::Mode::LowSpace)
-                .cache_capacity(CACHE)
-                .flush_every_ms(Some(100))
-                .open()
-                .and_then(|database| database.open_tree("ledger"))
-        });
-        match opened {
-            Ok(Ok(tree)) => Ok(Sled { tree, folder: folder.to_owned() }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(_) => Err(EngineError::Failed("sled panicked while it opened".to_owned())),
-        }
+        let opened = sled::Config::new()
+            .path(folder)
+            .mode(sled::Mode::LowSpace)
+            .cache_capacity(CACHE)
+            .flush_every_ms(Some(100))
+            .open()
+            .and_then(|database| database.open_tree("ledger"));
+        Ok(Sled { tree: opened.map_err(failed)?, folder: folder.to_owned() })
     }
 }
 
@@ -94,11 +89,7 @@ impl Engine for Sled {
     }
 
     fn scan_back<'a>(&'a self, prefix: &[u8], before: Option<&[u8]>) -> Rows<'a> {
-        let end = match (before, end_of(prefix)) {
-            (Some(before), Some(end)) => Some(end.min(before.to_vec())),
-            (before, end) => before.map(<[u8]>::to_vec).or(end),
-        };
-        Box::new(self.range(prefix, end).rev().map(row))
+        Box::new(self.range(prefix, end_before(prefix, before)).rev().map(row))
     }
 
     fn sync(&self) -> Result<(), EngineError> {
@@ -111,14 +102,6 @@ impl Engine for Sled {
 
 fn row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row, EngineError> {
     row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
-}
-
-/// The first key behind all that start with `prefix`.
-fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
-    let kept = prefix.iter().rposition(|byte| *byte != 0xff)?;
-    let mut end = prefix[..=kept].to_vec();
-    end[kept] += 1;
-    Some(end)
 }
 
 /// A kill during a snapshot leaves a half file that sled would take for the newest snapshot, and then refuse to open

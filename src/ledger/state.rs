@@ -8,10 +8,9 @@ use crate::{
         log::{Journal, JournalError},
     },
     ledger::{
-        engine::{Engine, EngineError},
+        engine::{Engine, EngineError, Kind},
         projection::{self, Head},
         row::{self, Key},
-        sled::Sled,
         view::View,
     },
 };
@@ -52,6 +51,7 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     /// Holds one folder a build, numbered; the newest counts.
     folder: PathBuf,
+    kind: Kind,
     engine: RwLock<(u64, Arc<dyn Engine>)>,
     /// Held by the one that applies entries.
     head: Mutex<Head>,
@@ -65,12 +65,17 @@ impl Ledger {
     /// Opens the ledger of the journal's data folder. If it does not open, or is not this journal's, it starts anew and
     /// is empty until `follow` or `catch_up` has read the journal.
     pub fn open(data: &Path, journal: &Journal) -> Result<Ledger, LedgerError> {
+        Self::open_in(Kind::default(), data, journal)
+    }
+
+    /// As `open`, in an engine of this kind; what another kind holds is read from the journal anew.
+    pub fn open_in(kind: Kind, data: &Path, journal: &Journal) -> Result<Ledger, LedgerError> {
         let folder = data.join("ledger");
         let builds = builds(&folder).map_err(|error| LedgerError::Folder { folder: folder.clone(), error })?;
         let newest = builds.last().copied();
         let sound = newest.and_then(|build| {
-            let engine = Sled::open(&folder.join(build.to_string()));
-            match engine.and_then(|engine| Ok((stored_head(&engine)?, engine))) {
+            let engine = kind.open(&folder.join(build.to_string()));
+            match engine.and_then(|engine| Ok((stored_head(engine.as_ref())?, engine))) {
                 Ok((head, engine)) if belongs(&head, journal) => Some((build, head, engine)),
                 Ok(_) => {
                     tracing::warn!("the ledger tells of another journal; it is rebuilt");
@@ -86,7 +91,7 @@ impl Ledger {
             Some(sound) => sound,
             None => {
                 let build = newest.map_or(1, |newest| newest + 1);
-                (build, Head::default(), Sled::open(&folder.join(build.to_string()))?)
+                (build, Head::default(), kind.open(&folder.join(build.to_string()))?)
             }
         };
         for old in builds.iter().filter(|old| **old != build) {
@@ -95,7 +100,8 @@ impl Ledger {
         }
         Ok(Ledger(Arc::new(Inner {
             folder,
-            engine: RwLock::new((build, Arc::new(engine))),
+            kind,
+            engine: RwLock::new((build, engine)),
             reached: watch::Sender::new(head.seq),
             head: Mutex::new(head),
             broken: AtomicBool::new(false),
@@ -227,7 +233,7 @@ impl Ledger {
     fn start_anew(&self, head: &mut Head) -> Result<(), LedgerError> {
         let mut engine = self.0.engine.write().unwrap_or_else(PoisonError::into_inner);
         let build = engine.0 + 1;
-        *engine = (build, Arc::new(Sled::open(&self.0.folder.join(build.to_string()))?));
+        *engine = (build, self.0.kind.open(&self.0.folder.join(build.to_string()))?);
         *head = Head::default();
         self.0.whole.store(false, Ordering::Release);
         self.0.reached.send_replace(0);

@@ -12,7 +12,11 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use telltale::{domain::record::AttemptOutcome, journal::log::Journal, ledger::state::Ledger};
+use telltale::{
+    domain::record::AttemptOutcome,
+    journal::log::Journal,
+    ledger::{engine::Kind, state::Ledger},
+};
 use tokio_util::sync::CancellationToken;
 
 fn build(data: &Path) -> PathBuf {
@@ -224,4 +228,91 @@ async fn it_follows_behind_the_journal_and_holds_no_secret() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "a marker in {}", path.display());
         }
     }
+}
+
+/// The other engine holds the same rows, pages them alike, and comes back equal from whatever happens to its file; and so does a
+/// ledger whose engine was changed.
+#[tokio::test]
+async fn in_the_other_engine_it_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (journal, ledger) = everything(data).await;
+    let more: Vec<_> = (100..110).map(|number| moved(incident(&["payroll"], number), 0, &[], &["soc"])).collect();
+    journal.append_all(&more).await.unwrap();
+    ledger.catch_up(&journal).unwrap();
+    let digest = ledger.digest().unwrap();
+    let pages = |ledger: &Ledger| {
+        let (mut ids, mut cursor) = (Vec::new(), None);
+        loop {
+            let (found, next) = ledger.incidents(cursor.as_deref(), 1).unwrap();
+            ids.extend(found.into_iter().map(|incident| incident.id));
+            let Some(next) = next else { return ids };
+            cursor = Some(next);
+        }
+    };
+    let listed = pages(&ledger);
+    assert!(listed.len() > 10);
+    ledger.sync().unwrap();
+    drop(ledger);
+    let open = || Ledger::open_in(Kind::Redb, data, &journal).unwrap();
+    let again = || {
+        let ledger = open();
+        ledger.catch_up(&journal).unwrap();
+        ledger
+    };
+    let ledger = open();
+    assert_eq!(ledger.head(), 0, "what sled holds is not taken for its own");
+    ledger.catch_up(&journal).unwrap();
+    assert_eq!((ledger.digest().unwrap(), pages(&ledger)), (digest, listed));
+    ledger.sync().unwrap();
+    drop(ledger);
+    assert_eq!(open().head(), journal.head(), "an undamaged ledger is not rebuilt");
+
+    for step in 0..12 {
+        let file = build(data).join("ledger.redb");
+        let mut bytes = fs::read(&file).unwrap();
+        match step {
+            0 => bytes.clear(),
+            1 => bytes.truncate(bytes.len() / 2),
+            _ => {
+                let start = bytes.len() * (step - 2) / 10;
+                let end = (start + 5000).min(bytes.len());
+                bytes[start..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+            }
+        }
+        fs::write(&file, &bytes).unwrap();
+        let ledger = again();
+        // What redb did not see at once is found by the rows' checksums.
+        match ledger.digest() {
+            Ok(found) if found == digest => {}
+            _ => ledger.rebuild(&journal).unwrap(),
+        }
+        assert_eq!(ledger.digest().unwrap(), digest, "step {step}");
+        ledger.sync().unwrap();
+    }
+    let ledger = Ledger::open(data, &journal).unwrap();
+    assert_eq!(ledger.head(), 0, "nor is what redb holds sled's");
+    ledger.catch_up(&journal).unwrap();
+    assert_eq!(ledger.digest().unwrap(), digest);
+}
+
+/// What a crash takes of its last second is read from the journal again.
+#[tokio::test]
+async fn in_the_other_engine_a_crash_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path(), &new_keyring(folder.path()));
+    let ledger = Ledger::open_in(Kind::Redb, folder.path(), &journal).unwrap();
+    let mut behind = false;
+    for number in 0..20 {
+        journal.append(&acted(number.to_string())).await.unwrap();
+        ledger.catch_up(&journal).unwrap();
+        // As the disk has it at this moment.
+        let other = tempfile::tempdir().unwrap();
+        copy(folder.path(), other.path());
+        let found = Ledger::open_in(Kind::Redb, other.path(), &journal).unwrap();
+        behind |= found.head() < journal.head();
+        found.catch_up(&journal).unwrap();
+        assert_eq!(found.digest().unwrap(), ledger.digest().unwrap());
+    }
+    assert!(behind, "its last second waits for no disk");
 }
