@@ -19,6 +19,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod mailgun;
 pub mod okta;
+pub mod openers;
 pub mod outside;
 pub mod ovhcloud;
 pub mod pages;
