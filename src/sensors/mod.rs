@@ -4,6 +4,7 @@ pub mod basic;
 pub mod beacon;
 pub mod cloud;
 pub mod credentials;
+pub mod dns;
 pub mod door;
 pub mod entra;
 pub mod ftp;
@@ -40,6 +41,7 @@ use sensor::Entry;
 pub const ALL: &[Entry] = &[
     portal::ENTRY,
     beacon::ENTRY,
+    dns::ENTRY,
     smtp::ENTRY,
     paste::ENTRY,
     log::ENTRY,

@@ -3,6 +3,7 @@
 mod basic;
 mod beacon;
 mod clouds;
+mod dns;
 mod door;
 mod entra;
 mod ftp;
