@@ -199,6 +199,10 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let zone = toml::Value::String(config.organisation.time_zone.clone());
             section.keys.insert("time_zone".to_owned(), zone);
         }
+        if component.kind == "ssh" && !section.keys.contains_key("host_key") {
+            let path = config.data.dir.join(format!("{}.ssh_host_key", section.name));
+            section.keys.insert("host_key".to_owned(), toml::Value::String(path.display().to_string()));
+        }
         let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
         let (kind, sensor) = build()?;
         slots.push(SensorSlot {

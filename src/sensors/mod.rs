@@ -32,6 +32,7 @@ pub mod sendgrid;
 pub mod sensor;
 pub mod ses;
 pub mod smtp;
+pub mod ssh;
 pub mod twilio;
 pub mod vonage;
 
@@ -49,6 +50,7 @@ pub const ALL: &[Entry] = &[
     ftp::ENTRY,
     ldap::ENTRY,
     basic::ENTRY,
+    ssh::ENTRY,
     mailbox::ENTRY,
     mailgun::ENTRY,
     sendgrid::ENTRY,
