@@ -9,6 +9,7 @@ pub mod field;
 pub mod identifiers;
 pub mod index;
 pub mod kinds;
+mod link;
 pub mod locale;
 mod login_name;
 pub mod marker;

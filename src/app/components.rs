@@ -8,7 +8,7 @@ use crate::{
         section::{Section, SectionError},
     },
     flow::{
-        context::{SensorSlot, SinkSlot, StoreSlot, listed},
+        context::{Links, SensorSlot, SinkSlot, StoreSlot, listed},
         heartbeat::{Heartbeat, Ping},
         stamp::Authority,
         witness::Witness,
@@ -141,20 +141,41 @@ fn kept_home(
     Ok(kept)
 }
 
-/// Where links in a folder's documents lead: the beacon it names, or the only one.
-fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyhow::Result<Option<String>> {
-    let beacons: Vec<&SensorSlot> = sensors.iter().filter(|slot| slot.kind == "beacon").collect();
-    match component.section.keys.get("beacon") {
-        None if component.kind == "folder" && beacons.len() == 1 => Ok(beacons[0].public_url.clone()),
-        Some(toml::Value::String(name)) => match beacons.iter().find(|slot| slot.name == *name) {
-            Some(slot) => Ok(slot.public_url.clone()),
+/// Where links in a folder's documents lead: to the sensor it names, else to the only one. Where a beacon stands below a name
+/// that a sensor answers for, the two go together.
+fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyhow::Result<Option<Links>> {
+    let of_kind = |kind| sensors.iter().filter(|slot| slot.kind == kind).collect::<Vec<_>>();
+    let (beacons, servers) = (of_kind("beacon"), of_kind("dns"));
+    let slot = match component.section.keys.get("beacon") {
+        None if component.kind == "folder" => match (&beacons[..], &servers[..]) {
+            ([only], _) | ([], [only]) => *only,
+            _ => return Ok(None),
+        },
+        Some(toml::Value::String(name)) => match beacons.iter().chain(&servers).find(|slot| slot.name == *name) {
+            Some(slot) => *slot,
             None => {
-                let message = format!("no beacon sensor is called {name:?}");
-                Err(config.component_error(component, "beacon", message).into())
+                let message = format!("no beacon or dns sensor is called {name:?}");
+                return Err(config.component_error(component, "beacon", message).into());
             }
         },
-        _ => Ok(None),
-    }
+        _ => return Ok(None),
+    };
+    let host = |base: &str| url::Url::parse(base).ok()?.domain().map(str::to_owned);
+    let below = |base: &str, server: &SensorSlot| {
+        host(base).is_some_and(|host| server.delegated.as_ref().is_some_and(|delegated| delegated.covers(&host)))
+    };
+    Ok(match &slot.delegated {
+        Some(delegated) => {
+            let mut there =
+                beacons.iter().filter_map(|beacon| beacon.public_url.clone()).filter(|base| below(base, slot));
+            let base = there.next().unwrap_or_else(|| format!("https://{}", delegated.zone));
+            Some(Links { base, named: true })
+        }
+        None => slot.public_url.clone().map(|base| {
+            let named = servers.iter().any(|server| below(&base, server));
+            Links { base, named }
+        }),
+    })
 }
 
 /// Sensors to start, by name; and their slots.
@@ -178,12 +199,17 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let zone = toml::Value::String(config.organisation.time_zone.clone());
             section.keys.insert("time_zone".to_owned(), zone);
         }
+        if component.kind == "ssh" && !section.keys.contains_key("host_key") {
+            let path = config.data.dir.join(format!("{}.ssh_host_key", section.name));
+            section.keys.insert("host_key".to_owned(), toml::Value::String(path.display().to_string()));
+        }
         let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
         let (kind, sensor) = build()?;
         slots.push(SensorSlot {
             name: section.name.clone(),
             kind,
             public_url: sensor.public_url(),
+            delegated: sensor.delegated(),
             listen: section.keys.get("listen").and_then(toml::Value::as_str).map(str::to_owned),
             probe: build()?.1,
         });

@@ -74,6 +74,8 @@ pub struct Conditions {
     pub bound: Bound,
     pub standing: Standing,
     pub distinct_canaries: u64,
+    /// Further ones, of which mere previews of documents were seen.
+    pub previewed: u64,
     /// The worst standing with any one canary unseen, and with chance louder; none while the standing itself fails.
     pub without_one: Option<Standing>,
     pub louder: Option<Standing>,
@@ -115,8 +117,12 @@ impl Conditions {
             });
         }
         if self.distinct_canaries < LEAST_CANARIES {
+            let previewed = match self.previewed {
+                0 => String::new(),
+                previewed => format!(", beside {previewed} by previews of documents alone"),
+            };
             failed.push(format!(
-                "{} distinct canary of {store} was seen; {LEAST_CANARIES} are asked",
+                "{} distinct canary of {store} was seen{previewed}; {LEAST_CANARIES} are asked",
                 if self.distinct_canaries == 0 { "no" } else { "only one" }
             ));
         }

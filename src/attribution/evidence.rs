@@ -27,7 +27,9 @@ pub struct Evidence<'a> {
     pub canaries: Vec<&'a CanaryFacts>,
     /// When each was first seen, in any class.
     pub first_seen: Vec<Option<Timestamp>>,
-    /// When each was first received.
+    /// Those of them that a reader, a thief or a file showed, and no mere preview of a document: the bound counts no others.
+    pub firm: Bits,
+    /// When each of those was first received.
     pub received: Vec<Option<Timestamp>>,
     /// Every canary seen, in any class.
     pub seen: Bits,
@@ -61,6 +63,7 @@ impl<'a> Evidence<'a> {
             first_seen: vec![None; size],
             received: vec![None; size],
             seen: Bits::empty(size),
+            firm: Bits::empty(size),
             values: Bits::empty(size),
             shown: BTreeSet::new(),
             own_shown: BTreeSet::new(),
@@ -88,8 +91,11 @@ impl<'a> Evidence<'a> {
             evidence.shown.extend(facts.value);
             evidence.own_shown.extend((facts.of.is_some() && facts.value.is_none()).then_some(facts.home.as_str()));
             evidence.sightings[number] += 1;
-            let received = evidence.received[number].get_or_insert(seen.received);
-            *received = seen.received.min(*received);
+            if seen.class != Class::Preview {
+                evidence.firm.insert(number);
+                let received = evidence.received[number].get_or_insert(seen.received);
+                *received = seen.received.min(*received);
+            }
             // A clock that tells of a sighting before the planting is wrong: the sighting counts, its time does not.
             let planted = evidence.canaries[number].stays.iter().map(|stay| stay.from).min();
             let at = if planted.is_some_and(|planted| seen.at < planted) {

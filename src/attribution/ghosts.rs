@@ -7,7 +7,7 @@ use crate::{
         copies::{Candidate, reached},
         evidence::Evidence,
         hypergeometric::ln_upper_tail,
-        likelihood::FALSE_SIGHTING,
+        likelihood::{FALSE_SIGHTING, false_sighting},
         problem::Problem,
     },
     domain::sighting::Class,
@@ -21,6 +21,10 @@ pub const STRONG_KINDS: f64 = 6.0;
 /// Jeffreys' Beta(½ + seen, ½ + unseen), for each kind of marker that a canary may have); never below the modelled rate nor
 /// above a hundred times that, which it is where nothing tells: no ghosts, or a class that shows none.
 pub fn louder_chance(problem: &Problem, class: Class) -> f64 {
+    // What is weak as it is, is made ten times as loud: it is a tenth then.
+    if class == Class::Preview {
+        return false_sighting(class) * 10.0;
+    }
     let most = FALSE_SIGHTING * LOUDER;
     if problem.ghosts == 0 || class == Class::Document {
         return most;
@@ -109,5 +113,6 @@ mod tests {
         assert_eq!(loud(1_000_000, 1_000, Class::Dump), 1e-2);
         assert_eq!(loud(100_000_000, 0, Class::Dump), 1e-4, "never below the modelled rate");
         assert_eq!(loud(1_000_000, 0, Class::Document), 1e-2, "no ghost is a document");
+        assert_eq!(loud(1_000_000, 0, Class::Preview), 1e-1, "nor a preview of one");
     }
 }

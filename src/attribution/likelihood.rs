@@ -1,15 +1,26 @@
 //! How probable the sightings of one class are, if a given set of canaries was in the copy.
 //! Integers in, logarithms out: the rate at which leaked canaries are seen is integrated over a prior.
 
-use crate::attribution::{
-    priors::Prior,
-    rules::CHANCES,
-    sums::{ln_add_exp, ln_sum_exp},
+use crate::{
+    attribution::{
+        priors::Prior,
+        rules::CHANCES,
+        sums::{ln_add_exp, ln_sum_exp},
+    },
+    domain::sighting::Class,
 };
 
 /// The modelled rate of false sightings: a canary is seen that was not in the copy. Ghosts show it to be far lower;
 /// it is kept this high so that one stray sighting never decides.
 pub const FALSE_SIGHTING: f64 = 1e-4;
+
+/// The same of what fetches links by itself: documents are scanned and passed around within a house that lost nothing.
+const FALSE_PREVIEW: f64 = 1e-2;
+
+/// The modelled rate of false sightings of a class.
+pub fn false_sighting(class: Class) -> f64 {
+    if class == Class::Preview { FALSE_PREVIEW } else { FALSE_SIGHTING }
+}
 
 /// No modelled rate of false sightings goes below this, whatever the arithmetic of a marker's length says.
 const LEAST_FALSE_SIGHTING: f64 = 1e-6;

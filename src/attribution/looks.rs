@@ -32,9 +32,9 @@ pub struct Look {
 pub fn looks(problem: &Problem, evidence: &Evidence<'_>, candidates: usize) -> Vec<Look> {
     let ln_allowed = |share: f64| (EPSILON * share / (candidates.max(1) as f64 * ROUNDS)).ln();
     if problem.looks == Looks::Once {
-        return vec![Look { seen: evidence.seen.clone(), ln_allowed: ln_allowed(1.0) }];
+        return vec![Look { seen: evidence.firm.clone(), ln_allowed: ln_allowed(1.0) }];
     }
-    let mut received: Vec<_> = evidence.seen.numbers().map(|number| (evidence.received[number], number)).collect();
+    let mut received: Vec<_> = evidence.firm.numbers().map(|number| (evidence.received[number], number)).collect();
     received.sort_unstable();
     let mut looks = Vec::new();
     for number in 1u32.. {

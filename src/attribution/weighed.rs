@@ -10,7 +10,7 @@ use crate::{
         evidence::{ClassEvidence, Evidence},
         ghosts::{OwnCanaries, louder_chance},
         hypotheses::{Coalition, Hypothesis, Scores, Watched, score, score_again, watched},
-        likelihood::FALSE_SIGHTING,
+        likelihood::false_sighting,
         looks::{Look, looks},
         problem::Problem,
     },
@@ -63,7 +63,7 @@ impl<'a> Weighed<'a> {
             (0..candidates.len()).filter(over).collect()
         });
         let watched_at = |phi: &dyn Fn(Class) -> f64| watched(problem, evidence, candidates, phi);
-        let watched = watched_at(&|_| FALSE_SIGHTING);
+        let watched = watched_at(&false_sighting);
         let held = |candidate: &Candidate| candidate.copies.iter().map(|copy| copy.holds.count()).max().unwrap_or(0);
         let rows = problem.real_rows.as_ref().map(|rows| &rows.held);
         let known = rows.filter(|rows| candidates.iter().all(|candidate| rows.contains_key(&candidate.store)));
@@ -117,6 +117,7 @@ impl<'a> Weighed<'a> {
         let size = self.evidence.canaries.len();
         let held = candidate.copies.iter().fold(Bits::empty(size), |all, copy| all.union(&copy.holds));
         let seen = self.evidence.seen.shared(&held).without(&self.evidence.values);
+        let firm = self.evidence.firm.shared(&seen);
         let lns = &self.scores.epochs[store];
         let standing = Standing::of(&self.scores, store, &self.sizes);
         let louder = standing.holds().then(|| Standing::of(&self.louder, store, &self.sizes));
@@ -137,7 +138,8 @@ impl<'a> Weighed<'a> {
             best_copy: (0..lns.len()).max_by(|a, b| lns[*a].total_cmp(&lns[*b]).then(b.cmp(a))),
             conditions: Conditions {
                 bound: Bound::default(),
-                distinct_canaries: self.evidence.distinct(&seen),
+                distinct_canaries: self.evidence.distinct(&firm),
+                previewed: self.evidence.distinct(&seen.without(&firm)),
                 standing,
                 without_one,
                 louder,

@@ -11,7 +11,10 @@ use crate::{
         log::{Journal, NotDurable},
     },
     ledger::state::Ledger,
-    sensors::{listener::config::ListenerConfig, sensor::Sensor},
+    sensors::{
+        listener::config::ListenerConfig,
+        sensor::{Delegated, Sensor},
+    },
     sinks::sink::Sink,
     stores::store::Store,
 };
@@ -45,8 +48,17 @@ pub struct StoreSlot {
     pub feeds: Vec<String>,
     /// Columns and values of rows that its feeds leave out: every other canary bears them, and stands in this store alone.
     pub kept_home: BTreeMap<String, String>,
-    /// Where links in its documents lead: a beacon's public address.
-    pub links: Option<String>,
+    /// Where links in its documents lead.
+    pub links: Option<Links>,
+}
+
+/// Where links in documents lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// The address below which they stand: a beacon's.
+    pub base: String,
+    /// A sensor answers for the names below its host: what is a document's own stands there, and looking it up is seen.
+    pub named: bool,
 }
 
 /// A configured sink.
@@ -64,6 +76,8 @@ pub struct SensorSlot {
     pub kind: &'static str,
     /// Where others reach it, if they do.
     pub public_url: Option<String>,
+    /// The name that it answers for, if it is a server of names.
+    pub delegated: Option<Delegated>,
     /// Where it is to listen, as configured.
     pub listen: Option<String>,
     /// Probes its source, apart from the one that runs.

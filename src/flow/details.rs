@@ -31,8 +31,8 @@ pub struct Details {
 pub fn details(class: Class, evidence: &[u8]) -> Details {
     match class {
         Class::Mail => mail(evidence),
-        Class::Login | Class::Document if evidence.first() == Some(&b'{') => posted(evidence),
-        Class::Login | Class::Document => request(evidence),
+        Class::Login | Class::Document | Class::Preview if evidence.first() == Some(&b'{') => posted(evidence),
+        Class::Login | Class::Document | Class::Preview => request(evidence),
         Class::Dump | Class::Store => Details::default(),
     }
 }
@@ -195,7 +195,7 @@ mod tests {
         #[test]
         fn no_bytes_break_the_readers(bytes in proptest::collection::vec(any::<u8>(), 0..300), text in "\\PC{0,80}") {
             let index = Index::new(FingerprintKey::new([0; 32]));
-            for class in [Class::Login, Class::Mail, Class::Document, Class::Dump] {
+            for class in [Class::Login, Class::Mail, Class::Document, Class::Preview, Class::Dump] {
                 let _ = details(class, &bytes).without_markers(&index, &[]);
                 let _ = details(class, text.as_bytes());
             }

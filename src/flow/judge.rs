@@ -242,7 +242,7 @@ fn severity(sighting: &Sighting) -> Severity {
         (Class::Dump, _) => Severity::Critical,
         (_, kind) if is_grave(kind) => Severity::Critical,
         (Class::Login | Class::Document | Class::Store, _) => Severity::High,
-        (Class::Mail, _) => Severity::Medium,
+        (Class::Mail | Class::Preview, _) => Severity::Medium,
     }
 }
 
@@ -321,7 +321,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
             Class::Login => ["T1078", "T1589.001"],
             Class::Mail => ["T1566", "T1589.002"],
             Class::Dump => ["T1213", "T1589"],
-            Class::Document => ["T1213", "T1083"],
+            Class::Document | Class::Preview => ["T1213", "T1083"],
             Class::Store => ["T1565.001", "T1213"],
         });
     }

@@ -322,10 +322,7 @@ impl<'a> Mint<'a> {
     fn document(&self, label: &Label<'_>, today: jiff::civil::Date) -> (&'static str, Planting, Vec<Marker>) {
         let minter = &self.context.minter;
         let mut markers = Vec::new();
-        let link = self.slot.links.as_ref().map(|base| {
-            let segment = data_encoding::BASE32_NOPAD.encode(&minter.password_salt(label)).to_lowercase();
-            format!("{}/{segment}", base.trim_end_matches('/'))
-        });
+        let link = self.slot.links.as_ref().map(|links| minter.link(label, &links.base, links.named));
         let (kind, document, people) = if label.ordinal.is_multiple_of(supply::STAFF_LIST_EVERY) {
             // Colleagues of one list are minted under ordinals that no document of the store reaches.
             let people: Vec<Persona> = (0..STAFF)

@@ -228,7 +228,7 @@ fn showable(kinds: &BTreeSet<MarkerKind>) -> Vec<Class> {
         classes.push(Class::Mail);
     }
     if any(&[MarkerKind::DocumentLink]) {
-        classes.push(Class::Document);
+        classes.extend([Class::Document, Class::Preview]);
     }
     classes
 }

@@ -3,14 +3,14 @@
 use crate::{
     domain::{
         section::{Section, SectionError},
-        sighting::{Class, Presented, Touch},
+        sighting::{Presented, Touch},
     },
     sensors::{
         listener::{
             Listener, Peer,
             config::{Limits, ListenerConfig},
         },
-        pages, request,
+        openers, pages, request,
         sensor::{Entry, Reporter, Running, Sensor},
     },
 };
@@ -22,7 +22,11 @@ use axum::{
 };
 use bytes::Bytes;
 use canaries::MarkerKind;
-use hyper::StatusCode;
+use hyper::{
+    StatusCode,
+    header::{HOST, HeaderValue, USER_AGENT},
+};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -42,6 +46,8 @@ const SEGMENTS: usize = 16;
 #[serde(deny_unknown_fields)]
 struct Config {
     public_url: Option<String>,
+    #[serde(default, deserialize_with = "openers::networks")]
+    own_networks: Vec<IpNet>,
 }
 
 /// The server of document links.
@@ -49,6 +55,7 @@ pub struct Beacon {
     name: String,
     listener: ListenerConfig,
     public_url: Option<String>,
+    own_networks: Vec<IpNet>,
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -65,11 +72,12 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
             Some(text.trim_end_matches('/').to_owned())
         }
     };
-    Ok(Box::new(Beacon { name: section.name.clone(), listener, public_url }))
+    Ok(Box::new(Beacon { name: section.name.clone(), listener, public_url, own_networks: config.own_networks }))
 }
 
 struct Serving {
     name: String,
+    own_networks: Vec<IpNet>,
     reporter: Reporter,
 }
 
@@ -78,9 +86,10 @@ impl Sensor for Beacon {
     async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
         let listener = Listener::bind(&self.listener, Limits::default()).await?;
         let address = Some(listener.address());
-        let serving = Arc::new(Serving { name: self.name.clone(), reporter: reporter.clone() });
+        let Beacon { name, own_networks, .. } = *self;
+        let serving = Arc::new(Serving { name: name.clone(), own_networks, reporter: reporter.clone() });
         let router = Router::new().fallback(answer).with_state(serving);
-        let refused = Arc::new(move |reason| reporter.refused(&self.name, reason));
+        let refused = Arc::new(move |reason| reporter.refused(&name, reason));
         Ok(Running { address, task: tokio::spawn(listener.serve(router, refused, stop)) })
     }
 
@@ -96,14 +105,19 @@ impl Sensor for Beacon {
 async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<Peer>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let path = parts.uri.path();
+    let agent = parts.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    let (class, service) = openers::classed("beacon", peer.source, agent, &serving.own_networks);
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).or(parts.uri.host());
+    let mut presented = segments(path);
+    presented.extend(labels(host.unwrap_or_default()));
     let touch = Touch {
         sensor: serving.name.clone(),
         reporter: peer.socket.ip().to_string(),
-        class: Class::Document,
+        class,
         at: Timestamp::now(),
         source_ip: Some(peer.source),
-        service: "beacon".into(),
-        presented: segments(path),
+        service,
+        presented,
         text: Vec::new(),
         evidence: request::evidence(&parts.method, &parts.uri, parts.version, &parts.headers, &[]),
     };
@@ -122,16 +136,22 @@ fn is_image(path: &str) -> bool {
     matches!(extension.as_deref(), Some("gif" | "png" | "jpg" | "jpeg" | "webp" | "ico" | "bmp"))
 }
 
+/// Where a server of names answers for the host, what only a reader of the document knows stands there.
+fn labels(host: &str) -> impl Iterator<Item = Presented> {
+    let long = host.split(['.', ':']).filter(|label| label.len() >= SHORTEST).take(SEGMENTS);
+    long.map(of_link)
+}
+
+fn of_link(value: &str) -> Presented {
+    Presented { hint: Some(MarkerKind::DocumentLink), value: request::bounded(value), hmac: false }
+}
+
 fn segments(path: &str) -> Vec<Presented> {
     let mut presented: Vec<Presented> = Vec::new();
     for segment in path.split('/').rev().filter(|segment| segment.len() >= SHORTEST).take(SEGMENTS) {
         let stem = segment.split_once('.').map(|(stem, _)| stem).filter(|stem| stem.len() >= SHORTEST);
         for value in [Some(segment), stem].into_iter().flatten() {
-            presented.push(Presented {
-                hint: Some(MarkerKind::DocumentLink),
-                value: request::bounded(value),
-                hmac: false,
-            });
+            presented.push(of_link(value));
         }
     }
     presented

@@ -41,7 +41,7 @@ impl Talk for Ftp {
         door::unprintable(&self.banner).then_some(("banner", door::PRINTABLE))
     }
 
-    async fn talk(&self, visitor: &mut Visitor<'_>) -> Result<Then, Broken> {
+    async fn talk(&self, visitor: &mut Visitor) -> Result<Then, Broken> {
         let mut name = None;
         let then = self.converse(visitor, &mut name).await;
         // A name without a password was tried too.
@@ -53,7 +53,7 @@ impl Talk for Ftp {
 }
 
 impl Ftp {
-    async fn converse(&self, visitor: &mut Visitor<'_>, name: &mut Option<String>) -> Result<Then, Broken> {
+    async fn converse(&self, visitor: &mut Visitor, name: &mut Option<String>) -> Result<Then, Broken> {
         if !visitor.greeted {
             visitor.wire.say(&format!("220 {}", self.banner));
         }

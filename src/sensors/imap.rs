@@ -49,7 +49,7 @@ impl Talk for Imap {
         door::unprintable(&self.banner).then_some(("banner", door::PRINTABLE))
     }
 
-    async fn talk(&self, visitor: &mut Visitor<'_>) -> Result<Then, Broken> {
+    async fn talk(&self, visitor: &mut Visitor) -> Result<Then, Broken> {
         if !visitor.greeted {
             let greeting = format!("* OK [CAPABILITY {}] {}", capabilities(visitor.tls), self.banner);
             visitor.wire.say(&greeting);
@@ -122,7 +122,7 @@ fn is_tag(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(&byte))
 }
 
-async fn attempt(visitor: &Visitor<'_>, way: &str, credentials: Option<Credentials>) -> &'static str {
+async fn attempt(visitor: &Visitor, way: &str, credentials: Option<Credentials>) -> &'static str {
     match credentials {
         Some(credentials) => {
             visitor.present(way, &credentials).await;
@@ -136,7 +136,7 @@ async fn attempt(visitor: &Visitor<'_>, way: &str, credentials: Option<Credentia
 }
 
 /// AUTHENTICATE LOGIN: a name, and then its password, without which it was tried too.
-async fn by_turns(visitor: &mut Visitor<'_>, initial: &str) -> Result<&'static str, Broken> {
+async fn by_turns(visitor: &mut Visitor, initial: &str) -> Result<&'static str, Broken> {
     const WAY: &str = "AUTHENTICATE LOGIN";
     let text = |response: &str| {
         let bytes = credentials::unbase64(response.as_bytes())?;
@@ -153,7 +153,7 @@ async fn by_turns(visitor: &mut Visitor<'_>, initial: &str) -> Result<&'static s
 }
 
 /// What the client answers to a prompt, unless it said it before.
-async fn asked(visitor: &mut Visitor<'_>, prompt: &str, initial: &str) -> Result<String, Broken> {
+async fn asked(visitor: &mut Visitor, prompt: &str, initial: &str) -> Result<String, Broken> {
     if !initial.is_empty() {
         return Ok(if initial == "=" { String::new() } else { initial.to_owned() });
     }
@@ -163,7 +163,7 @@ async fn asked(visitor: &mut Visitor<'_>, prompt: &str, initial: &str) -> Result
 
 /// Reads the two arguments of LOGIN, each as it is, in quotes, or as so many bytes that follow; whether that is all there
 /// was. What was read stays in `values` whatever comes after.
-async fn login(visitor: &mut Visitor<'_>, arguments: &str, values: &mut Vec<String>) -> Result<bool, Broken> {
+async fn login(visitor: &mut Visitor, arguments: &str, values: &mut Vec<String>) -> Result<bool, Broken> {
     let mut rest = arguments.to_owned();
     while values.len() < 2 {
         match argument(&rest) {

@@ -4,6 +4,7 @@ pub mod basic;
 pub mod beacon;
 pub mod cloud;
 pub mod credentials;
+pub mod dns;
 pub mod door;
 pub mod entra;
 pub mod ftp;
@@ -19,6 +20,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod mailgun;
 pub mod okta;
+pub mod openers;
 pub mod outside;
 pub mod ovhcloud;
 pub mod pages;
@@ -30,6 +32,7 @@ pub mod sendgrid;
 pub mod sensor;
 pub mod ses;
 pub mod smtp;
+pub mod ssh;
 pub mod twilio;
 pub mod vonage;
 
@@ -39,6 +42,7 @@ use sensor::Entry;
 pub const ALL: &[Entry] = &[
     portal::ENTRY,
     beacon::ENTRY,
+    dns::ENTRY,
     smtp::ENTRY,
     paste::ENTRY,
     log::ENTRY,
@@ -46,6 +50,7 @@ pub const ALL: &[Entry] = &[
     ftp::ENTRY,
     ldap::ENTRY,
     basic::ENTRY,
+    ssh::ENTRY,
     mailbox::ENTRY,
     mailgun::ENTRY,
     sendgrid::ENTRY,

@@ -12,7 +12,7 @@ use crate::{
             Listener, Peer,
             config::{Limits, ListenerConfig},
         },
-        pages::{self, Language, Pages},
+        pages::{self, Language, Look, Pages, skins},
         request,
         sensor::{Entry, Reporter, Running, Sensor},
     },
@@ -42,7 +42,10 @@ pub const ENTRY: Entry =
 struct Config {
     organisation: String,
     title: Option<String>,
-    html: Option<PathBuf>,
+    skin: String,
+    page: Option<PathBuf>,
+    accent: String,
+    second_factor: bool,
     realm: String,
     language: Language,
     username_field: Option<String>,
@@ -54,7 +57,10 @@ impl Default for Config {
         Config {
             organisation: "Intranet".into(),
             title: None,
-            html: None,
+            skin: skins::SKINS[0].name.into(),
+            page: None,
+            accent: "#1f4e79".into(),
+            second_factor: false,
             realm: "Intranet".into(),
             language: Language::Fr,
             username_field: None,
@@ -68,29 +74,52 @@ pub struct Portal {
     name: String,
     listener: ListenerConfig,
     pages: Pages,
+    /// Whether a second factor is asked for, of whoever presents a user name and a password.
+    second_factor: bool,
     challenge: HeaderValue,
     fields: Fields,
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let (listener, config): (_, Config) = ListenerConfig::read(section)?;
-    let own = match &config.html {
+    let skin = skins::named(&config.skin).ok_or_else(|| {
+        let known: Vec<&str> = skins::SKINS.iter().map(|skin| skin.name).collect();
+        SectionError::new("skin", format!("no skin is called {:?}; known are {}", config.skin, known.join(", ")))
+    })?;
+    if !is_colour(&config.accent) {
+        return Err(SectionError::new("accent", "expected a colour such as \"#1f4e79\""));
+    }
+    let own = match &config.page {
         None => None,
         Some(path) => {
             let path = section.path(path);
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                SectionError::new("html", format!("cannot read {}: {}", path.display(), reason(&error)))
+                SectionError::new("page", format!("cannot read {}: {}", path.display(), reason(&error)))
             })?;
             Some(text)
         }
     };
-    let pages = Pages::render(own.as_deref(), &config.organisation, config.title.as_deref(), config.language)
-        .map_err(|error| SectionError::new("html", format!("not a usable template: {error}")))?;
+    let look = Look {
+        skin,
+        own: own.as_deref(),
+        organisation: &config.organisation,
+        title: config.title.as_deref(),
+        accent: &config.accent,
+        language: config.language,
+    };
+    let pages =
+        Pages::render(&look).map_err(|error| SectionError::new("page", format!("not a usable template: {error}")))?;
     let quoted = config.realm.replace(['"', '\\'], "");
     let challenge = HeaderValue::from_str(&format!("Basic realm=\"{quoted}\", charset=\"UTF-8\""))
         .map_err(|_| SectionError::new("realm", "expected printable characters"))?;
     let fields = Fields::new(config.username_field, config.password_field);
-    Ok(Box::new(Portal { name: section.name.clone(), listener, pages, challenge, fields }))
+    let second_factor = config.second_factor;
+    Ok(Box::new(Portal { name: section.name.clone(), listener, pages, second_factor, challenge, fields }))
+}
+
+fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    matches!(digits.len(), 3 | 6) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 struct Serving {
@@ -147,11 +176,16 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
             Err(reason) => reporter.refused(&portal.name, reason),
         }
     }
-    if !presented.is_empty() {
+    let presented_none = presented.is_empty();
+    if !presented_none {
         let touch = touch(portal, peer, &parts, presented, &kept);
         if reporter.observe(touch).await.is_err() {
             reporter.refused(&portal.name, "not_durable");
         }
+    }
+    // A code comes without a name, and fails: what is to be known was told before.
+    if portal.second_factor && basic.is_none() && !presented_none {
+        return pages::html(StatusCode::OK, portal.pages.code(&parts.headers));
     }
     let mut response = pages::html(StatusCode::UNAUTHORIZED, portal.pages.failed(&parts.headers));
     if basic.is_some() {

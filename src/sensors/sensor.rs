@@ -8,7 +8,11 @@ use crate::{
     sensors::inbound::Inbound,
 };
 use async_trait::async_trait;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +34,24 @@ pub struct Running {
     pub task: JoinHandle<anyhow::Result<()>>,
 }
 
+/// A name whose server a sensor is: whatever stands below it leads there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegated {
+    pub zone: String,
+    /// What the name's NS record must name.
+    pub name_server: String,
+    /// What it answers.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Delegated {
+    /// Whether this host stands below the name, or is it.
+    pub fn covers(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        host.strip_suffix(&self.zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
+
 /// Something that watches for touches.
 #[async_trait]
 pub trait Sensor: Send + Sync {
@@ -39,6 +61,11 @@ pub trait Sensor: Send + Sync {
 
     /// The address that others reach it at, for `check` and document links; none for one that polls.
     fn public_url(&self) -> Option<String> {
+        None
+    }
+
+    /// The name that it answers for, if it is a server of names.
+    fn delegated(&self) -> Option<Delegated> {
         None
     }
 

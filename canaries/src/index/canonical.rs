@@ -258,19 +258,24 @@ fn username(raw: &str) -> Option<String> {
 }
 
 /// The segment of a link's path that no name or word makes: the longest of letters and digits alone that holds both,
-/// else the longest. A file's extension is not part of it.
+/// else the longest. A file's extension is not part of it. Where the path has none, such a label of the host.
 fn link(raw: &str) -> Option<String> {
-    let path = raw.trim().split(['?', '#']).next()?;
-    let path = path.split_once("://").map_or(path, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    let whole = raw.trim().split(['?', '#']).next()?;
+    let (host, path) = match whole.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').unwrap_or((rest, "")),
+        None => ("", whole),
+    };
     let random = |segment: &&str| {
         segment.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && segment.bytes().any(|byte| byte.is_ascii_digit())
             && segment.bytes().any(|byte| byte.is_ascii_alphabetic())
     };
+    let labels = host.split(['.', ':']).filter(|label| (8..=63).contains(&label.len()));
     link_segments(path)
         .filter(random)
         .max_by_key(|segment| segment.len())
         .or_else(|| link_segments(path).max_by_key(|segment| segment.len()))
+        .or_else(|| labels.filter(random).max_by_key(|label| label.len()))
         .map(str::to_ascii_lowercase)
 }
 
@@ -384,8 +389,12 @@ mod tests {
             "https://docs.example.org/d/k3j4h5k6j7h8k9m0?x=1#y",
             "https://docs.example.org/k3j4h5k6j7h8k9m0/bulletin-de-paie-mai-2026.pdf",
             "https://docs.example.org/k3j4h5k6j7h8k9m0.png",
+            "https://k3j4h5k6j7h8k9m0.docs.example.org",
+            "https://K3J4H5K6J7H8K9M0.docs.example.org:8443/rh/voir?x=1",
         ];
         all_become(DocumentLink, "k3j4h5k6j7h8k9m0", &links);
         assert_eq!(canonical(DocumentLink, "https://docs.example.org/"), None);
+        assert_eq!(canonical(DocumentLink, "https://documents.example.org/rh/"), None);
+        assert_eq!(canonical(DocumentLink, "https://server2024.example.org/abcdefgh").as_deref(), Some("abcdefgh"));
     }
 }

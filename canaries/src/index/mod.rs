@@ -2,7 +2,7 @@
 //! It holds keyed fingerprints only, never a value, and reads bytes that it is handed; it opens nothing.
 
 mod addresses;
-mod canonical;
+pub(crate) mod canonical;
 mod clue;
 mod digests;
 mod escapes;

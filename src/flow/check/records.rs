@@ -1,12 +1,15 @@
 //! The DNS records that mail and document links need: which they are, and whether what is published leads to this
 //! machine. It asks name servers only, never the hosts that they name.
 
-use crate::flow::{
-    check::{
-        Checked, State,
-        names::{Answer, Names},
+use crate::{
+    flow::{
+        check::{
+            Checked, State,
+            names::{Answer, Names},
+        },
+        context::{Context, SensorSlot},
     },
-    context::{Context, SensorSlot},
+    sensors::sensor::Delegated,
 };
 use futures_util::future::join_all;
 use std::{
@@ -27,6 +30,10 @@ pub fn needed(context: &Context) -> Vec<String> {
             records.extend(address_records(context, &name));
         }
     }
+    for Delegated { zone, name_server, .. } in delegated(context) {
+        records.push(format!("{zone}. NS {name_server}."));
+        records.extend(address_records(context, name_server));
+    }
     records
 }
 
@@ -41,14 +48,16 @@ fn address_records(context: &Context, name: &str) -> Vec<String> {
 /// Looks each of them up, all at once.
 pub async fn look(context: &Context) -> Vec<Checked> {
     let (domains, hosts) = (mail_domains(context), link_hosts(context));
-    if domains.is_empty() && hosts.is_empty() {
+    let zones: Vec<&Delegated> = delegated(context).collect();
+    if domains.is_empty() && hosts.is_empty() && zones.is_empty() {
         return Vec::new();
     }
     let names = Names::new(&context.name_servers);
     let mail = join_all(domains.iter().map(|domain| mail(context, &names, domain)));
     let links = join_all(hosts.iter().map(|host| link(context, &names, host)));
-    let (mail, links) = futures_util::join!(mail, links);
-    mail.into_iter().chain(links).collect()
+    let zones = join_all(zones.iter().map(|delegated| zone(&names, delegated)));
+    let (mail, links, zones) = futures_util::join!(mail, links, zones);
+    mail.into_iter().chain(links).chain(zones).collect()
 }
 
 async fn mail(context: &Context, names: &Names, domain: &str) -> Checked {
@@ -88,6 +97,39 @@ async fn link(context: &Context, names: &Names, host: &Host) -> Checked {
         Host::Domain(name) => leads_here(context, names, name, "").await,
     };
     Checked { what: format!("dns {host}"), state, detail }
+}
+
+/// Whether names below the zone are answered as its sensor does. Any will do: `www` is no document's.
+async fn zone(names: &Names, delegated: &Delegated) -> Checked {
+    let Delegated { zone, name_server, addresses } = delegated;
+    let name = format!("www.{zone}");
+    let (state, detail) = match names.addresses(&name).await {
+        Answer::Found(found) if found.iter().all(|address| addresses.contains(address)) => {
+            (State::Ok, format!("names below it are answered by its sensor, with {}", listed(&found)))
+        }
+        Answer::Found(found) => {
+            let detail = format!(
+                "{name} leads to {}, so somebody else answers for {zone}: delegate it to {name_server}, by the NS record shown \
+                 below",
+                listed(&found)
+            );
+            (State::Error, detail)
+        }
+        Answer::Missing => {
+            let detail = format!(
+                "it is not delegated to {name_server}: publish the NS record shown below, where the domain above it is"
+            );
+            (State::Error, detail)
+        }
+        Answer::Silent(why) => {
+            let detail = format!(
+                "could not be looked up: {why}. Its sensor answers while `serve` runs, at port 53 of {name_server}; name servers \
+                 that pass questions on go into `servers` in [dns]"
+            );
+            (State::Warn, detail)
+        }
+    };
+    Checked { what: format!("dns {zone} NS"), state, detail }
 }
 
 async fn leads_here(context: &Context, names: &Names, host: &str, named: &str) -> (State, String) {
@@ -176,5 +218,13 @@ fn forwarded(context: &Context) -> Option<&str> {
 fn link_hosts(context: &Context) -> Vec<Host> {
     let address =
         |slot: &SensorSlot| url::Url::parse(slot.public_url.as_deref()?).ok()?.host().map(|host| host.to_owned());
-    context.sensors.iter().filter_map(address).collect::<BTreeSet<Host>>().into_iter().collect()
+    let mut hosts = context.sensors.iter().filter_map(address).collect::<BTreeSet<Host>>();
+    // For these a sensor answers itself.
+    let answered = |host: &Host| matches!(host, Host::Domain(name) if delegated(context).any(|own| own.covers(name)));
+    hosts.retain(|host| !answered(host));
+    hosts.into_iter().collect()
+}
+
+fn delegated(context: &Context) -> impl Iterator<Item = &Delegated> {
+    context.sensors.iter().filter_map(|slot| slot.delegated.as_ref())
 }

@@ -62,6 +62,7 @@ pub async fn open_links(leak: &Leak, beacon: SocketAddr) -> anyhow::Result<usize
         let Ok(url) = url::Url::parse(link) else { continue };
         client
             .get(format!("http://{beacon}{}", url.path()))
+            .header(reqwest::header::HOST, url.host_str().unwrap_or_default())
             .send()
             .await
             .context("the beacon does not answer")?

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use visitor::{Stream, Then, Tls, Visitor};
+use visitor::{Presenting, Stream, Then, Tls, Visitor};
 use wire::{Broken, Wire};
 
 /// Between two commands.
@@ -43,7 +43,7 @@ pub trait Talk: DeserializeOwned + Send + Sync + 'static {
     fn fault(&self) -> Option<(&'static str, &'static str)>;
 
     /// Talks until the client leaves, or wants TLS. After that it is asked again.
-    async fn talk(&self, visitor: &mut Visitor<'_>) -> Result<Then, Broken>;
+    async fn talk(&self, visitor: &mut Visitor) -> Result<Then, Broken>;
 }
 
 /// A decoy service.
@@ -123,10 +123,12 @@ impl<T: Talk> Door<T> {
                 wire: Wire::new(stream, PAUSE, stop.clone()).until(until),
                 tls,
                 greeted,
-                peer,
-                sensor: &self.name,
-                service: T::SERVICE,
-                reporter,
+                presenting: Presenting {
+                    peer,
+                    sensor: self.name.clone(),
+                    service: T::SERVICE,
+                    reporter: reporter.clone(),
+                },
             };
             let said = self.talk.talk(&mut visitor).await;
             // What was sent in clear behind the wish for TLS would be taken for sent under it.

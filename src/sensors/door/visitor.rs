@@ -43,19 +43,16 @@ pub enum Then {
     StartTls,
 }
 
-/// One client.
-pub struct Visitor<'door> {
-    pub wire: Wire<Stream>,
-    pub tls: Tls,
-    /// Whether it was greeted, before it started TLS.
-    pub greeted: bool,
-    pub(super) peer: Peer,
-    pub(super) sensor: &'door str,
-    pub(super) service: &'static str,
-    pub(super) reporter: &'door Reporter,
+/// Who presents something, where.
+#[derive(Clone)]
+pub struct Presenting {
+    pub peer: Peer,
+    pub sensor: String,
+    pub service: &'static str,
+    pub reporter: Reporter,
 }
 
-impl Visitor<'_> {
+impl Presenting {
     /// Reports what was presented, and waits as long for a canary as for a stranger. The service's answer is the same
     /// whatever comes of it.
     pub async fn present(&self, way: &str, credentials: &Credentials) {
@@ -72,7 +69,7 @@ impl Visitor<'_> {
             password.map_or_else(|| "(none)".to_owned(), |password| password.to_string())
         );
         let touch = Touch {
-            sensor: self.sensor.to_owned(),
+            sensor: self.sensor.clone(),
             reporter: self.peer.socket.ip().to_string(),
             class: Class::Login,
             at: Timestamp::now(),
@@ -89,7 +86,28 @@ impl Visitor<'_> {
 
     /// Counts what the service could not read.
     pub fn refuse(&self, reason: &'static str) {
-        self.reporter.refused(self.sensor, reason);
+        self.reporter.refused(&self.sensor, reason);
+    }
+}
+
+/// One client.
+pub struct Visitor {
+    pub wire: Wire<Stream>,
+    pub tls: Tls,
+    /// Whether it was greeted, before it started TLS.
+    pub greeted: bool,
+    pub(super) presenting: Presenting,
+}
+
+impl Visitor {
+    /// Reports what was presented.
+    pub async fn present(&self, way: &str, credentials: &Credentials) {
+        self.presenting.present(way, credentials).await;
+    }
+
+    /// Counts what the service could not read.
+    pub fn refuse(&self, reason: &'static str) {
+        self.presenting.refuse(reason);
     }
 
     /// The next line as text, without its end; one that was too long, or of which there were too many that are no

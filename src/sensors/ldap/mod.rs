@@ -54,7 +54,7 @@ impl Talk for Ldap {
         wrong.then_some(("diagnostic", "expected a printable text of 1000 bytes at most"))
     }
 
-    async fn talk(&self, visitor: &mut Visitor<'_>) -> Result<Then, Broken> {
+    async fn talk(&self, visitor: &mut Visitor) -> Result<Then, Broken> {
         let mut others = 0;
         loop {
             let bytes = visitor.wire.message(LIMIT, length).await?;
@@ -112,7 +112,7 @@ impl Talk for Ldap {
 }
 
 /// Reports the name of a bind that has no password in clear.
-async fn present_name(visitor: &Visitor<'_>, name: &str) {
+async fn present_name(visitor: &Visitor, name: &str) {
     if !name.is_empty() {
         let credentials = Credentials { username: credentials::named(name), password: None };
         visitor.present(&format!("bind {name}"), &credentials).await;

@@ -11,6 +11,8 @@ use std::{
 
 const KEYS: [&str; 4] = ["listen", "tls_cert", "tls_key", "trusted_proxies"];
 
+const PLAIN: [&str; 2] = ["listen", "trusted_proxies"];
+
 /// `listen`, `tls_cert`, `tls_key`, `trusted_proxies` of a section.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,14 +38,23 @@ impl ListenerConfig {
     /// Reads a listening component's section: the listener's keys, and the component's own, both denying unknown keys.
     /// (`serde(flatten)` would let misspelt keys pass.)
     pub fn read<T: DeserializeOwned>(section: &Section) -> Result<(ListenerConfig, T), SectionError> {
+        Self::read_keys(section, &KEYS)
+    }
+
+    /// The same of a component whose protocol encrypts by itself.
+    pub fn read_plain<T: DeserializeOwned>(section: &Section) -> Result<(ListenerConfig, T), SectionError> {
+        Self::read_keys(section, &PLAIN)
+    }
+
+    fn read_keys<T: DeserializeOwned>(section: &Section, keys: &[&str]) -> Result<(ListenerConfig, T), SectionError> {
         let mut own = section.clone();
         let mut shared = section.clone();
-        own.keys.retain(|key, _| !KEYS.contains(&key));
-        shared.keys.retain(|key, _| KEYS.contains(&key));
+        own.keys.retain(|key, _| !keys.contains(&key));
+        shared.keys.retain(|key, _| keys.contains(&key));
         let mut config: ListenerConfig = shared.read()?;
         let own = own.read().map_err(|mut error: SectionError| {
             if error.message.starts_with("unknown field") {
-                error.message = format!("{}; every listener also takes `{}`", error.message, KEYS.join("`, `"));
+                error.message = format!("{}; every listener also takes `{}`", error.message, keys.join("`, `"));
             }
             error
         })?;

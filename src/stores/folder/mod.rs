@@ -50,7 +50,9 @@ impl<'de> Deserialize<'de> for Beacon {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::String(name) => Ok(Beacon::Named(name)),
             toml::Value::Boolean(false) => Ok(Beacon::None),
-            _ => Err(D::Error::custom("expected the name of a beacon sensor, or false for documents without links")),
+            _ => Err(D::Error::custom(
+                "expected the name of a beacon or dns sensor, or false for documents without links",
+            )),
         }
     }
 }

@@ -188,3 +188,27 @@ async fn a_store_that_may_not_be_written_is_named() {
     }
     site.run("check --json").await.ends(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_to_be_delegated_is_asked_for() {
+    let server = "[[sensors]]\nname = \"names\"\nkind = \"dns\"\nlisten = \"127.0.0.1:0\"\nzone = \"docs.example.org\"\n\
+                  addresses = [\"203.0.113.5\"]\nname_server = \"ns1.example.org\"\n";
+    let inbox = Inbox::start().await;
+    for (answered, code, state, part) in [
+        ("www.docs.example.org A 203.0.113.5", 0, "ok", "answered by its sensor"),
+        ("www.docs.example.org A 203.0.113.9", 2, "error", "somebody else answers"),
+        ("docs.example.org A 203.0.113.5", 2, "error", "not delegated"),
+    ] {
+        let names = Names::start(&[HERE[0], HERE[1], answered]).await;
+        let site = site(&inbox, &names, server).await;
+        let answer = site.run("check --json").await.ends(code);
+        let (found, detail) = item(&answer, "dns docs.example.org NS");
+        assert!(found == state && detail.contains(part), "{answered}: {found}: {detail}");
+        let records = answer.json()["dns"].to_string();
+        assert!(
+            records.contains("docs.example.org. NS ns1.example.org.") && records.contains("ns1.example.org. A "),
+            "{records}"
+        );
+        assert!(!records.contains("docs.example.org. A "), "its sensor answers that itself: {records}");
+    }
+}

@@ -235,8 +235,8 @@ async fn whatever_is_wrong_is_told_with_its_place_and_its_mend() {
         ("kind = \"slack\"", "kind = \"slack\"\nca = \"absent\"", vec!["sinks \"soc\": ca", "absent", "PEM"]),
         (
             "kind = \"portal\"",
-            "kind = \"portal\"\nhtml = \"absent\"",
-            vec!["sensors \"portal\": html", "correct the path"],
+            "kind = \"portal\"\npage = \"absent\"",
+            vec!["sensors \"portal\": page", "correct the path"],
         ),
         ("path = \"export.csv\"", "path = 3", vec!["stores \"export\": path", "integer"]),
     ];

@@ -10,6 +10,7 @@ mod hostile;
 mod house;
 mod incidents;
 mod kills;
+mod links;
 mod load;
 mod oracle;
 mod patrol;

@@ -5,7 +5,7 @@
 use crate::support::{
     inbox::Inbox,
     service::{Site, configuration, marker},
-    timed::{Http, Mail, Talked, Timed},
+    timed::{Http, Looked, Mail, Sessions, Talked, Timed},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{collections::BTreeSet, fs, io::Write, time::Duration};
@@ -22,10 +22,11 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     let site = Site::stocked(60, &Inbox::start().await.address);
     fs::create_dir(site.path("papers")).unwrap();
     let papers = "[[stores]]\nname = \"papers\"\nkind = \"folder\"\npath = \"papers\"\n";
-    let decoys = ["imap", "ftp", "ldap", "basic"]
+    let decoys = ["imap", "ftp", "ldap", "basic", "ssh"]
         .map(|kind| format!("[[sensors]]\nname = \"{kind}\"\nkind = \"{kind}\"\nlisten = \"127.0.0.1:0\"\n"));
     let posts = "[[sensors]]\nname = \"letters\"\nkind = \"postmark\"\nuser = \"p\"\npassword = \"word\"\n";
-    site.configure(&format!("{}{papers}{}{posts}", configuration("127.0.0.1:9"), decoys.concat()));
+    let names = "[[sensors]]\nname = \"names\"\nkind = \"dns\"\nlisten = \"127.0.0.1:0\"\nzone = \"docs.example.org\"\naddresses = [\"127.0.0.1\"]\n";
+    site.configure(&format!("{}{papers}{}{posts}{names}", configuration("127.0.0.1:9"), decoys.concat()));
     site.init().await;
     site.run("plant export --count 40 --json").await.ends(0);
     site.run("plant papers --count 20 --json").await.ends(0);
@@ -36,12 +37,16 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
     };
     let (logins, addresses, numbers) = (of(&staff, "username"), of(&staff, "work_email"), of(&staff, "phone"));
     let links = of(&documents, "document_link");
+    // What is a document's own in its link; the words around it are short.
+    let own = |link: &String| link.split('/').max_by_key(|part| part.len()).unwrap_or_default().to_owned();
+    let looked_up: Vec<String> = links.iter().map(own).collect();
 
     let serving = site.serve().await;
     serving.settled().await;
     let (portal, mx, beacon) = (serving.address("portal"), serving.address("mx"), serving.address("links"));
     let api = serving.address("api");
-    let [imap, ftp, ldap, basics] = ["imap", "ftp", "ldap", "basic"].map(|kind| serving.address(kind));
+    let [imap, ftp, ldap, basics, ssh] = ["imap", "ftp", "ldap", "basic", "ssh"].map(|kind| serving.address(kind));
+    let names = serving.address("names");
     let asked = tokio::task::spawn_blocking(move || {
         let form = |login: &str| {
             let body = format!("username={login}&password=Printemps2026");
@@ -99,11 +104,13 @@ async fn no_answer_tells_a_canary_from_a_stranger() {
         let line = |answer: &[u8]| answer.ends_with(b"\r\n");
         let message = |answer: &[u8]| answer.len() > 1 && answer.len() == 2 + usize::from(answer[1]);
         // All at once: an answer is mostly waited for.
-        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 12] = [
+        let mut doors: [(&str, Box<dyn Timed + Send + '_>, &[String]); 14] = [
             ("imap", Box::new(Talked::new(imap, true, mailbox, line)), &logins),
             ("ftp", Box::new(Talked::new(ftp, true, files, line)), &logins),
             ("ldap", Box::new(Talked::new(ldap, false, bind, message)), &logins),
             ("basic", Box::new(Http::new(basics, basic)), &logins),
+            ("ssh", Box::new(Sessions::new(ssh)), &logins),
+            ("dns", Box::new(Looked::new(names, "docs.example.org")), &looked_up),
             ("portal, form", Box::new(Http::new(portal, form)), &logins),
             ("portal, Basic", Box::new(Http::new(portal, basic)), &logins),
             ("beacon", Box::new(Http::new(beacon, link)), &links),

@@ -43,3 +43,36 @@ async fn it_tells_its_public_address() {
     let beacon = build("beacon", "listen = '127.0.0.1:0'\npublic_url = 'https://docs.example.org/'");
     assert_eq!(beacon.public_url().as_deref(), Some("https://docs.example.org"));
 }
+
+#[tokio::test]
+async fn a_link_by_its_host_is_reported_like_one_by_its_path() {
+    let beacon = Watching::start("beacon", "listen = '127.0.0.1:0'").await;
+    let answer = reqwest::Client::new().get(beacon.url("/rh/")).header("host", "K3m9x2p7q4.docs.example.org:8443");
+    assert_eq!(answer.send().await.expect("an answer").status(), 200);
+    assert_eq!(presented(&beacon.recorder.touches()[0]), [("document_link".to_owned(), "K3m9x2p7q4".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_fetches_by_itself_is_classed_and_answered_as_any_reader() {
+    let keys = "listen = '127.0.0.1:0'\nown_networks = ['10.0.0.0/8']\ntrusted_proxies = ['127.0.0.0/8']";
+    let beacon = Watching::start("beacon", keys).await;
+    let client = reqwest::Client::new();
+    let mut pages = Vec::new();
+    for (agent, from, class, service) in [
+        ("Mozilla/5.0 Firefox/143.0", "203.0.113.9", Class::Document, "beacon"),
+        (
+            "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+            "203.0.113.9",
+            Class::Preview,
+            "beacon, by a preview in Slack",
+        ),
+        ("Mozilla/5.0 Firefox/143.0", "10.20.30.40", Class::Preview, "beacon, from a network of the house"),
+    ] {
+        let asked = client.get(beacon.url("/k3m9x2p7q4")).header("user-agent", agent).header("x-forwarded-for", from);
+        pages.push(asked.send().await.expect("an answer").bytes().await.expect("a body"));
+        let touch = beacon.recorder.touches().pop().expect("a touch");
+        assert_eq!((touch.class, touch.service.as_str()), (class, service));
+        assert_eq!(presented(&touch), [("document_link".to_owned(), "k3m9x2p7q4".to_owned())]);
+    }
+    assert!(pages.iter().all(|page| *page == pages[0]));
+}

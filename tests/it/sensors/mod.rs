@@ -3,6 +3,7 @@
 mod basic;
 mod beacon;
 mod clouds;
+mod dns;
 mod door;
 mod entra;
 mod ftp;
@@ -28,5 +29,6 @@ mod sendgrid;
 mod ses;
 mod smtp;
 mod smtp_noise;
+mod ssh;
 mod twilio;
 mod vonage;

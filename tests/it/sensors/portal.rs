@@ -235,3 +235,50 @@ async fn a_taken_port_is_an_error_that_says_so() {
     let error = second.probe().await.expect_err("taken");
     assert!(error.to_string().contains("another program listens there"), "{error}");
 }
+
+#[tokio::test]
+async fn a_second_factor_is_asked_of_everybody_and_needed_for_nothing() {
+    for skin in ["portal", "webmail", "vpn"] {
+        let portal = Watching::start("portal", &format!("{KEYS}\nskin = '{skin}'\nsecond_factor = true")).await;
+        let mut answers = Vec::new();
+        for (name, failing) in [("c.durand", false), ("somebody", false), ("c.durand", true)] {
+            portal.recorder.failing.store(failing, SeqCst);
+            let answer = post(&portal, &format!("username={name}&password=Printemps2026")).await;
+            assert_eq!(answer.status(), 200);
+            let mut headers = answer.headers().clone();
+            headers.remove("date");
+            answers.push((format!("{headers:?}"), answer.text().await.expect("text")));
+        }
+        assert!(answers[0].1.contains("name=\"code\"") && answers.iter().all(|answer| *answer == answers[0]), "{skin}");
+        assert_eq!(portal.recorder.touches().len(), 2, "told before any code");
+        let refused = post(&portal, "code=123456").await;
+        assert_eq!(refused.status(), 401);
+        assert!(refused.text().await.expect("text").contains("class=\"failed\""));
+        assert_eq!(portal.recorder.touches().len(), 2);
+        let basic = reqwest::Client::new().get(portal.url("/")).basic_auth("c.durand", Some("x"));
+        assert_eq!(basic.send().await.expect("an answer").status(), 401, "HTTP Basic has no second page");
+    }
+}
+
+#[tokio::test]
+async fn the_operators_own_page_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.html");
+    std::fs::write(&file, "<b>{{ organisation }}</b>").expect("written");
+    let portal = Watching::start("portal", &format!("{KEYS}\npage = '{}'", file.display())).await;
+    let page = reqwest::get(portal.url("/")).await.expect("an answer").text().await.expect("text");
+    assert_eq!(page, "<b>Mairie de Saint-Aubin</b>");
+}
+
+#[test]
+fn a_skin_or_a_colour_that_is_none_is_named() {
+    let entry = telltale::sensors::ALL.iter().find(|entry| entry.kind == "portal").expect("a portal");
+    for (keys, key, said) in
+        [("skin = 'citrus'", "skin", "portal, webmail, vpn"), ("accent = 'red;}'", "accent", "a colour")]
+    {
+        let keys = format!("{KEYS}\n{keys}").parse().expect("a table");
+        let section = telltale::domain::section::Section { name: "portal".to_owned(), keys, folder: ".".into() };
+        let error = (entry.build)(&section).err().expect("an error");
+        assert!(error.key == key && error.message.contains(said), "{error:?}");
+    }
+}

@@ -147,6 +147,90 @@ impl<Say: Fn(&str) -> Vec<Vec<u8>>, Ended: Fn(&[u8]) -> bool> Timed for Talked<S
     }
 }
 
+/// A name server over a connection, which it ends now and then.
+pub struct Looked {
+    address: SocketAddr,
+    zone: &'static str,
+    stream: Option<(TcpStream, usize)>,
+}
+
+impl Looked {
+    /// Looks names up below this one.
+    pub fn new(address: SocketAddr, zone: &'static str) -> Self {
+        Looked { address, zone, stream: None }
+    }
+}
+
+impl Timed for Looked {
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>) {
+        let address = self.address;
+        let fresh = || (connect(address).into_inner(), 0);
+        let (stream, asked_before) = self.stream.take().filter(|(_, count)| *count < 500).unwrap_or_else(fresh);
+        let (stream, _) = self.stream.insert((stream, asked_before + 1));
+        let name = format!("{value}.{}.", self.zone);
+        let labels = name.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+        let question: Vec<u8> = labels.chain([0, 1, 0, 1]).collect();
+        let message = [&[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question[..]].concat();
+        let asked = Instant::now();
+        stream.write_all(&[&(message.len() as u16).to_be_bytes(), &message[..]].concat()).unwrap();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut answer).unwrap();
+        let took = asked.elapsed();
+        // The name that was asked for comes back.
+        let rest = answer.split_off(12);
+        answer.extend_from_slice(rest.strip_prefix(&question[..]).expect("the question"));
+        (took, answer)
+    }
+}
+
+/// A client of SSH that trusts any server.
+pub struct Anybody;
+
+impl russh::client::Handler for Anybody {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, _: &russh::keys::PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        Ok(true)
+    }
+}
+
+/// Sessions of SSH, in each of which a few passwords are tried.
+pub struct Sessions {
+    address: SocketAddr,
+    runtime: tokio::runtime::Runtime,
+    open: Option<(russh::client::Handle<Anybody>, usize)>,
+}
+
+impl Sessions {
+    /// With this server.
+    pub fn new(address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Sessions { address, runtime, open: None }
+    }
+}
+
+impl Timed for Sessions {
+    fn ask(&mut self, value: &str) -> (Duration, Vec<u8>) {
+        let (address, open) = (self.address, self.open.take().filter(|(_, count)| *count < 5));
+        let (told, open) = self.runtime.block_on(async {
+            let (mut session, count) = match open {
+                Some(open) => open,
+                None => {
+                    let config = std::sync::Arc::new(russh::client::Config::default());
+                    (russh::client::connect(config, address, Anybody).await.unwrap(), 0)
+                }
+            };
+            let asked = Instant::now();
+            let answer = session.authenticate_password(value, "Printemps2026").await.unwrap();
+            ((asked.elapsed(), format!("{answer:?}").into_bytes()), (session, count + 1))
+        });
+        self.open = Some(open);
+        told
+    }
+}
+
 fn connect(address: SocketAddr) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
