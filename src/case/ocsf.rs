@@ -86,6 +86,7 @@ pub fn happening(class: Class) -> &'static str {
         Class::Login => "A canary's login was tried",
         Class::Mail => "A canary's address was written to",
         Class::Document => "A canary's document was opened",
+        Class::Read => "A canary was read where it stands",
         Class::Store => "A canary was changed, removed or copied in a store",
     }
 }

@@ -26,6 +26,7 @@ pub mod heartbeat;
 pub mod index;
 pub mod intact;
 pub mod judge;
+pub mod located;
 pub mod mapped;
 pub mod mapping;
 pub mod measures;

@@ -179,10 +179,13 @@ pub(super) fn sighted(context: &Context, records: &[Record]) {
 
 /// The sightings that this touch makes; none if it is a stranger's.
 fn recognised(context: &Context, touch: &Touch, drill: bool, received_at: Timestamp) -> Vec<Record> {
-    let recognised = {
+    let mut recognised = {
         let index = context.index.read().expect("no thread panics while it holds the index");
         recognise(&index, &touch.presented, &touch.text)
     };
+    if let Some(canary) = touch.opened.as_ref().and_then(|opened| context.located.find(context, opened)) {
+        recognised.entry(canary).or_insert(MarkerKind::DocumentLink);
+    }
     sightings(context, touch, &recognised, drill, received_at)
 }
 
@@ -321,6 +324,7 @@ pub fn happening(sighting: &Sighting) -> String {
         (Class::Login, _) => "its login was tried".to_owned(),
         (Class::Mail, _) => "its address was written to".to_owned(),
         (Class::Document, _) => "its document was opened".to_owned(),
+        (Class::Read, _) => format!("somebody read it in {}", sighting.service),
         (Class::Store, Some(Drift::Altered { column })) => {
             format!("somebody changed {column} of it in {}", sighting.service)
         }

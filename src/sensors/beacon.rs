@@ -97,6 +97,7 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
     let (parts, _) = request.into_parts();
     let path = parts.uri.path();
     let touch = Touch {
+        opened: None,
         sensor: serving.name.clone(),
         reporter: peer.socket.ip().to_string(),
         class: Class::Document,

@@ -72,6 +72,7 @@ impl Visitor<'_> {
             password.map_or_else(|| "(none)".to_owned(), |password| password.to_string())
         );
         let touch = Touch {
+            opened: None,
             sensor: self.sensor.to_owned(),
             reporter: self.peer.socket.ip().to_string(),
             class: Class::Login,

@@ -223,6 +223,7 @@ impl Poller {
     fn touch(&self, item: &Listed, text: Vec<u8>) -> Touch {
         let shown: String = item.id.chars().filter(|char| !char.is_control()).take(128).collect();
         Touch {
+            opened: None,
             sensor: self.sensor.clone(),
             reporter: self.fetcher.origin(),
             class: Class::Dump,

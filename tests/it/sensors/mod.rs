@@ -24,6 +24,7 @@ mod paste;
 mod portal;
 mod postmark;
 mod posts;
+mod reads;
 mod sendgrid;
 mod ses;
 mod smtp;
