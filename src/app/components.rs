@@ -170,6 +170,10 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
             section.keys.insert("alias_domains".to_owned(), toml::Value::Array(domains));
         }
+        if component.kind == "paste" && !section.keys.contains_key("domains") {
+            let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
+            section.keys.insert("domains".to_owned(), toml::Value::Array(domains));
+        }
         if component.kind == "portal" && !section.keys.contains_key("organisation") {
             let name = toml::Value::String(config.organisation.name.clone());
             section.keys.insert("organisation".to_owned(), name);

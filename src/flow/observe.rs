@@ -150,20 +150,34 @@ async fn observe_all(
     position: serde_json::Value,
     drill: bool,
 ) -> Result<(), NotDurable> {
+    ready(context).await?;
+    let now = context.now();
+    let (mut records, mut strangers) = (Vec::new(), 0);
+    for touch in touches {
+        let sightings = recognised(context, touch, drill, now);
+        strangers += u64::from(sightings.is_empty());
+        records.extend(sightings);
+    }
+    let counted = || metrics::counter!("telltale_strangers_total", "sensor" => sensor.to_owned()).increment(strangers);
+    if records.is_empty() {
+        counted();
+        return Ok(());
+    }
+    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
+    context.append(&records).await.map_err(|_| NotDurable)?;
+    counted();
+    sighted(context, &records);
+    Ok(())
+}
+
+/// Waits until the index is whole.
+pub(super) async fn ready(context: &Context) -> Result<(), NotDurable> {
     while !context.ready.load(Ordering::Acquire) {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
             () = context.stop.cancelled() => return Err(NotDurable),
         }
     }
-    let now = context.now();
-    let mut records: Vec<Record> = touches.iter().flat_map(|touch| recognised(context, touch, drill, now)).collect();
-    if records.is_empty() {
-        return Ok(());
-    }
-    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
-    context.append(&records).await.map_err(|_| NotDurable)?;
-    sighted(context, &records);
     Ok(())
 }
 

@@ -29,5 +29,6 @@ mod sendgrid;
 mod ses;
 mod smtp;
 mod smtp_noise;
+mod sources;
 mod twilio;
 mod vonage;
