@@ -6,6 +6,7 @@ pub mod check;
 pub mod claim;
 pub mod clock;
 pub mod coded;
+pub mod collected;
 pub mod compared;
 pub mod context;
 pub mod copies;

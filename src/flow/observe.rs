@@ -5,9 +5,9 @@ use crate::{
         record::Record,
         sighting::{Class, Drift, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError, gates},
+    flow::{collected, context::Context, error::FlowError, gates},
     journal::{counts::Stranger, key_ref::KeyRef, log},
-    sensors::sensor::{NotDurable, Observer},
+    sensors::sensor::{Material, NotDurable, NotTaken, Observer},
 };
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -54,6 +54,10 @@ impl Observer for Observe {
         position: serde_json::Value,
     ) -> Result<(), NotDurable> {
         observe_all(&self.context, sensor, &touches, position, self.drill).await
+    }
+
+    async fn take_in(&self, material: Material) -> Result<(), NotTaken> {
+        collected::take_in(&self.context, material).await
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {

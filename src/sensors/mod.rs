@@ -3,6 +3,7 @@
 pub mod basic;
 pub mod beacon;
 pub mod cloud;
+pub mod collected;
 pub mod credentials;
 pub mod door;
 pub mod entra;
@@ -32,6 +33,8 @@ pub mod ses;
 pub mod smtp;
 pub mod twilio;
 pub mod vonage;
+pub mod watched_bucket;
+pub mod watched_folder;
 
 use sensor::Entry;
 
@@ -41,6 +44,8 @@ pub const ALL: &[Entry] = &[
     beacon::ENTRY,
     smtp::ENTRY,
     paste::ENTRY,
+    watched_folder::ENTRY,
+    watched_bucket::ENTRY,
     log::ENTRY,
     imap::ENTRY,
     ftp::ENTRY,

@@ -32,3 +32,5 @@ mod smtp_noise;
 mod sources;
 mod twilio;
 mod vonage;
+mod watched_bucket;
+mod watched_folder;
