@@ -26,6 +26,7 @@ pub mod pages;
 pub mod paste;
 pub mod portal;
 pub mod postmark;
+pub mod reports;
 pub mod request;
 pub mod sendgrid;
 pub mod sensor;
