@@ -228,6 +228,7 @@ mod tests {
             gathered: Vec::new(),
             drill: true,
             revealed: Vec::new(),
+            over: false,
         }
     }
 

@@ -205,6 +205,7 @@ pub fn alert(text: &str) -> Alert {
         gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
+        over: false,
     }
 }
 
