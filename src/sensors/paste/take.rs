@@ -1,5 +1,5 @@
 //! Takes the items of a list that are new: fetches what is to be fetched of each, and reports some of them at a time, with
-//! the place that is read up to then.
+//! the place that is read up to then. One that is too large to be kept whole with a sighting is taken in as a leaked file is.
 
 use crate::{
     domain::sighting::{Class, Touch},
@@ -12,11 +12,14 @@ use crate::{
             position::{Place, mark},
         },
         request::EVIDENCE_LIMIT,
-        sensor::NotDurable,
+        sensor::{Material, NotDurable, NotTaken},
     },
 };
 use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use std::{
+    io::Cursor,
+    time::{Duration, Instant},
+};
 
 // Items of one reading that are asked for; the rest has its turn at the next.
 const PER_READING: usize = 500;
@@ -71,6 +74,11 @@ impl Poller {
             }
             asked += usize::from(fetched);
             match self.get(&item).await {
+                Got::Text(text) if text.len() > EVIDENCE_LIMIT => {
+                    if self.flush(&mut batch).await.is_err() || self.take_in(&item, text).await.is_err() {
+                        return self.failed("not_durable");
+                    }
+                }
                 Got::Text(text) => batch.add(mark(&item), Some(self.touch(&item, text))),
                 Got::Nothing => batch.add(mark(&item), None),
                 Got::Again(reason) => {
@@ -154,8 +162,32 @@ impl Poller {
         }
     }
 
-    fn touch(&self, item: &Listed, text: Vec<u8>) -> Touch {
+    /// Has a large item read as a leaked file, whole, and kept so where a canary is in it.
+    async fn take_in(&mut self, item: &Listed, text: Vec<u8>) -> Result<(), NotDurable> {
+        let mut position = self.position.clone();
+        position.saw(mark(item));
+        let material = Material {
+            sensor: self.sensor.clone(),
+            reporter: self.fetcher.origin(),
+            name: self.service(item),
+            source: Box::new(Cursor::new(text)),
+            position: serde_json::to_value(&position).map_err(|_| NotDurable)?,
+        };
+        match self.reporter.take_in(material).await {
+            Ok(()) => {}
+            Err(NotTaken::Unreadable) => self.refuse("item_unreadable"),
+            Err(NotTaken::NotDurable) => return Err(NotDurable),
+        }
+        self.position = position;
+        Ok(())
+    }
+
+    fn service(&self, item: &Listed) -> String {
         let shown: String = item.shown.chars().filter(|char| !char.is_control()).take(128).collect();
+        format!("{}/{shown}", self.name)
+    }
+
+    fn touch(&self, item: &Listed, text: Vec<u8>) -> Touch {
         Touch {
             opened: None,
             sensor: self.sensor.clone(),
@@ -163,9 +195,9 @@ impl Poller {
             class: Class::Dump,
             at: item.at.unwrap_or_else(Timestamp::now),
             source_ip: None,
-            service: format!("{}/{shown}", self.name),
+            service: self.service(item),
             presented: Vec::new(),
-            evidence: text[..text.len().min(EVIDENCE_LIMIT)].to_vec(),
+            evidence: text.clone(),
             text,
         }
     }
