@@ -19,6 +19,7 @@ pub mod long;
 pub mod material;
 pub mod openapi;
 pub mod problem;
+pub mod reports;
 pub mod routes;
 pub mod socket;
 pub mod stores;

@@ -3,7 +3,7 @@
 use crate::{
     api::{
         access, canaries, case, deliveries, drill, evidence, gates, idempotency, inbound, incidents, index, ingest,
-        journal, material, openapi::Description, problem, stores, system, tokens,
+        journal, material, openapi::Description, problem, reports, stores, system, tokens,
     },
     flow::context::Context,
 };
@@ -47,6 +47,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(case::export))
         .routes(routes!(case::erase))
         .routes(routes!(ingest::post_logins, ingest::verify_logins))
+        .routes(routes!(reports::post_reports))
         .routes(routes!(material::begin))
         .routes(routes!(index::build))
         .routes(routes!(gates::build))
@@ -92,6 +93,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
 pub fn ingest(context: Arc<Context>) -> Router {
     let (router, _) = OpenApiRouter::<Arc<Context>>::new()
         .routes(routes!(ingest::post_logins, ingest::verify_logins))
+        .routes(routes!(reports::post_reports))
         .split_for_parts();
     router
         .layer(middleware::from_fn(idempotency::once))

@@ -191,6 +191,10 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
             section.keys.insert("alias_domains".to_owned(), toml::Value::Array(domains));
         }
+        if component.kind == "paste" && !section.keys.contains_key("domains") {
+            let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
+            section.keys.insert("domains".to_owned(), toml::Value::Array(domains));
+        }
         if component.kind == "portal" && !section.keys.contains_key("organisation") {
             let name = toml::Value::String(config.organisation.name.clone());
             section.keys.insert("organisation".to_owned(), name);
@@ -202,6 +206,9 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
         if component.kind == "ssh" && !section.keys.contains_key("host_key") {
             let path = config.data.dir.join(format!("{}.ssh_host_key", section.name));
             section.keys.insert("host_key".to_owned(), toml::Value::String(path.display().to_string()));
+        }
+        if component.kind == "log" {
+            read_store(config, component, &mut section)?;
         }
         let build = || entry(config, component, sensors::ALL.iter().map(|entry| (entry.kind, entry.build)), &section);
         let (kind, sensor) = build()?;
@@ -216,6 +223,24 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
         built.push((section.name.clone(), sensor));
     }
     Ok((built, slots))
+}
+
+/// The store that a log of reads names must be one; where it is a folder, that is where paths begin.
+fn read_store(config: &Config, component: &Component, section: &mut Section) -> anyhow::Result<()> {
+    let Some(name) = section.keys.get("store").and_then(toml::Value::as_str) else { return Ok(()) };
+    let Some(store) = config.stores.iter().find(|store| store.section.name == name) else {
+        let known: Vec<&str> = config.stores.iter().map(|store| store.section.name.as_str()).collect();
+        let message = format!("no store is called {name:?}; configured are: {}", listed(&known));
+        return Err(config.component_error(component, "store", message).into());
+    };
+    let path = store.section.keys.get("path").and_then(toml::Value::as_str).filter(|_| store.kind == "folder");
+    if let (Some(path), false) = (path, section.keys.contains_key("below")) {
+        let path = store.section.path(std::path::Path::new(path));
+        // As the system knows it, and logs it.
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        section.keys.insert("below".to_owned(), toml::Value::String(path.display().to_string()));
+    }
+    Ok(())
 }
 
 /// Finds the kind among those that exist, and builds the component from its section.

@@ -117,6 +117,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
         everywhere: config.organisation.everywhere,
         index: RwLock::new(Index::new(FingerprintKey::new(keyring.derive("fingerprint")))),
         image: Mutex::default(),
+        located: Default::default(),
         held: rand::random(),
         keyring,
         journal,

@@ -143,7 +143,7 @@ fn technique(class: Class) -> (&'static str, &'static str) {
     match class {
         Class::Login => ("T1078", "Valid Accounts"),
         Class::Mail => ("T1589.002", "Gather Victim Identity Information: Email Addresses"),
-        Class::Dump => ("T1213", "Data from Information Repositories"),
+        Class::Dump | Class::Read => ("T1213", "Data from Information Repositories"),
         Class::Document | Class::Preview => ("T1083", "File and Directory Discovery"),
         Class::Store => ("T1565.001", "Stored Data Manipulation"),
     }

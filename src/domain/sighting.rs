@@ -34,6 +34,15 @@ pub enum Class {
     Preview,
     /// Somebody touched the canary where it stands: in its store.
     Store,
+    /// Somebody asked its store for it, or opened its document there.
+    Read,
+}
+
+impl Class {
+    /// Whether it happened where the canary stands: it shows no copy.
+    pub fn is_in_store(self) -> bool {
+        matches!(self, Class::Store | Class::Read)
+    }
 }
 
 /// What a patrol found of a canary in a store.
@@ -46,6 +55,15 @@ pub enum Drift {
     Missing,
     /// It stands where neither anybody planted it nor a feed brings it.
     Copied,
+}
+
+/// A file of a store that somebody opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The store's configured name.
+    pub store: String,
+    /// The file's name within the store, with sub-folders separated by `/`.
+    pub name: String,
 }
 
 /// What a sensor reports. It never judges: whether anything presented is a canary is decided by `flow::observe`.
@@ -65,6 +83,9 @@ pub struct Touch {
     pub service: String,
     /// The values that may be markers.
     pub presented: Vec<Presented>,
+    /// The file that was opened, where that is what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
     /// Free text in which markers may stand: a paste, a mail's body.
     #[serde(with = "crate::domain::placement::base64_bytes")]
     pub text: Vec<u8>,

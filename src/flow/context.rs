@@ -3,8 +3,8 @@
 use crate::{
     domain::record::Record,
     flow::{
-        error::FlowError, heartbeat::Heartbeat, index::Built, memory::Memory, rotate::Schedule, stamp::Authority,
-        witness::Witness,
+        error::FlowError, heartbeat::Heartbeat, index::Built, located::Located, memory::Memory, rotate::Schedule,
+        stamp::Authority, witness::Witness,
     },
     journal::{
         keyring::Keyring,
@@ -123,6 +123,8 @@ pub struct Context {
     pub index: RwLock<Index>,
     /// The same for the fast scanner, once material was long enough to need it.
     pub image: Mutex<Built>,
+    /// Where canaries' documents stand.
+    pub located: Located,
     /// The key that seals touches which arrive before the index is ready.
     pub held: [u8; 16],
     /// Set once the ghosts and all canaries are in the index and the ledger has caught up.

@@ -33,7 +33,7 @@ pub fn details(class: Class, evidence: &[u8]) -> Details {
         Class::Mail => mail(evidence),
         Class::Login | Class::Document | Class::Preview if evidence.first() == Some(&b'{') => posted(evidence),
         Class::Login | Class::Document | Class::Preview => request(evidence),
-        Class::Dump | Class::Store => Details::default(),
+        Class::Dump | Class::Store | Class::Read => Details::default(),
     }
 }
 

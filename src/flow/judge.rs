@@ -98,7 +98,7 @@ fn batch(context: &Context, memory: &mut Memory) -> Result<(Vec<Record>, Vec<Gro
     // Where a canary went, until that can be another: in a flood nearly every sighting is one of the same canary.
     let mut gone: BTreeMap<CanaryId, (BTreeSet<String>, String)> = BTreeMap::new();
     for sighting in fresh {
-        let in_store = sighting.class == Class::Store;
+        let in_store = sighting.class.is_in_store();
         if !in_store
             && let Some((stores, id)) = gone.get(&sighting.canary)
             && let Some((incident, joined, _)) = touched.get_mut(id)
@@ -240,6 +240,8 @@ fn severity(sighting: &Sighting) -> Severity {
     }
     match (sighting.class, sighting.marker_kind) {
         (Class::Dump, _) => Severity::Critical,
+        // A row that nobody has a reason to ask for; whatever it was found by.
+        (Class::Read, _) => Severity::High,
         (_, kind) if is_grave(kind) => Severity::Critical,
         (Class::Login | Class::Document | Class::Store, _) => Severity::High,
         (Class::Mail | Class::Preview, _) => Severity::Medium,
@@ -323,6 +325,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
             Class::Dump => ["T1213", "T1589"],
             Class::Document | Class::Preview => ["T1213", "T1083"],
             Class::Store => ["T1565.001", "T1213"],
+            Class::Read => ["T1213", "T1005"],
         });
     }
     Alert {

@@ -5,9 +5,9 @@ use crate::{
         record::Record,
         sighting::{Class, Drift, Presented, Sighting, Touch},
     },
-    flow::{context::Context, error::FlowError, gates},
+    flow::{collected, context::Context, error::FlowError, gates},
     journal::{counts::Stranger, key_ref::KeyRef, log},
-    sensors::sensor::{NotDurable, Observer},
+    sensors::sensor::{Material, NotDurable, NotTaken, Observer},
 };
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -54,6 +54,10 @@ impl Observer for Observe {
         position: serde_json::Value,
     ) -> Result<(), NotDurable> {
         observe_all(&self.context, sensor, &touches, position, self.drill).await
+    }
+
+    async fn take_in(&self, material: Material) -> Result<(), NotTaken> {
+        collected::take_in(&self.context, material).await
     }
 
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable> {
@@ -150,20 +154,34 @@ async fn observe_all(
     position: serde_json::Value,
     drill: bool,
 ) -> Result<(), NotDurable> {
+    ready(context).await?;
+    let now = context.now();
+    let (mut records, mut strangers) = (Vec::new(), 0);
+    for touch in touches {
+        let sightings = recognised(context, touch, drill, now);
+        strangers += u64::from(sightings.is_empty());
+        records.extend(sightings);
+    }
+    let counted = || metrics::counter!("telltale_strangers_total", "sensor" => sensor.to_owned()).increment(strangers);
+    if records.is_empty() {
+        counted();
+        return Ok(());
+    }
+    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
+    context.append(&records).await.map_err(|_| NotDurable)?;
+    counted();
+    sighted(context, &records);
+    Ok(())
+}
+
+/// Waits until the index is whole.
+pub(super) async fn ready(context: &Context) -> Result<(), NotDurable> {
     while !context.ready.load(Ordering::Acquire) {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
             () = context.stop.cancelled() => return Err(NotDurable),
         }
     }
-    let now = context.now();
-    let mut records: Vec<Record> = touches.iter().flat_map(|touch| recognised(context, touch, drill, now)).collect();
-    if records.is_empty() {
-        return Ok(());
-    }
-    records.push(Record::Positioned { sensor: sensor.to_owned(), position });
-    context.append(&records).await.map_err(|_| NotDurable)?;
-    sighted(context, &records);
     Ok(())
 }
 
@@ -179,10 +197,13 @@ pub(super) fn sighted(context: &Context, records: &[Record]) {
 
 /// The sightings that this touch makes; none if it is a stranger's.
 fn recognised(context: &Context, touch: &Touch, drill: bool, received_at: Timestamp) -> Vec<Record> {
-    let recognised = {
+    let mut recognised = {
         let index = context.index.read().expect("no thread panics while it holds the index");
         recognise(&index, &touch.presented, &touch.text)
     };
+    if let Some(canary) = touch.opened.as_ref().and_then(|opened| context.located.find(context, opened)) {
+        recognised.entry(canary).or_insert(MarkerKind::DocumentLink);
+    }
     sightings(context, touch, &recognised, drill, received_at)
 }
 
@@ -322,6 +343,7 @@ pub fn happening(sighting: &Sighting) -> String {
         (Class::Mail, _) => "its address was written to".to_owned(),
         (Class::Document, _) => "its document was opened".to_owned(),
         (Class::Preview, _) => format!("its document was fetched ({})", sighting.service),
+        (Class::Read, _) => format!("somebody read it in {}", sighting.service),
         (Class::Store, Some(Drift::Altered { column })) => {
             format!("somebody changed {column} of it in {}", sighting.service)
         }

@@ -41,7 +41,7 @@ impl Evidence {
             }
             let Sighting { canary, class, at, received_at: received, .. } = *sighting;
             // Who touches a row where it stands shows no copy.
-            if class == Class::Store {
+            if class.is_in_store() {
                 continue;
             }
             for kind in [sighting.marker_kind].iter().chain(&sighting.also) {

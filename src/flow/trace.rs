@@ -61,6 +61,13 @@ pub struct Trace {
     gathered: Gathered,
     /// What the rows around the markers tell; none where only markers are asked for.
     understood: Option<Understood>,
+    collected: Option<Collected>,
+}
+
+/// By which sensor a file was found, and how far that has looked then.
+pub struct Collected {
+    pub sensor: String,
+    pub position: serde_json::Value,
 }
 
 impl Trace {
@@ -84,7 +91,18 @@ impl Trace {
             material: Material::default(),
             gathered: Gathered::with_rows(),
             understood: Some(Understood::default()),
+            collected: None,
         }
+    }
+
+    /// It is a sensor's: its sightings are told as that sensor's, and its position is made durable with them.
+    pub fn collected(&mut self, by: Collected) {
+        self.collected = Some(by);
+    }
+
+    /// Whether any canary was seen so far.
+    pub fn has_canaries(&self) -> bool {
+        !self.seen.is_empty()
     }
 
     /// Begins one that looks for markers only, and comes to no verdict.
@@ -205,6 +223,7 @@ impl Trace {
         self.material.passwords = rows.passwords.take();
         let now = context.now();
         let at = self.request.seen_at.unwrap_or(now);
+        let sensor = self.collected.as_ref().map_or(SENSOR, |by| by.sensor.as_str());
         let sightings: Vec<Sighting> = self
             .seen
             .iter()
@@ -218,7 +237,7 @@ impl Trace {
                 values: rows.values.get(canary).into_iter().flatten().copied().collect(),
                 drift: None,
                 received_at: now,
-                sensor: SENSOR.to_owned(),
+                sensor: sensor.to_owned(),
                 reporter: self.by.clone(),
                 source_ip: None,
                 service: path.clone(),
@@ -244,6 +263,8 @@ impl Trace {
             let mut records: Vec<Record> =
                 sightings.into_iter().map(|sighting| Record::Sighted { sighting, evidence: String::new() }).collect();
             records.push(Record::Traced { trace: self.id, verdict: verdict.clone(), by: self.by });
+            let position = self.collected.map(|by| Record::Positioned { sensor: by.sensor, position: by.position });
+            records.extend(position);
             context.append(&records).await?;
             context.settle()?;
             context.sighted.notify_one();

@@ -52,7 +52,7 @@ pub(crate) fn sighted(view: &mut View<'_>, sighting: &Sighting) -> Result<(), En
         view.put(Key::of(Table::LeakedRow).bytes(row).number(seq), &(sighting.received_at, drill))?;
     }
     // Who touches a canary where it stands has not brought it into circulation.
-    if class == Class::Store {
+    if class.is_in_store() {
         return Ok(());
     }
     let key = Key::of(Table::Touched).bytes(&canary.0);

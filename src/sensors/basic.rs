@@ -105,6 +105,7 @@ async fn answer(
         match credentials::basic(value.as_bytes()).map(|read| read.presented()).filter(|read| !read.is_empty()) {
             Some(presented) => {
                 let touch = Touch {
+                    opened: None,
                     sensor: basic.name.clone(),
                     reporter: peer.socket.ip().to_string(),
                     class: Class::Login,

@@ -111,6 +111,7 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
     let mut presented = segments(path);
     presented.extend(labels(host.unwrap_or_default()));
     let touch = Touch {
+        opened: None,
         sensor: serving.name.clone(),
         reporter: peer.socket.ip().to_string(),
         class,

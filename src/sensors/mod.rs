@@ -3,6 +3,7 @@
 pub mod basic;
 pub mod beacon;
 pub mod cloud;
+pub mod collected;
 pub mod credentials;
 pub mod dns;
 pub mod door;
@@ -27,6 +28,7 @@ pub mod pages;
 pub mod paste;
 pub mod portal;
 pub mod postmark;
+pub mod reports;
 pub mod request;
 pub mod sendgrid;
 pub mod sensor;
@@ -35,6 +37,8 @@ pub mod smtp;
 pub mod ssh;
 pub mod twilio;
 pub mod vonage;
+pub mod watched_bucket;
+pub mod watched_folder;
 
 use sensor::Entry;
 
@@ -45,6 +49,8 @@ pub const ALL: &[Entry] = &[
     dns::ENTRY,
     smtp::ENTRY,
     paste::ENTRY,
+    watched_folder::ENTRY,
+    watched_bucket::ENTRY,
     log::ENTRY,
     imap::ENTRY,
     ftp::ENTRY,

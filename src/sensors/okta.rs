@@ -8,6 +8,7 @@ use crate::{
     },
     sensors::{
         cloud::{Log, Page, client, config, poll::Poller},
+        outside,
         sensor::{Entry, Sensor},
     },
 };
@@ -74,7 +75,11 @@ impl Log for SystemLog {
 
     fn pause(&self, headers: &HeaderMap, now: Timestamp) -> Duration {
         let none_left = headers.get("x-rate-limit-remaining").is_some_and(|left| left == "0");
-        if none_left { client::wait(headers, now).unwrap_or(Duration::from_secs(60)) } else { Duration::ZERO }
+        if none_left {
+            outside::wait(headers, now, client::LONGEST).unwrap_or(Duration::from_secs(60))
+        } else {
+            Duration::ZERO
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! that leads to a private network is refused unless the operator lists that.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
+    header::{HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -49,6 +51,28 @@ pub fn client(allowed: &Arc<Allowed>) -> Result<reqwest::Client, String> {
         .map_err(|error| format!("no client for HTTPS: {error}"))
 }
 
+/// How long an answer asks us to wait, and no longer than `longest`: `Retry-After`, or the time at which we may ask again, as
+/// Okta, GitHub and GitLab tell it.
+pub fn wait(headers: &HeaderMap, now: Timestamp, longest: Duration) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    let after = text(RETRY_AFTER.as_str()).and_then(|text| match text.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(until(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())),
+    });
+    let reset = || {
+        let told = ["x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"].into_iter().find_map(text)?;
+        Some(until(Timestamp::from_second(told.parse().ok()?).ok()?) + Duration::from_secs(1))
+    };
+    after.or_else(reset).map(|wait| wait.min(longest))
+}
+
+/// Whether a refusal says that a limit is reached, and not that something is forbidden.
+pub fn at_the_limit(headers: &HeaderMap) -> bool {
+    let none_left = |name: &str| headers.get(name).is_some_and(|left| left == "0");
+    headers.contains_key(RETRY_AFTER) || none_left("x-ratelimit-remaining") || none_left("ratelimit-remaining")
+}
+
 struct Vetting(Arc<Allowed>);
 
 impl Resolve for Vetting {
@@ -91,5 +115,23 @@ mod tests {
         assert!(resolver.resolve("localhost".parse().expect("a name")).await.is_err());
         let own = Vetting(allowed("http://localhost:1"));
         assert!(own.resolve("localhost".parse().expect("a name")).await.is_ok());
+    }
+
+    #[test]
+    fn we_wait_as_long_as_we_are_asked_to_and_no_longer_than_an_hour() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let told = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            pairs.iter().for_each(|(name, value)| drop(headers.insert(*name, value.parse().unwrap())));
+            wait(&headers, now, Duration::from_secs(3600)).map(|wait| wait.as_secs())
+        };
+        assert_eq!(told(&[("retry-after", "7")]), Some(7));
+        assert_eq!(told(&[("x-rate-limit-reset", "1000030")]), Some(31));
+        assert_eq!(told(&[("x-rate-limit-reset", "999000")]), Some(1));
+        assert_eq!(told(&[("x-ratelimit-reset", "1000030"), ("x-ratelimit-remaining", "0")]), Some(31));
+        assert_eq!(told(&[("ratelimit-reset", "1000010")]), Some(11));
+        assert_eq!(told(&[("retry-after", "99999999")]), Some(3600));
+        assert_eq!(told(&[("retry-after", "Mon, 12 Jan 1970 13:46:50 GMT")]), Some(10));
+        assert_eq!((told(&[]), told(&[("retry-after", "soon")])), (None, None));
     }
 }

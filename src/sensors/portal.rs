@@ -200,6 +200,7 @@ fn present(credentials: &Credentials, presented: &mut Vec<Presented>) {
 
 fn touch(portal: &Portal, peer: Peer, parts: &Parts, presented: Vec<Presented>, body: &[u8]) -> Touch {
     Touch {
+        opened: None,
         sensor: portal.name.clone(),
         reporter: peer.socket.ip().to_string(),
         class: Class::Login,

@@ -9,6 +9,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{
+    io::Read,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -86,6 +87,28 @@ pub trait Sensor: Send + Sync {
 #[error("the journal could not make it durable")]
 pub struct NotDurable;
 
+/// A leaked file that was collected, to be read as `trace --record` reads it.
+pub struct Material {
+    pub sensor: String,
+    /// Who vouches for it: where it was collected.
+    pub reporter: String,
+    /// Its name there.
+    pub name: String,
+    /// Blocks; read to its end.
+    pub source: Box<dyn Read + Send>,
+    /// How far was looked, this file included.
+    pub position: serde_json::Value,
+}
+
+/// Why a file was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    #[error("the file could not be read to its end")]
+    Unreadable,
+    #[error("the journal could not make it durable")]
+    NotDurable,
+}
+
 /// Whatever takes reports. `flow::observe` is the one of the service.
 #[async_trait]
 pub trait Observer: Send + Sync {
@@ -100,6 +123,10 @@ pub trait Observer: Send + Sync {
         touches: Vec<Touch>,
         position: serde_json::Value,
     ) -> Result<(), NotDurable>;
+
+    /// Reads a leaked file. Where canaries are in it, it is kept as evidence, and its sightings, its verdict and the position
+    /// are made durable together; else nothing of it is, and the position is not either.
+    async fn take_in(&self, material: Material) -> Result<(), NotTaken>;
 
     /// Makes a polling sensor's position durable.
     async fn remember(&self, sensor: &str, position: serde_json::Value) -> Result<(), NotDurable>;

@@ -22,13 +22,19 @@ unprivileged() {
 }
 
 install() {
-    if [ -x "$(binaries)/initdb" ] && command -v openssl >/dev/null; then
-        echo "postgres: PostgreSQL is there already"
+    if [ ! -x "$(binaries)/initdb" ] || ! command -v openssl >/dev/null; then
+        echo "postgres: installing the Debian packages postgresql and openssl: a server for the tests of the postgres store"
+        apt-get -o DPkg::Lock::Timeout=300 update -q
+        apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends postgresql openssl
+    fi
+    if [ -e "$(binaries)/../lib/pgaudit.so" ]; then
+        echo "postgres: PostgreSQL and pgaudit are there already"
         return
     fi
-    echo "postgres: installing the Debian packages postgresql and openssl: a server for the tests of the postgres store"
-    apt-get -o DPkg::Lock::Timeout=300 update -q
-    apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends postgresql openssl
+    local version
+    version=$(basename "$(dirname "$(binaries)")")
+    echo "postgres: installing the Debian package postgresql-$version-pgaudit: its audit tells who reads canaries"
+    apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "postgresql-$version-pgaudit"
 }
 
 certificates() {
@@ -57,13 +63,16 @@ start() {
     unprivileged "$bin/initdb" -D "$home/data" -U owner --pwfile "$home/password" --auth scram-sha-256 \
         --encoding UTF8 --locale C.UTF-8 --no-sync >"$dir/postgres.log" 2>&1
     unprivileged "$bin/postgres" -D "$home/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-        -c fsync=off -c max_connections=60 -c ssl=on -c ssl_cert_file="$home/server.pem" \
+        -c shared_preload_libraries=pgaudit -c logging_collector=on -c log_destination=stderr,csvlog,jsonlog \
+        -c log_directory="$home/logs" -c log_filename=postgresql.log -c log_rotation_age=0 -c log_rotation_size=0 \
+        -c log_line_prefix='%m [%p] %q%u@%d %h ' -c log_timezone=UTC -c fsync=off -c max_connections=60 -c ssl=on -c ssl_cert_file="$home/server.pem" \
         -c ssl_key_file="$home/server.key" </dev/null >>"$dir/postgres.log" 2>&1 &
     echo $! >"$dir/postgres.pid"
     cat >"$dir/postgres.env" <<END
 export TELLTALE_TEST_POSTGRES_URL='postgres://owner:$password@127.0.0.1:$port/postgres?sslmode=disable'
 export TELLTALE_TEST_POSTGRES_CA='$home/ca.pem'
 export TELLTALE_TEST_POSTGRES_BIN='$bin'
+export TELLTALE_TEST_POSTGRES_LOGS='$home/logs'
 END
     for _ in $(seq 100); do
         if PGPASSWORD=$password "$bin/psql" -h 127.0.0.1 -p "$port" -U owner -d postgres -qtc 'select 1' >/dev/null 2>&1; then
@@ -74,7 +83,7 @@ END
         sleep 0.2
     done
     echo "postgres: does not answer; its log:" >&2
-    tail -n 20 "$dir/postgres.log" >&2
+    tail -n 20 "$dir/postgres.log" "$home"/logs/postgresql.log >&2 || true
     exit 1
 }
 

@@ -1,12 +1,15 @@
 //! Asks one provider, with a token that does not leave for anywhere else: addresses are its own origin's, redirects are not
 //! followed, and names that lead to private networks are refused.
 
-use crate::domain::secret::Secret;
+use crate::{
+    domain::secret::Secret,
+    sensors::outside::{self, Allowed},
+};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use reqwest::{
     Response, StatusCode, Url,
-    header::{HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{HeaderMap, HeaderValue},
 };
 use serde_json::Value;
 use std::{
@@ -23,7 +26,7 @@ const TOKEN: usize = 64 * 1024;
 /// So long before its end a token is asked for anew.
 const EARLY: Duration = Duration::from_secs(120);
 /// No provider is left alone for longer.
-const LONGEST: Duration = Duration::from_secs(3600);
+pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// With what we are let in.
 pub enum Pass {
@@ -54,7 +57,7 @@ pub enum Answer {
 pub struct Client {
     pub client: reqwest::Client,
     pub base: Url,
-    pub allowed: Arc<crate::sensors::outside::Allowed>,
+    pub allowed: Arc<Allowed>,
     pub pass: Pass,
 }
 
@@ -88,7 +91,7 @@ impl Client {
                 StatusCode::UNAUTHORIZED if !again && matches!(self.pass, Pass::Asked(_)) => {}
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Answer::Failed("not_allowed"),
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                    return Answer::Later(wait(response.headers(), Timestamp::now()));
+                    return Answer::Later(outside::wait(response.headers(), Timestamp::now(), LONGEST));
                 }
                 status if status.is_redirection() => return Answer::Failed("redirect_refused"),
                 status if status.is_success() => {
@@ -133,7 +136,7 @@ impl Client {
                 Ok(value)
             }
             Err(denied) if !denied.for_good && (status == 429 || status.is_server_error()) => {
-                Err(Answer::Later(wait(&headers, Timestamp::now())))
+                Err(Answer::Later(outside::wait(&headers, Timestamp::now(), LONGEST)))
             }
             Err(_) => Err(Answer::Failed("no_token")),
         }
@@ -151,40 +154,4 @@ async fn read(response: Response, limit: usize) -> Result<Vec<u8>, &'static str>
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
-}
-
-/// How long we are asked to wait: `Retry-After`, or Okta's time at which we may ask again.
-pub fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
-    let after = text(RETRY_AFTER.as_str()).and_then(|text| match text.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(until(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())),
-    });
-    let reset = || {
-        let seconds = text("x-rate-limit-reset")?.parse::<i64>().ok()?;
-        Some(until(Timestamp::from_second(seconds).ok()?) + Duration::from_secs(1))
-    };
-    after.or_else(reset).map(|wait| wait.min(LONGEST))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn we_wait_as_long_as_we_are_asked_to_and_no_longer_than_an_hour() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let told = |pairs: &[(&'static str, &str)]| {
-            let mut headers = HeaderMap::new();
-            pairs.iter().for_each(|(name, value)| drop(headers.insert(*name, value.parse().unwrap())));
-            wait(&headers, now).map(|wait| wait.as_secs())
-        };
-        assert_eq!(told(&[("retry-after", "7")]), Some(7));
-        assert_eq!(told(&[("x-rate-limit-reset", "1000030")]), Some(31));
-        assert_eq!(told(&[("x-rate-limit-reset", "999000")]), Some(1));
-        assert_eq!(told(&[("retry-after", "99999999")]), Some(3600));
-        assert_eq!(told(&[("retry-after", "Mon, 12 Jan 1970 13:46:50 GMT")]), Some(10));
-        assert_eq!((told(&[]), told(&[("retry-after", "soon")])), (None, None));
-    }
 }

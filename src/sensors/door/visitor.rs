@@ -69,6 +69,7 @@ impl Presenting {
             password.map_or_else(|| "(none)".to_owned(), |password| password.to_string())
         );
         let touch = Touch {
+            opened: None,
             sensor: self.sensor.clone(),
             reporter: self.peer.socket.ip().to_string(),
             class: Class::Login,

@@ -85,6 +85,7 @@ impl Message {
         evidence.extend_from_slice(self.text.as_bytes());
         evidence.truncate(EVIDENCE_LIMIT);
         Touch {
+            opened: None,
             sensor: sensor.to_owned(),
             reporter: reporter.to_owned(),
             class: Class::Mail,

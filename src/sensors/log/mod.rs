@@ -1,7 +1,9 @@
-//! Follows a log file in which a service writes down logins, and reports each. What was read is remembered together with
-//! what was seen in it: after a crash nothing is missed, and nothing is told twice. Strangers' lines are forgotten.
+//! Follows a log file in which a service writes down logins, or a store what is asked of it, and reports each. What was read is
+//! remembered together with what was seen in it: after a crash nothing is missed, and nothing is told twice. Strangers' lines are
+//! forgotten.
 
 pub mod formats;
+mod store;
 pub mod tail;
 
 use crate::{
@@ -17,20 +19,22 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use formats::format::{Clock, Format, Login, Reader};
+use formats::format::{Clock, Login, ReadReader, Reader};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use store::Store;
 use tail::{Position, Tail};
 use tokio_util::sync::CancellationToken;
 
 /// The row of `sensors::ALL`.
 pub const ENTRY: Entry = Entry {
     kind: "log",
-    about: "follows a log file of logins (sshd, slapd, dovecot, nginx, apache, pam, samba, canaille)",
+    about: "follows a log file of logins (sshd, slapd, dovecot, nginx, apache, pam, samba, canaille) or of what is read in a \
+            store (postgres, samba_full_audit, s3_access)",
     build,
 };
 
@@ -47,15 +51,32 @@ struct Config {
     format: String,
     path: PathBuf,
     time_zone: Option<String>,
+    store: Option<String>,
+    below: Option<String>,
+    #[serde(default)]
+    trusted: Vec<String>,
 }
 
 /// A log that is followed.
 pub struct Log {
     name: String,
-    format: &'static Format,
+    format: &'static str,
+    kind: Kind,
     path: PathBuf,
     time_zone: TimeZone,
     away: Duration,
+}
+
+/// What its lines tell of.
+enum Kind {
+    Logins(fn() -> Box<dyn Reader>),
+    Reads(fn() -> Box<dyn ReadReader>, Store),
+}
+
+/// The reader of lines that a log has.
+enum Lines {
+    Logins(Box<dyn Reader>),
+    Reads(Box<dyn ReadReader>),
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -82,10 +103,31 @@ impl Log {
     /// A key that is none.
     pub fn read(section: &Section) -> Result<Log, SectionError> {
         let config: Config = section.read()?;
-        let Some(format) = formats::ALL.iter().find(|format| format.name == config.format) else {
-            let known: Vec<&str> = formats::ALL.iter().map(|format| format.name).collect();
-            let message = format!("no format is called {:?}; known are {}", config.format, known.join(", "));
-            return Err(SectionError::new("format", message));
+        let logins = formats::ALL.iter().find(|format| format.name == config.format);
+        let reads = formats::READS.iter().find(|format| format.name == config.format);
+        let (format, kind) = match (logins, reads) {
+            (Some(format), _) => {
+                let given = [
+                    ("store", config.store.is_some()),
+                    ("below", config.below.is_some()),
+                    ("trusted", !config.trusted.is_empty()),
+                ];
+                let mut of_reads = given.into_iter();
+                if let Some((key, _)) = of_reads.find(|(_, given)| *given) {
+                    return Err(SectionError::new(key, "of use where a store's reads are told: leave it out"));
+                }
+                (format.name, Kind::Logins(format.reader))
+            }
+            (None, Some(format)) => {
+                let store = Store::read(config.store, config.below, &config.trusted)?;
+                (format.name, Kind::Reads(format.reader, store))
+            }
+            (None, None) => {
+                let known = formats::ALL.iter().map(|format| format.name);
+                let known: Vec<&str> = known.chain(formats::READS.iter().map(|format| format.name)).collect();
+                let message = format!("no format is called {:?}; known are {}", config.format, known.join(", "));
+                return Err(SectionError::new("format", message));
+            }
         };
         let time_zone = match &config.time_zone {
             None => TimeZone::UTC,
@@ -96,7 +138,7 @@ impl Log {
                 )
             })?,
         };
-        Ok(Log { name: section.name.clone(), format, path: section.path(&config.path), time_zone, away: AWAY })
+        Ok(Log { name: section.name.clone(), format, kind, path: section.path(&config.path), time_zone, away: AWAY })
     }
 
     /// The same, and the log may be away for so long before that is told.
@@ -112,10 +154,13 @@ impl Log {
         });
         let mut remembered = (position.clone(), Instant::now());
         let mut tail = Tail::new(self.path.clone());
-        let mut reader = (self.format.reader)();
+        let mut reader = match &self.kind {
+            Kind::Logins(reader) => Lines::Logins(reader()),
+            Kind::Reads(reader, _) => Lines::Reads(reader()),
+        };
         // What was read is told already; a line to come may belong to it.
         let lines = position.as_ref().and_then(|position| tail.before(position).ok()).unwrap_or_default();
-        lines.iter().for_each(|line| drop(self.touches(reader.as_mut(), line)));
+        lines.iter().for_each(|line| drop(self.touches(&mut reader, line)));
         let mut readable = true;
         let mut gone: Option<Instant> = None;
         loop {
@@ -132,7 +177,7 @@ impl Log {
                     more = read.more;
                     read.refused.iter().for_each(|reason| reporter.refused(&self.name, reason));
                     let touches: Vec<Touch> =
-                        read.lines.iter().flat_map(|line| self.touches(reader.as_mut(), line)).collect();
+                        read.lines.iter().flat_map(|line| self.touches(&mut reader, line)).collect();
                     if !touches.is_empty() {
                         let place = serde_json::to_value(&read.position)?;
                         // The file keeps what cannot be made durable now.
@@ -166,18 +211,29 @@ impl Log {
         }
     }
 
-    fn touches(&self, reader: &mut dyn Reader, line: &str) -> Vec<Touch> {
+    fn touches(&self, reader: &mut Lines, line: &str) -> Vec<Touch> {
         let now = Timestamp::now();
-        let logins = reader.read(line, &Clock { time_zone: self.time_zone.clone(), now });
-        logins.into_iter().map(|login| self.touch(login, line, now)).collect()
+        let clock = Clock { time_zone: self.time_zone.clone(), now };
+        let told_by = format!("file:{}", self.path.display());
+        match (reader, &self.kind) {
+            (Lines::Logins(reader), _) => {
+                reader.read(line, &clock).into_iter().map(|login| self.touch(login, line, now)).collect()
+            }
+            (Lines::Reads(reader), Kind::Reads(_, store)) => {
+                let accesses = reader.read(line, &clock).into_iter().filter(|access| !store.is_trusted(access));
+                accesses.map(|access| store.touch(access, line, &self.name, &told_by, now)).collect()
+            }
+            (Lines::Reads(_), Kind::Logins(_)) => Vec::new(),
+        }
     }
 
     fn touch(&self, login: Login, line: &str, now: Timestamp) -> Touch {
         let service = match &login.host {
-            Some(host) => format!("{} {host}", self.format.name),
-            None => self.format.name.to_owned(),
+            Some(host) => format!("{} {host}", self.format),
+            None => self.format.to_owned(),
         };
         Touch {
+            opened: None,
             sensor: self.name.clone(),
             reporter: format!("file:{}", self.path.display()),
             class: Class::Login,

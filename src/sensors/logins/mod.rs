@@ -143,6 +143,7 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
     }
     let service = shape.service(event);
     Ok(Touch {
+        opened: None,
         sensor: SENSOR.into(),
         reporter: reporter.into(),
         class: Class::Login,

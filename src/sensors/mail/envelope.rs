@@ -54,6 +54,7 @@ impl Envelope {
                 hmac: false,
             };
             Touch {
+                opened: None,
                 sensor: way.sensor.clone(),
                 reporter: way.reporter.clone(),
                 class: Class::Mail,

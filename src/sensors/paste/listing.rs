@@ -2,63 +2,117 @@
 
 use crate::sensors::{
     credentials::unbase64,
-    paste::source::{Format, Item, List},
+    paste::{
+        entry::Entry,
+        feed,
+        source::{Format, Item, Source},
+    },
 };
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
 
-const LONGEST_ID: usize = 256;
+const LONGEST_ID: usize = 1024;
 /// The most items of one list that are looked at.
 pub const MOST: usize = 10_000;
 
 /// One item of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     /// What the site calls it.
     pub id: String,
     /// When it came there, if the list says so.
     pub at: Option<Timestamp>,
+    /// What changes when it does; empty where the list does not say.
+    pub version: String,
+    /// How alerts name it.
+    pub shown: String,
+    /// What the list itself holds of its text.
+    pub text: Option<String>,
+    /// Where the rest is, if the list says so.
+    pub address: Option<String>,
+    /// The domain that was asked for.
+    pub domain: String,
+}
+
+impl Listed {
+    fn plain(id: &str, at: Option<Timestamp>) -> Listed {
+        Listed { id: id.to_owned(), at, shown: id.to_owned(), ..Listed::default() }
+    }
 }
 
 /// The items of a list, in its order; or why it cannot be read.
-pub fn items(list: &List, body: &[u8]) -> Result<Vec<Listed>, &'static str> {
-    let found = match list.format {
-        Format::Json => json(list, body)?,
-        Format::Lines => String::from_utf8_lossy(body).lines().map(|line| (line.trim().to_owned(), None)).collect(),
+pub async fn items(source: &Source, domain: &str, body: Vec<u8>) -> Result<Vec<Listed>, &'static str> {
+    let list = &source.list;
+    let mut found: Vec<Listed> = match list.format {
+        Format::Json => {
+            let answer: Value = serde_json::from_slice(&body).map_err(|_| "list_not_json")?;
+            json(source, domain, answer.pointer(&list.items).ok_or("list_without_items")?)?
+        }
+        Format::Feed => json(source, domain, &Value::Array(feed::entries(body).await?))?,
+        Format::Lines => String::from_utf8_lossy(&body).lines().map(|line| Listed::plain(line.trim(), None)).collect(),
         Format::Pattern => {
             let pattern = list.pattern.as_deref().and_then(|pattern| regex::Regex::new(pattern).ok());
             let pattern = pattern.ok_or("list_pattern")?;
-            let text = String::from_utf8_lossy(body);
-            pattern
-                .captures_iter(&text)
-                .take(MOST)
-                .filter_map(|found| {
-                    let at = found.name("date").and_then(|date| timestamp(date.as_str()));
-                    Some((found.name("id")?.as_str().to_owned(), at))
-                })
-                .collect()
+            let text = String::from_utf8_lossy(&body);
+            let read = |found: regex::Captures<'_>| {
+                let at = found.name("date").and_then(|date| timestamp(date.as_str()));
+                Some(Listed::plain(found.name("id")?.as_str(), at))
+            };
+            pattern.captures_iter(&text).take(MOST).filter_map(read).collect()
         }
     };
     let usable = |id: &str| !id.is_empty() && id.len() <= LONGEST_ID && id != "." && id != "..";
-    Ok(found.into_iter().filter(|(id, _)| usable(id)).take(MOST).map(|(id, at)| Listed { id, at }).collect())
+    found.retain(|item| usable(&item.id));
+    found.truncate(MOST);
+    found.iter_mut().for_each(|item| domain.clone_into(&mut item.domain));
+    Ok(found)
 }
 
-fn json(list: &List, body: &[u8]) -> Result<Vec<(String, Option<Timestamp>)>, &'static str> {
-    let answer: Value = serde_json::from_slice(body).map_err(|_| "list_not_json")?;
-    let read = |key: &str, item: &Value| {
-        let id = match list.id.as_deref() {
-            Some("@key") => Some(key.to_owned()),
-            Some(pointer) => item.pointer(pointer).and_then(text),
-            None => text(item),
-        };
-        let at = list.date.as_deref().and_then(|pointer| item.pointer(pointer)).and_then(text);
-        id.map(|id| (id, at.and_then(|at| timestamp(&at))))
+fn json(source: &Source, domain: &str, items: &Value) -> Result<Vec<Listed>, &'static str> {
+    let entries: Vec<(&str, &Value)> = match items {
+        Value::Array(items) => items.iter().map(|item| ("", item)).collect(),
+        Value::Object(items) => items.iter().map(|(key, item)| (key.as_str(), item)).collect(),
+        // A list of nothing.
+        Value::Null => Vec::new(),
+        _ => return Err("list_without_items"),
     };
-    match answer.pointer(&list.items) {
-        Some(Value::Array(items)) => Ok(items.iter().filter_map(|item| read("", item)).collect()),
-        Some(Value::Object(items)) => Ok(items.iter().filter_map(|(key, item)| read(key, item)).collect()),
-        _ => Err("list_without_items"),
+    let mut found = Vec::new();
+    for (key, value) in entries {
+        let entry = Entry { key, value, each: None, domain };
+        let elements: Vec<&Value> = match source.list.each.as_deref().map(|each| value.pointer(each)) {
+            None => {
+                found.extend(read(source, &entry));
+                continue;
+            }
+            Some(Some(Value::Array(elements))) => elements.iter().collect(),
+            Some(Some(Value::Object(elements))) => elements.values().collect(),
+            Some(_) => Vec::new(),
+        };
+        let room = MOST.saturating_sub(found.len());
+        let elements = elements.into_iter().take(room).map(|element| Entry { each: Some(element), ..entry });
+        found.extend(elements.filter_map(|entry| read(source, &entry)));
+        if found.len() >= MOST {
+            break;
+        }
     }
+    Ok(found)
+}
+
+fn read(source: &Source, entry: &Entry<'_>) -> Option<Listed> {
+    let (list, item) = (&source.list, &source.item);
+    let id = match list.id.as_deref() {
+        Some(template) => entry.whole(template),
+        None => text(entry.value),
+    }?;
+    Some(Listed {
+        at: list.date.as_deref().and_then(|place| entry.whole(place)).and_then(|at| timestamp(&at)),
+        version: list.version.as_deref().map(|template| entry.lenient(template)).unwrap_or_default(),
+        shown: item.shown.as_deref().map_or_else(|| id.clone(), |template| entry.lenient(template)),
+        text: item.text.as_deref().map(|template| entry.lenient(template)),
+        address: item.address.as_deref().and_then(|place| entry.whole(place)),
+        domain: String::new(),
+        id,
+    })
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -98,12 +152,17 @@ pub fn content(item: &Item, body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensors::paste::source::Source;
+    use crate::sensors::paste::source::SHIPPED;
     use proptest::prelude::*;
 
+    fn listed(source: &Source, body: &[u8]) -> Result<Vec<Listed>, &'static str> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(items(source, "example.org", body.to_vec()))
+    }
+
     fn read(source: &str, body: &str) -> Vec<(String, Option<String>)> {
-        let list = Source::find(source, None).expect("shipped").list;
-        let found = items(&list, body.as_bytes()).expect("readable");
+        let source = Source::find(source, None).expect("shipped");
+        let found = listed(&source, body.as_bytes()).expect("readable");
         found.into_iter().map(|item| (item.id, item.at.map(|at| at.to_string()))).collect()
     }
 
@@ -125,13 +184,27 @@ mod tests {
     }
 
     #[test]
+    fn a_breach_of_an_alias_is_an_item_and_its_name_in_alerts_is_the_breachs() {
+        let source = Source::find("hibp", None).expect("shipped");
+        let found = listed(&source, br#"{"claire.moreau":["Adobe","Gawker"],"other":["Stratfor"],"odd":7}"#).unwrap();
+        let told: Vec<_> = found.iter().map(|item| (item.shown.as_str(), item.text.as_deref().unwrap())).collect();
+        assert_eq!(told[0], ("Adobe", "claire.moreau@example.org Adobe"));
+        assert_eq!(told[2], ("Stratfor", "other@example.org Stratfor"));
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|item| !item.shown.contains("claire")), "an alias is not for alerts");
+    }
+
+    #[test]
     fn lines_and_patterns_are_read() {
-        let list = |toml: &str| toml::from_str::<List>(toml).expect("a list");
-        let ids = |list: &List, body: &str| {
-            items(list, body.as_bytes()).expect("readable").into_iter().map(|item| item.id).collect::<Vec<_>>()
+        let source = |list: &str| {
+            let text = format!("every = '5m'\n[list]\npath = '/'\n{list}\n[item]\npath = '/{{id}}'");
+            toml::from_str::<Source>(&text).expect("a source")
         };
-        assert_eq!(ids(&list("path = '/'\nformat = 'lines'"), "a\r\n\nb c\n"), ["a", "b c"]);
-        let html = list("path = '/'\nformat = 'pattern'\npattern = 'href=\"/p/(?<id>[a-z0-9]+)\"'");
+        let ids = |source: &Source, body: &str| {
+            listed(source, body.as_bytes()).expect("readable").into_iter().map(|item| item.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&source("format = 'lines'"), "a\r\n\nb c\n"), ["a", "b c"]);
+        let html = source("format = 'pattern'\npattern = 'href=\"/p/(?<id>[a-z0-9]+)\"'");
         assert_eq!(ids(&html, "<a href=\"/p/x1\">x</a><a href=\"/q/y\"><a href=\"/p/z2\">"), ["x1", "z2"]);
     }
 
@@ -146,13 +219,21 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_the_readers(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            for name in ["bepasty", "pastebin", "rustypaste"] {
+            for (name, _) in SHIPPED.iter().filter(|(name, _)| *name != "feed") {
                 let source = Source::find(name, None).expect("shipped");
-                for item in items(&source.list, &bytes).unwrap_or_default() {
+                for item in listed(&source, &bytes).unwrap_or_default() {
                     prop_assert!(!item.id.is_empty() && item.id.len() <= LONGEST_ID);
                 }
             }
             let _ = timestamp(&String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn no_json_breaks_the_readers(text in "(\\{|\\}|\\[|\\]|,|:|\"files\"|\"items\"|\"response\"|\"Attribute\"|\"id\"|\"x\"|7|null|1e999|\\PC){0,24}") {
+            for (name, _) in SHIPPED.iter().filter(|(name, _)| *name != "feed") {
+                let source = Source::find(name, None).expect("shipped");
+                prop_assert!(listed(&source, text.as_bytes()).unwrap_or_default().len() <= MOST);
+            }
         }
     }
 }

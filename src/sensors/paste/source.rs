@@ -1,17 +1,26 @@
-//! How one kind of paste site is read, as its TOML file describes it: where the list is, what stands in it, where the
-//! items are. Three ship with Telltale; the operator's own folder comes first.
+//! How one kind of source is read, as its TOML file describes it: where its list is, what stands in it, where the items
+//! are. Some ship with Telltale; the operator's own folder comes first.
 
-use crate::domain::section::SectionError;
+use crate::{domain::section::SectionError, sensors::paste::check::check};
 use serde::Deserialize;
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-const SHIPPED: &[(&str, &str)] = &[
+/// The sources that ship, by name.
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("ail", include_str!("../sources/ail.toml")),
     ("bepasty", include_str!("../sources/bepasty.toml")),
+    ("feed", include_str!("../sources/feed.toml")),
+    ("github_code", include_str!("../sources/github_code.toml")),
+    ("github_gists", include_str!("../sources/github_gists.toml")),
+    ("gitlab_search", include_str!("../sources/gitlab_search.toml")),
+    ("gitlab_snippets", include_str!("../sources/gitlab_snippets.toml")),
+    ("hibp", include_str!("../sources/hibp.toml")),
+    ("misp", include_str!("../sources/misp.toml")),
     ("pastebin", include_str!("../sources/pastebin.toml")),
     ("rustypaste", include_str!("../sources/rustypaste.toml")),
 ];
 
-/// One kind of paste site.
+/// One kind of source.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
@@ -22,25 +31,41 @@ pub struct Source {
     pub list: List,
     pub item: Item,
     pub auth: Option<Auth>,
+    /// Further hosts that its lists may lead to, as `raw.example.org` or with a port.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// What every request to the site itself bears besides.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
 }
 
-/// The list of what there is.
+/// The list of what there is. `{domain}`, `{query}`, `{since}`, `{since_seconds}` and `{page}` stand for values in its path
+/// and body; with `{domain}` there is a list for each of the domains.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
-    /// From the site's address.
+    /// From the site's address; nothing where the address is itself the list's.
     pub path: String,
+    /// JSON that is posted; without it the list is asked for by GET.
+    pub body: Option<String>,
     pub format: Format,
     /// JSON: pointer (RFC 6901) to the array or object of items.
     #[serde(default)]
     pub items: String,
-    /// JSON: pointer within an item to its id; `@key` for the key of an object; none where the item is itself the id.
+    /// JSON: pointer within an entry to an array or object, each of whose elements is an item of its own.
+    pub each: Option<String>,
+    /// JSON: the place of an item's id, or a template of places; none where the entry is itself the id.
     pub id: Option<String>,
-    /// JSON: pointer within an item to its date.
+    /// JSON: what changes when the item does; the same id with another is another item.
+    pub version: Option<String>,
+    /// JSON: the place of its date.
     pub date: Option<String>,
     /// Pattern: with a group named `id`, and perhaps one named `date`.
     pub pattern: Option<String>,
     pub paging: Option<Paging>,
+    pub since: Option<Since>,
+    /// Between two requests for lists.
+    pub pause: Option<String>,
 }
 
 /// What a list is written in.
@@ -53,14 +78,16 @@ pub enum Format {
     Lines,
     /// Any text, in which a pattern finds the ids.
     Pattern,
+    /// RSS, Atom or JSON Feed; its entries have `/id`, `/date`, `/link` and `/text`.
+    Feed,
 }
 
 /// A list that comes in pages: read until one brings nothing new.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// The query parameter that counts.
-    pub query: String,
+    /// The query parameter that counts; none where `{page}` does.
+    pub query: Option<String>,
     #[serde(default)]
     pub first: u64,
     #[serde(default = "one")]
@@ -68,6 +95,16 @@ pub struct Paging {
     /// The most pages of one reading.
     #[serde(default = "ten")]
     pub pages: u64,
+}
+
+/// A list of what is new since a time: all its pages are read, and the next time begins where this one did.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// How far back the first reading goes.
+    pub first: String,
+    /// So much is read again.
+    pub overlap: String,
 }
 
 fn one() -> u64 {
@@ -78,17 +115,28 @@ fn ten() -> u64 {
     10
 }
 
-/// One item.
+/// One item: what the list says of it, what is fetched for it, or both.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
+    /// A template of what the list itself holds of the item's text.
+    pub text: Option<String>,
     /// From the site's address, or the whole address of another host; `{id}` stands for the id.
-    pub path: String,
+    pub path: Option<String>,
+    /// The place of its address in the list, instead: of the site, or of a host of `hosts`.
+    pub address: Option<String>,
+    /// JSON that is posted, in which `{id}` stands for the id.
+    pub body: Option<String>,
     /// JSON: pointer to the text; none where the answer is the text.
     pub field: Option<String>,
     /// Whether the text is base64.
     #[serde(default)]
     pub base64: bool,
+    /// Whether the answer is a page, of which the text is read too.
+    #[serde(default)]
+    pub html: bool,
+    /// How alerts name it, as a template; the id is not for them where it may be a person's.
+    pub shown: Option<String>,
     /// Between two items.
     pub pause: Option<String>,
 }
@@ -110,8 +158,9 @@ impl Source {
     /// The source of that name: a file of the operator's folder, or a shipped one.
     pub fn find(name: &str, folder: Option<&Path>) -> Result<Source, SectionError> {
         let named = |message: String| SectionError::new("source", message);
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
-            return Err(named(format!("{name:?} is no source's name: letters, digits, - and _ are expected")));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(named("expected a name of letters, digits, - and _".into()));
         }
         let own = folder.map(|folder| folder.join(format!("{name}.toml")));
         let text = match own.as_deref().map(std::fs::read_to_string) {
@@ -135,41 +184,14 @@ impl Source {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             named(format!("{name}.toml, line {line}: {message}"))
         })?;
-        source.check().map_err(|message| named(format!("{name}.toml: {message}")))?;
+        check(&source).map_err(|message| named(format!("{name}.toml: {message}")))?;
         Ok(source)
     }
 
-    fn check(&self) -> Result<(), String> {
-        duration(&self.every).map_err(|message| format!("every: {message}"))?;
-        if let Some(pause) = &self.item.pause {
-            duration(pause).map_err(|message| format!("item.pause: {message}"))?;
-        }
-        if !self.item.path.contains("{id}") {
-            return Err("item.path: expected {id} in it".into());
-        }
-        if !self.list.path.starts_with('/') {
-            return Err("list.path: expected a path that begins with /".into());
-        }
-        let pointer = |pointer: &str| pointer.is_empty() || pointer.starts_with('/');
-        let wrong = [Some(&self.list.items), self.list.date.as_ref(), self.item.field.as_ref()];
-        if wrong.into_iter().flatten().any(|text| !pointer(text)) {
-            return Err("expected JSON pointers, such as /data/items".into());
-        }
-        if self.list.id.as_deref().is_some_and(|id| id != "@key" && !pointer(id)) {
-            return Err("list.id: expected a JSON pointer or @key".into());
-        }
-        match (self.list.format, &self.list.pattern) {
-            (Format::Pattern, Some(pattern)) => {
-                let pattern = regex::Regex::new(pattern).map_err(|error| format!("list.pattern: {error}"))?;
-                if !pattern.capture_names().any(|name| name == Some("id")) {
-                    return Err("list.pattern: expected a group named id: (?<id>…)".into());
-                }
-                Ok(())
-            }
-            (Format::Pattern, None) => Err("list.pattern: missing".into()),
-            (_, Some(_)) => Err("list.pattern: only of use where list.format is pattern".into()),
-            _ => Ok(()),
-        }
+    /// Whether a request of it has this placeholder.
+    pub fn asks_by(&self, placeholder: &str) -> bool {
+        let texts = [Some(&self.list.path), self.list.body.as_ref(), self.item.path.as_ref(), self.item.body.as_ref()];
+        texts.into_iter().flatten().any(|text| text.contains(placeholder))
     }
 }
 
@@ -187,9 +209,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shipped_source_is_sound() {
-        for (name, _) in SHIPPED {
+    fn every_shipped_source_is_sound_and_says_what_its_terms_are() {
+        for (name, text) in SHIPPED {
             Source::find(name, None).expect("a sound source");
+            for wanted in ["# Limits: ", "# Terms: ", "# Robots: "] {
+                assert!(text.lines().any(|line| line.starts_with(wanted)), "{name}.toml has no line {wanted:?}");
+            }
         }
     }
 
@@ -207,7 +232,7 @@ mod tests {
         let error = Source::find("bepasty", Some(folder.path())).expect_err("no group").to_string();
         assert!(error.contains("(?<id>"), "{error}");
         let error = Source::find("nowhere", None).expect_err("unknown").to_string();
-        assert!(error.contains("bepasty, pastebin, rustypaste"), "{error}");
+        assert!(error.contains("hibp, misp, pastebin, rustypaste"), "{error}");
         assert!(Source::find("../etc/passwd", Some(folder.path())).is_err());
     }
 

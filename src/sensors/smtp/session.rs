@@ -314,6 +314,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             return Ok(Next::Go);
         };
         let touch = Touch {
+            opened: None,
             sensor: self.rules.sensor.clone(),
             reporter: self.peer.socket.ip().to_string(),
             class: Class::Login,

@@ -176,6 +176,33 @@ async fn a_token_posts_mail_and_messages_and_no_other_s_signature_is_passed_over
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_posts_a_misp_event_and_what_an_ail_tracker_found() {
+    let (_inbox, site, serving, canaries) = served().await;
+    let (mail, other) = (marker(&canaries[0], "work_email"), marker(&canaries[1], "work_email"));
+    let (token, analyst) = (site.token("ingest").await, site.token("analyst").await);
+    let post = async |token: &str, body: Value| {
+        let request = at(&serving, "/api/v1/reports").bearer_auth(token).header("content-type", "application/json");
+        request.body(body.to_string()).send().await.unwrap()
+    };
+    let attribute = |value: &str| json!({"type": "email-dst", "category": "Payload delivery", "value": value});
+    let event = json!({"Event": {"id": "4", "uuid": "u-4", "info": "leak", "Attribute": [attribute(&mail), attribute("a@example.com")]}});
+    let stranger =
+        json!({"Event": {"id": "5", "uuid": "u-5", "info": "leak", "Attribute": [attribute("a@example.com")]}});
+    let found = json!({"trackerId": "6a16b06e", "trackerType": "word", "tags": [], "tracker": other,
+        "itemId": "submitted/2019/07/26/3efb8a79.gz", "itemURL": "https://ail/object/item?id=x"});
+    assert_eq!(post(&analyst, event.clone()).await.status(), 403);
+    let answers = [post(&token, event).await, post(&token, stranger).await, post(&token, found).await];
+    for answer in answers {
+        assert_eq!((answer.status().as_u16(), answer.json::<Value>().await.unwrap()), (202, json!({"accepted": 1})));
+    }
+    assert_eq!(post(&token, json!({"x": mail})).await.status(), 422);
+    let found = until(&site, 2).await;
+    let told: Vec<_> =
+        found.iter().map(|one| (one["sensor"].as_str().unwrap(), one["service"].as_str().unwrap())).collect();
+    assert_eq!(told, [("reports", "misp/event u-4"), ("reports", "ail/submitted/2019/07/26/3efb8a79.gz")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_says_where_a_provider_posts_and_whether_it_can() {
     let site = Site::stocked(40, "127.0.0.1:9");
     site.configure(&configured("127.0.0.1:9", SENSORS));

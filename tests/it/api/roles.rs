@@ -46,6 +46,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ),
     ("get", "/api/v1/logins", "/api/v1/logins", "", &["ingest"]),
     ("post", "/api/v1/mail", "/api/v1/mail", "no mail", &["ingest"]),
+    ("post", "/api/v1/reports", "/api/v1/reports", r#"{"Event":{"id":"4"}}"#, &["ingest"]),
     ("post", "/api/v1/sms", "/api/v1/sms", r#"{"to":"0199000000"}"#, &["ingest"]),
     ("get", "/api/v1/sms", "/api/v1/sms?to=0199000000", "", &["ingest"]),
     ("post", "/api/v1/traces", "/api/v1/traces", "{}", &["investigator"]),

@@ -58,6 +58,7 @@ impl House {
     /// So many logins of the first canary, which wait for the judge.
     pub async fn seen(&self, count: usize) {
         let touch = Touch {
+            opened: None,
             sensor: "portal".to_owned(),
             reporter: "192.0.2.7".to_owned(),
             class: Class::Login,

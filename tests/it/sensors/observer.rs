@@ -15,7 +15,7 @@ use telltale::{
     domain::{secret::with_literals, section::Section, sighting::Touch},
     sensors::{
         self,
-        sensor::{NotDurable, Observer, Reporter, Running, Sensor},
+        sensor::{Material, NotDurable, NotTaken, Observer, Reporter, Running, Sensor},
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Recorder {
     pub touches: Mutex<Vec<Touch>>,
     pub positions: Mutex<BTreeMap<String, Value>>,
+    /// Collected files, by name.
+    pub taken: Mutex<Vec<(String, Vec<u8>)>>,
     pub refusals: Mutex<Vec<&'static str>>,
     /// Why the sensor cannot do its work, as it says.
     pub unable: Mutex<Option<&'static str>>,
@@ -52,6 +54,20 @@ impl Observer for Recorder {
             self.observe(touch).await?;
         }
         self.remember(sensor, position).await
+    }
+
+    async fn take_in(&self, mut material: Material) -> Result<(), NotTaken> {
+        if self.failing.load(SeqCst) {
+            return Err(NotTaken::NotDurable);
+        }
+        let mut bytes = Vec::new();
+        let read = tokio::task::spawn_blocking(move || {
+            std::io::Read::read_to_end(&mut material.source, &mut bytes).map(|_| (material, bytes))
+        });
+        let (material, bytes) = read.await.expect("no panic").map_err(|_| NotTaken::Unreadable)?;
+        self.taken.lock().expect("unpoisoned").push((material.name, bytes));
+        self.positions.lock().expect("unpoisoned").insert(material.sensor, material.position);
+        Ok(())
     }
 
     async fn remember(&self, sensor: &str, position: Value) -> Result<(), NotDurable> {

@@ -235,12 +235,15 @@ async fn a_hostile_site_leads_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_huge_item_is_read_up_to_the_limit_and_counted() {
-    let (_site, address) = Site::start(&[("huge.txt", &vec![b'x'; 300_000]), ("a.txt", b"first")]).await;
+async fn a_huge_item_is_taken_in_as_a_file_up_to_the_limit_and_counted() {
+    let (site, address) = Site::start(&[("huge.txt", &vec![b'x'; 300_000]), ("a.txt", b"first")]).await;
     let paste = watch(address, "max_item = 100000").await;
-    let touches = paste.recorder.wait_for(2).await;
-    let huge = touches.iter().find(|touch| touch.service == "rustypaste/huge.txt").expect("reported");
-    assert_eq!((huge.text.len(), huge.evidence.len()), (100_000, 65_536));
+    let taken = || paste.recorder.taken.lock().expect("unpoisoned").clone();
+    paste.recorder.wait_for(1).await;
+    until(|| !taken().is_empty()).await;
+    until(|| site.asked("/list") > 3).await;
+    assert_eq!(taken(), [("rustypaste/huge.txt".to_owned(), vec![b'x'; 100_000])]);
+    assert_eq!(services(&paste.recorder.touches()), ["rustypaste/a.txt"]);
     assert_eq!(paste.recorder.refused("item_too_large"), 1);
 }
 

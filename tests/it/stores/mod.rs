@@ -6,7 +6,7 @@ mod csv;
 mod folder;
 mod kills;
 mod ldap;
-mod postgres;
+pub mod postgres;
 mod revision;
 pub mod rows;
 mod sqlite;

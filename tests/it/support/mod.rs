@@ -10,3 +10,4 @@ pub mod serving;
 pub mod source;
 pub mod timed;
 pub mod traffic;
+pub mod vendor;

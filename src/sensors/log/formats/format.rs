@@ -1,4 +1,5 @@
-//! What every format of log lines does: it reads one line after the other, and says what login each tells of.
+//! What every format of log lines does: it reads one line after the other, and says what login each tells of, or what was
+//! read in a store.
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::net::IpAddr;
@@ -36,6 +37,42 @@ pub struct Login {
     pub host: Option<String>,
     /// The lines before this one that tell of the same login.
     pub before: Vec<String>,
+}
+
+/// One row of `formats::READS`: a log in which a store writes down who asks it for what.
+pub struct ReadFormat {
+    /// The `format` of the configuration.
+    pub name: &'static str,
+    /// A reader at the beginning of a log.
+    pub reader: fn() -> Box<dyn ReadReader>,
+}
+
+/// Reads such a log's lines in order, as `Reader` does.
+pub trait ReadReader: Send {
+    /// Reads a line: what it tells of, or completes.
+    fn read(&mut self, line: &str, clock: &Clock) -> Vec<Access>;
+}
+
+impl<Read: FnMut(&str, &Clock) -> Option<Access> + Send> ReadReader for Read {
+    fn read(&mut self, line: &str, clock: &Clock) -> Vec<Access> {
+        self(line, clock).into_iter().collect()
+    }
+}
+
+/// Somebody asked a store for something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// As whom the store knows who asked.
+    pub user: String,
+    pub source_ip: Option<IpAddr>,
+    /// None where the line bears no time.
+    pub at: Option<Timestamp>,
+    /// The statement, in which markers may stand.
+    pub text: String,
+    /// The path of a file that was opened, as the log has it.
+    pub path: Option<String>,
+    /// What told of it, where that is not the line alone.
+    pub told: Option<String>,
 }
 
 /// What lines without year or zone are read by.
