@@ -11,7 +11,7 @@ use crate::{
         log::{Journal, NotDurable},
     },
     ledger::state::Ledger,
-    sensors::{listener::config::ListenerConfig, sensor::Sensor},
+    sensors::{listener::config::ListenerConfig, mail::contents::House, sensor::Sensor},
     sinks::sink::Sink,
     stores::store::Store,
 };
@@ -47,6 +47,8 @@ pub struct StoreSlot {
     pub kept_home: BTreeMap<String, String>,
     /// Where links in its documents lead: a beacon's public address.
     pub links: Option<String>,
+    /// Who may write to those in it: domains and whole addresses, in lower case.
+    pub senders: Vec<String>,
 }
 
 /// A configured sink.
@@ -83,6 +85,8 @@ pub struct Context {
     pub ingest: Option<ListenerConfig>,
     /// Domains whose mail arrives here.
     pub alias_domains: Vec<String>,
+    /// Whom mails may pose as before all others.
+    pub house: House,
     /// Addresses by which the world reaches this machine, where they are not its own.
     pub addresses: Vec<IpAddr>,
     /// Whom `check` asks for DNS records; none: those that the system uses.

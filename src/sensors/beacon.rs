@@ -105,6 +105,7 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
         service: "beacon".into(),
         presented: segments(path),
         text: Vec::new(),
+        mail: None,
         evidence: request::evidence(&parts.method, &parts.uri, parts.version, &parts.headers, &[]),
     };
     if serving.reporter.observe(touch).await.is_err() {

@@ -80,6 +80,7 @@ impl Visitor<'_> {
             service: self.service.to_owned(),
             presented,
             text: Vec::new(),
+            mail: None,
             evidence: evidence.into_bytes(),
         };
         if self.reporter.observe(touch).await.is_err() {

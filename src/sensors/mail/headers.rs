@@ -13,6 +13,7 @@ const DELIVERED: &[&str] = &[
     "Envelope-To",
     "X-Original-Recipient",
     "X-Forwarded-To",
+    "X-Gm-Original-To",
     "Apparently-To",
 ];
 /// So many addresses are read first of the uppermost header of each of these names.

@@ -10,7 +10,10 @@ use crate::{
         secret::{Address, Secret},
         section::{Section, SectionError},
     },
-    sensors::sensor::{Entry, Reporter, Running, Sensor},
+    sensors::{
+        mail::contents::House,
+        sensor::{Entry, Reporter, Running, Sensor},
+    },
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -39,6 +42,10 @@ struct Config {
     ca: Option<PathBuf>,
     #[serde(default)]
     allow_private: Vec<IpNet>,
+    organisation: Option<String>,
+    resolver: Option<String>,
+    #[serde(default)]
+    own_domains: Vec<String>,
 }
 
 fn inbox() -> String {
@@ -51,6 +58,7 @@ pub struct Mailbox {
     server: String,
     place: Place,
     every: Duration,
+    house: House,
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -121,14 +129,16 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         password: config.password,
         folder: config.folder,
     };
-    Ok(Box::new(Mailbox { name: section.name.clone(), server: config.url.host(), place, every }))
+    let house = House::new(config.organisation.as_deref().unwrap_or_default(), &config.own_domains);
+    let house = house.asking(config.resolver.as_deref())?;
+    Ok(Box::new(Mailbox { name: section.name.clone(), server: config.url.host(), place, every, house }))
 }
 
 #[async_trait]
 impl Sensor for Mailbox {
     async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        let Mailbox { name, server, place, every } = *self;
-        let poller = Poller { sensor: name, server, place, every, reporter };
+        let Mailbox { name, server, place, every, house } = *self;
+        let poller = Poller { sensor: name, server, place, every, house, reporter };
         Ok(Running { address: None, task: tokio::spawn(poller.run(stop)) })
     }
 

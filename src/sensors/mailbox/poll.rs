@@ -7,8 +7,10 @@ use crate::{
     sensors::{
         mail::{
             self,
-            envelope::{Envelope, Way},
-            headers, text,
+            contents::{self, Arrived, House},
+            envelope::Way,
+            headers,
+            origin::Claim,
         },
         mailbox::{
             session::{IDLE, Listed, Place, Session, Unopened},
@@ -83,6 +85,7 @@ pub struct Poller {
     pub server: String,
     pub place: Place,
     pub every: Duration,
+    pub house: House,
     pub reporter: Reporter,
 }
 
@@ -243,11 +246,17 @@ impl Poller {
 
     async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>) -> Vec<Touch> {
         let evidence = raw[..raw.len().min(EVIDENCE_LIMIT)].to_vec();
-        let envelope: Option<Envelope> = headers::envelope(raw.clone()).await;
-        let text = text::decode(raw).await;
-        if envelope.is_none() || text.is_none() {
+        let envelope = headers::envelope(raw.clone()).await;
+        let readable = envelope.is_some();
+        let envelope = envelope.unwrap_or_default();
+        let arrived = Arrived { envelope: envelope.clone(), ..Arrived::default() };
+        // Who gave it to its server is a claim of that server's headers: SPF is asked about nobody.
+        let claim = Claim { sender: envelope.sender.clone().unwrap_or_default(), ..Claim::default() };
+        let read = contents::read(raw, arrived, claim, self.house.clone()).await;
+        if !readable || read.is_none() {
             self.reporter.refused(&self.sensor, "unreadable_mail");
         }
+        let (text, mail) = read.map_or_else(|| (evidence.clone(), None), |(text, mail)| (text, Some(mail)));
         let way = Way {
             sensor: self.sensor.clone(),
             reporter: self.server.clone(),
@@ -256,7 +265,7 @@ impl Poller {
             service: "imap".into(),
             at: at.unwrap_or_else(Timestamp::now),
         };
-        envelope.unwrap_or_default().touches(&way, text.unwrap_or_else(|| evidence.clone()), &evidence).collect()
+        envelope.touches(&way, text, mail.as_ref(), &evidence).collect()
     }
 
     /// Makes the position durable, where it has moved and was not remembered for so long.

@@ -230,6 +230,7 @@ impl Poller {
             source_ip: None,
             service: format!("{}/{shown}", self.name),
             presented: Vec::new(),
+            mail: None,
             evidence: text[..text.len().min(EVIDENCE_LIMIT)].to_vec(),
             text,
         }

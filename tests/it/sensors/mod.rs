@@ -13,6 +13,8 @@ mod listener;
 mod log;
 mod log_formats;
 mod mail_clients;
+mod mail_kinds;
+mod mail_origin;
 mod mailbox;
 mod mailbox_hostile;
 mod mailbox_kills;
