@@ -200,6 +200,15 @@ impl Mail {
     }
 }
 
+impl Mail {
+    /// For who may know no person: a file may be named after one.
+    pub fn without_names(&self) -> Mail {
+        let mut mail = self.clone();
+        mail.attachments.iter_mut().for_each(|attachment| attachment.name = None);
+        mail
+    }
+}
+
 /// So many links are told in one line.
 const SHOWN: usize = 2;
 

@@ -19,11 +19,11 @@ const HOST: usize = 120;
 
 /// An address as it is written: with its scheme, or as people write it.
 static WRITTEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:h(?:tt|xx)ps?://|ftp://|www\.)[^\s<>"'`{}|\\^\x00-\x1f\x7f]{1,2048}"#).expect("a pattern")
+    Regex::new(r#"(?i)\b(?:h(?:tt|xx)ps?://|ftp://|www\.)[^\s<>"'`{}|\\^\x00-\x1f\x7f]+"#).expect("a pattern")
 });
 /// A link that shows another address than it leads to.
 static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
-    let text = r#"(?is)<a\s[^>]{0,4096}?href\s*=\s*["']?([^"'\s>]{1,2048})["']?[^>]{0,2048}>([^<]{1,512})</a"#;
+    let text = r#"(?is)<a\s[^>]*?href\s*=\s*["']?([^"'\s>]+)["']?[^>]*>([^<]+)</a"#;
     Regex::new(text).expect("a pattern")
 });
 

@@ -81,7 +81,7 @@ pub fn finding(alert: &Alert) -> Value {
             let mut evidence =
                 json!({"src_endpoint": {"ip": seen.source_ip?.to_string()}, "dst_endpoint": {"svc_name": service}});
             if let Some(mail) = &seen.mail {
-                evidence["data"] = json!({"mail": mail});
+                evidence["data"] = json!({"mail": mail.without_names()});
             }
             Some(evidence)
         })

@@ -11,6 +11,7 @@ mod house;
 mod incidents;
 mod kills;
 mod load;
+mod mails;
 mod oracle;
 mod patrol;
 mod readers;
