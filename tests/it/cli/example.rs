@@ -32,6 +32,8 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("STORES__PAYROLL__URL", "postgres://telltale:word@127.0.0.1:5432/hr".to_owned()),
         ("SENSORS__PASTES__TOKEN", "word".to_owned()),
         ("SENSORS__CATCHALL__PASSWORD", "word".to_owned()),
+        ("SENSORS__EXCHANGE__SECRET", "word".to_owned()),
+        ("SENSORS__GMAIL__SERVICE_ACCOUNT", account.clone()),
         ("SENSORS__MAILGUN__SIGNING_KEY", "word".to_owned()),
         ("SENSORS__POSTMARK__PASSWORD", "word".to_owned()),
         ("SENSORS__TWILIO__AUTH_TOKEN", "word".to_owned()),

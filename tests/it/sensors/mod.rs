@@ -18,6 +18,7 @@ mod mail_origin;
 mod mailbox;
 mod mailbox_hostile;
 mod mailbox_kills;
+mod mailbox_oauth;
 mod mailgun;
 mod observer;
 mod okta;
