@@ -191,7 +191,6 @@ impl Poller {
         progress: &mut Progress,
         stop: &CancellationToken,
     ) -> Result<(), Fault> {
-        self.retry(session, progress, stop).await?;
         loop {
             let listing = timeout(PATIENCE, session.listed(progress.position.next, AT_ONCE));
             let Some(listed) = stop.run_until_cancelled(listing).await else { return Ok(()) };
@@ -226,7 +225,8 @@ impl Poller {
             if listed.is_empty() {
                 progress.position.before.clear();
                 self.remember(progress, REMEMBERED).await;
-                return Ok(());
+                // After those that are new: it may end the connection.
+                return self.retry(session, progress, stop).await;
             }
         }
     }
