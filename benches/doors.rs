@@ -1,9 +1,11 @@
 //! The portal beside a floor, in one run: a bare axum handler that writes a line and waits for one `fdatasync` a batch.
-//! Same connections, same client, same disk. `cargo bench --bench doors` prints rates, latencies and their ratios.
+//! Same connections, same client, same disk. Then the portal while thousands of others dribble. `cargo bench --bench doors` prints
+//! rates, latencies and their ratios.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use axum::{Router, extract::State, routing::post};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     fs,
     io::Write,
@@ -19,7 +21,7 @@ use std::{
 use telltale::{app, config::load::load, journal::master::MasterKey};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::oneshot,
 };
 
@@ -136,6 +138,49 @@ async fn client(address: SocketAddr, number: usize, stop: Arc<AtomicBool>) -> an
     Ok(times)
 }
 
+/// Connections that dribble, from how many addresses, and how often each sends a byte.
+const DRIBBLING: usize = 5_000;
+const ADDRESSES: usize = 25;
+const A_BYTE: Duration = Duration::from_secs(1);
+
+/// How long each of these connections stood, while `meanwhile` was measured. Every other one dribbles in the header, the others in the body.
+async fn dribble(
+    address: SocketAddr,
+    meanwhile: impl Future<Output = anyhow::Result<Figures>>,
+) -> anyhow::Result<(Vec<Duration>, Figures)> {
+    let mut open = Vec::new();
+    for number in 0..DRIBBLING {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 9, 0, 1 + (number % ADDRESSES) as u8], 0)))?;
+        let mut stream = socket.connect(address).await?;
+        open.push(tokio::spawn(async move {
+            let began = Instant::now();
+            let head = if number % 2 == 0 { "" } else { "Content-Length: 5000\r\n\r\n" };
+            stream.write_all(format!("POST /login HTTP/1.1\r\nHost: bench\r\n{head}").as_bytes()).await?;
+            let (mut input, mut output) = stream.split();
+            let mut rest = Vec::new();
+            let sending = async {
+                while output.write_all(b"a").await.is_ok() {
+                    tokio::time::sleep(A_BYTE).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = input.read_to_end(&mut rest) => {}
+                () = sending => {}
+            }
+            anyhow::Ok(began.elapsed())
+        }));
+    }
+    let figures = meanwhile.await?;
+    let mut stood = Vec::new();
+    for connection in open {
+        stood.push(connection.await??);
+    }
+    stood.sort_unstable();
+    Ok((stood, figures))
+}
+
 /// Bytes of the whole answer, once its head is there.
 fn answer_length(held: &[u8]) -> Option<usize> {
     let head = held.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
@@ -147,6 +192,8 @@ fn answer_length(held: &[u8]) -> Option<usize> {
 fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir()?;
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: files.maximum.or(Some(20_000)), ..files })?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (floor, portal) = (floor(folder.path()).await?, portal(folder.path()).await?);
         println!("connections  what    per second   p50        p99");
@@ -165,6 +212,16 @@ fn main() -> anyhow::Result<()> {
                 ours.p99.as_secs_f64() / below.p99.as_secs_f64()
             );
         }
+        let quiet = load_with(portal, 32).await?;
+        let (stood, besieged) = dribble(portal, load_with(portal, 32)).await?;
+        println!(
+            "{} dribble: the first is closed after {:.1?}, the last after {:.1?}; p99 of 32 honest ones {:.2?}, {:.1} times that without",
+            stood.len(),
+            stood[0],
+            stood[stood.len() - 1],
+            besieged.p99,
+            besieged.p99.as_secs_f64() / quiet.p99.as_secs_f64()
+        );
         anyhow::Ok(())
     })
 }

@@ -124,12 +124,24 @@ impl Minter {
     /// Whom people may answer to, of each department, as a column shows them: who has one of them for a superior may come under
     /// another of the same.
     pub fn superiors(&self, show: impl Fn(&Persona) -> String) -> Vec<Vec<String>> {
-        let mut bearer = self.coded(Coded { generation: 0, ordinal: 0 }, 0, Date::constant(2020, 1, 1));
+        let mut bearer = self.bearer();
         let mut shown = |name: String| {
             bearer.set(Field::Manager, name);
             show(&bearer)
         };
         mint::all_superiors(self).into_iter().map(|names| names.into_iter().map(&mut shown).collect()).collect()
+    }
+
+    /// Another mobile telephone number that reaches nobody, as a column shows it; none where the house has numbers of its own.
+    pub fn another_mobile(&self, seed: &[u8; 32], show: impl Fn(&Persona) -> String) -> Option<String> {
+        let mut bearer = self.bearer();
+        bearer.set(Field::Phone, mint::another_mobile(self, seed)?);
+        Some(show(&bearer))
+    }
+
+    /// Somebody to bear a value for a column to be shown.
+    fn bearer(&self) -> Persona {
+        self.coded(Coded { generation: 0, ordinal: 0 }, 0, Date::constant(2020, 1, 1))
     }
 
     /// Which of so many values this store drew for the column.

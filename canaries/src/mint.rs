@@ -298,6 +298,12 @@ pub(crate) fn all_superiors(minter: &Minter) -> Vec<Vec<String>> {
     departments.into_iter().map(|of| (0..CHAIRS).map(|chair| superior(minter, of, chair)).collect()).collect()
 }
 
+/// Another mobile number, by chance from this seed; none where the house has numbers of its own, which are few.
+pub(crate) fn another_mobile(minter: &Minter, seed: &[u8]) -> Option<String> {
+    let reserved = minter.house.phone_numbers.is_empty();
+    reserved.then(|| phone::mobile(&mut Draw::new(&minter.key, "another mobile", &[seed])))
+}
+
 /// The titles that the persona's department has for people like it.
 pub(crate) fn titles(minter: &Minter, persona: &Persona) -> Vec<String> {
     let sex = usize::from(persona.get(Field::Gender) == "M");

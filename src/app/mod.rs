@@ -214,7 +214,7 @@ impl App {
             Ok(())
         });
         // Material is streamed for as long as it takes.
-        let limits = Limits { body: None, ..Limits::default() };
+        let limits = Limits { body: None, pause: Duration::from_secs(30), ..Limits::default() };
         let listener = Listener::bind(&context.api, limits).await.context("[api] listen")?;
         let api = listener.address();
         tasks.spawn(listener.serve(router, Arc::new(|_| ()), stop.clone()));

@@ -128,7 +128,7 @@ fn clocked(clocked: &Clocked) -> String {
     let window = Window { from: clocked.from, to: clocked.to, confidence: clocked.confidence };
     let (from, to) = bracket(&window, ENGLISH);
     format!(
-        "By the salary, title or superior that stood in each of {}, {} agreeing, the copy was taken between {from} and {to} ({:.0} % \
+        "By the salary, title, superior or telephone that stood in each of {}, {} agreeing, the copy was taken between {from} and {to} ({:.0} % \
          confidence).",
         count(clocked.rows, "row", "rows"),
         grouped(clocked.agree),

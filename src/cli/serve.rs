@@ -8,6 +8,7 @@ use crate::{
 };
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,10 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sent to whoever writes beyond the limit on the size of files (`ulimit -f`); its number on Linux.
 const SIGXFSZ: i32 = 25;
 
+/// Open files that every listener's connections and the house's own have room in.
+const FILES: u64 = 65_536;
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcome> {
     let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
     measures::describe();
+    take_files();
     let app = build(config, terminal).await?;
     let context = app.context.clone();
     measures::begin(&context);
@@ -45,6 +50,17 @@ pub async fn serve(config: &Config, terminal: Terminal) -> anyhow::Result<Outcom
     };
     running.until(context, asked).await?;
     Ok(Outcome::Done)
+}
+
+/// As many open files as may be had: every connection is one, and a shell's usual 1024 would be used up by a few who dribble.
+fn take_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let enough = allowed.maximum.unwrap_or(FILES).min(FILES);
+    if allowed.current.is_some_and(|current| current < enough)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), ..allowed })
+    {
+        tracing::warn!(%error, "the limit on open files stays as it is; connections above it are turned away");
+    }
 }
 
 /// Builds the house as soon as the data folder is free.

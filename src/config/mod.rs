@@ -203,7 +203,7 @@ pub struct Rotate {
     /// A new generation of canaries in every store.
     #[serde(default, deserialize_with = "often::read_some")]
     pub every: Option<std::time::Duration>,
-    /// Each canary's next salary, title or superior.
+    /// Each canary's next salary, title, superior or telephone.
     #[serde(default, deserialize_with = "often::read_some")]
     pub attributes: Option<std::time::Duration>,
 }

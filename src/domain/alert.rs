@@ -105,4 +105,8 @@ pub struct Alert {
     /// The values of the markers that were seen. Filled in at the attempt, for a sink that may have them; never journaled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revealed: Vec<Revealed>,
+    /// Whether its incident was closed since. Filled in at the attempt, for a sink where incidents are opened and closed; never
+    /// journaled.
+    #[serde(skip)]
+    pub over: bool,
 }

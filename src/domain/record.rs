@@ -90,6 +90,9 @@ pub enum Record {
         /// 1 for the first change of what was planted.
         version: u32,
         changes: BTreeMap<String, String>,
+        /// By which what is new of its markers is known: a telephone number that it has not had before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        index: Vec<IndexEntry>,
     },
     /// The store holds this version, at this locator; or, without one, it does not, and the version before stands.
     Revised {

@@ -100,7 +100,7 @@ pub struct Sighting {
     pub canary: CanaryId,
     pub marker_kind: MarkerKind,
     pub class: Class,
-    /// When the row that it stands in was copied, by the version of its salary, title or superior.
+    /// When the row that it stands in was copied, by the version of its salary, title, superior or telephone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Span>,
     /// Keyed fingerprint of all the values of the row that it stands in, whatever their order.

@@ -345,6 +345,7 @@ pub fn alert(context: &Context, alert_type: AlertType, incident: &Incident, join
         gathered: Vec::new(),
         drill: incident.drill,
         revealed: Vec::new(),
+        over: false,
     }
 }
 

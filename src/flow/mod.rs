@@ -6,6 +6,7 @@ pub mod borne;
 pub mod check;
 pub mod claim;
 pub mod clock;
+pub mod clocked;
 pub mod coded;
 pub mod compared;
 pub mod context;

@@ -4,6 +4,7 @@
 use crate::{
     domain::{
         alert::{Alert, AlertType, Revealed},
+        incident::State,
         record::{Actor, AttemptOutcome, Record},
     },
     flow::{
@@ -20,7 +21,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhooks::Schedule;
@@ -90,6 +91,7 @@ async fn deliver_alone(context: &Context, slot: &SinkSlot) -> Result<usize, Flow
     context.settle()?;
     let due = due_alone(context, slot, ROUND)?;
     let tried = due.len();
+    let due = if slot.sink.acknowledges() { blocking(|| in_turn(context, due))? } else { due };
     // While some attempts are journaled, together, the next are under way.
     let (made, mut ended) = mpsc::channel::<Made>(CONCURRENCY);
     let attempts = async move {
@@ -116,11 +118,29 @@ async fn deliver_alone(context: &Context, slot: &SinkSlot) -> Result<usize, Flow
     Ok(tried)
 }
 
+/// The first of these of each incident: the others come in the next round, so that an incident's end is not overtaken.
+fn in_turn(context: &Context, due: Vec<Due>) -> Result<Vec<Due>, FlowError> {
+    let (mut first, mut under_way) = (Vec::with_capacity(due.len()), HashSet::new());
+    for due in due {
+        let incident = context.ledger.alert(&context.journal, &due.alert)?.and_then(|alert| alert.incident);
+        if incident.is_none_or(|incident| under_way.insert(incident.id)) {
+            first.push(due);
+        }
+    }
+    Ok(first)
+}
+
 /// Makes one attempt; none where there is no such alert.
 async fn attempt(context: &Context, slot: &SinkSlot, due: Due) -> Result<Option<Made>, FlowError> {
     let Some(mut alert) = context.ledger.alert(&context.journal, &due.alert)? else { return Ok(None) };
     if slot.sink.options().reveal {
         alert.revealed = reveal(context, slot, &alert).await?;
+    }
+    if slot.sink.acknowledges()
+        && let Some(incident) = &alert.incident
+    {
+        let now = context.ledger.incident(&incident.id)?;
+        alert.over = now.is_some_and(|incident| incident.state == State::Closed);
     }
     let (began, attempt) = (std::time::Instant::now(), due.attempt);
     let (outcome, request) = noting(slot.sink.options().reveal, slot.sink.send(&alert)).await;
@@ -273,5 +293,6 @@ pub fn plain(context: &Context, alert_type: AlertType, summary: &str, drill: boo
         gathered: Vec::new(),
         drill,
         revealed: Vec::new(),
+        over: false,
     }
 }

@@ -1,5 +1,5 @@
-//! The attribute clock: salaries, titles and superiors of planted rows change now and then, as anybody's do, so that a copied row tells
-//! by its version when it was copied. What identifies a canary never changes.
+//! The attribute clock: salaries, titles, superiors and telephones of planted rows change now and then, as anybody's do, so that a
+//! copied row tells by its version when it was copied. By what a row is known again never changes.
 
 use crate::{
     domain::{
@@ -7,6 +7,7 @@ use crate::{
         record::Record,
     },
     flow::{
+        clocked::Clocked,
         context::{Context, StoreSlot, blocking},
         each::Each,
         error::FlowError,
@@ -16,17 +17,15 @@ use crate::{
         recover,
     },
     ledger::placements::PlacementRow,
-    stores::store::{Placed, Profile, Revision, StoreError, Stored, Takes},
+    stores::store::{Placed, Revision, StoreError, Stored, Takes},
 };
-use canaries::{CanaryId, Field};
+use canaries::{CanaryId, index::Owner};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How often a canary's values change where nothing is configured: as often as people's do.
 pub const USUAL: Duration = Duration::from_secs(365 * 24 * 3600);
-/// A code must be shared by so many rows before a canary may take it.
-const SHARED: u64 = 5;
 
 /// What was changed in one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,9 +78,9 @@ pub async fn revise_store(
     let mapping = plant::mapping_of(slot, &profile)?;
     recover::recover(context, slot, &mapping).await?;
     let clocked = Clocked::of(context, slot, &mapping, &profile);
-    if clocked.salary.is_none() && clocked.others.is_empty() {
+    if clocked.is_none() {
         return Ok(nothing(
-            "no column of it is mapped to a salary, to titles that many rows share, or to superiors by name",
+            "no column of it is mapped to a salary, to titles that many rows share, to superiors by name, or to mobile telephones",
         ));
     }
     let mut changes = blocking(|| due(context, slot, &mapping, &clocked, period))?;
@@ -95,10 +94,18 @@ pub async fn revise_store(
             canary: change.revision.placed.canary,
             version: change.version,
             changes: change.revision.changes.clone(),
+            index: clocked.index(context, &change.revision.changes),
         })
         .collect();
     context.append(&intents).await?;
     context.settle()?;
+    for intent in &intents {
+        let Record::Revising { canary, index: new, .. } = intent else { continue };
+        let mut index = context.index.write().expect("no thread panics while it holds the index");
+        for entry in new {
+            index.insert(entry.fingerprint, Owner::Canary(*canary), entry.kind, entry.digest);
+        }
+    }
     progress.at(format!("changing {}", slot.name), 0, Some(changes.len() as u64));
     let revisions: Vec<Revision> = changes.iter().map(|change| change.revision.clone()).collect();
     // After an error nobody knows what stands there: the intents stay open, and the next look settles them.
@@ -116,63 +123,6 @@ pub async fn revise_store(
     context.append(&records).await.map_err(|error| plant::unrecorded(slot, "verify", error))?;
     context.settle()?;
     Ok(Revised { store: slot.name.clone(), revised: records.len() as u64 - left, left, note: None })
-}
-
-/// The columns whose values may change.
-struct Clocked {
-    salary: Option<String>,
-    /// Titles and superiors: each column, with lists of the values of which one may follow another.
-    others: Vec<(String, Vec<Vec<String>>)>,
-}
-
-impl Clocked {
-    fn of(context: &Context, slot: &StoreSlot, mapping: &Mapping, profile: &Profile) -> Clocked {
-        let free = |field: Field| {
-            let column = mapping.fields.get(&field)?;
-            let constant = slot.store.constants().keys().any(|name| name.eq_ignore_ascii_case(column));
-            (!constant).then(|| column.clone())
-        };
-        let column = |field: Field| {
-            let column = free(field)?;
-            let profile = profile.columns.iter().find(|known| known.name.eq_ignore_ascii_case(&column))?;
-            Some((column, &profile.shape))
-        };
-        let titles = column(Field::JobTitle).and_then(|(column, shape)| {
-            let codes = shape.codes.iter().filter(|(_, count)| **count >= SHARED);
-            let codes: Vec<String> = codes.map(|(code, _)| code.clone()).collect();
-            (codes.len() > 1).then(|| (column, vec![codes]))
-        });
-        // No colleague's superior is kept: only one whom the house invented is followed by another such.
-        let superiors = column(Field::Manager)
-            .map(|(column, shape)| (column, context.minter.superiors(|person| shape.render(Field::Manager, person))));
-        let superiors = superiors.filter(|(_, lists)| lists.iter().flatten().all(|name| !name.is_empty()));
-        Clocked { salary: free(Field::Salary), others: titles.into_iter().chain(superiors).collect() }
-    }
-
-    /// Other values for a row, from a seed alone.
-    fn change(&self, row: &BTreeMap<String, String>, seed: &[u8; 32]) -> BTreeMap<String, String> {
-        let mut changes = BTreeMap::new();
-        if let Some(column) = &self.salary
-            && let Some(more) = row.get(column).and_then(|salary| raised(salary, seed))
-        {
-            changes.insert(column.clone(), more);
-        }
-        for (place, (column, lists)) in self.others.iter().enumerate() {
-            // A title or a superior changes seldom, unless nothing else can.
-            let [seldom, which] = [seed[16 + 2 * place], seed[17 + 2 * place]];
-            if (seldom < 64 || changes.is_empty())
-                && let Some(now) = row.get(column)
-            {
-                // A title need not be known to be followed by one; of superiors there are many lists.
-                let list = lists.iter().find(|list| lists.len() == 1 || list.contains(now)).into_iter().flatten();
-                let others: Vec<&String> = list.filter(|value| *value != now).collect();
-                if let Some(value) = others.get(usize::from(which) % others.len().max(1)) {
-                    changes.insert(column.clone(), (*value).clone());
-                }
-            }
-        }
-        changes
-    }
 }
 
 /// Whether the time has come for any canary of this store, or one is not settled. Asks the ledger alone.
@@ -220,7 +170,7 @@ fn due(
         let Some(version) = ripe(context, slot, canary, period)? else { continue };
         let Some(contents) = context.ledger.contents(&context.journal, canary)? else { continue };
         let (Planting::Row(row), Some(locator)) = (&contents.planting, contents.locator.clone()) else { continue };
-        let changes = clocked.change(row, &seed(canary, version));
+        let changes = clocked.change(context, row, &seed(canary, version));
         if changes.is_empty() {
             continue;
         }
@@ -323,58 +273,9 @@ fn seed(canary: CanaryId, version: u32) -> [u8; 32] {
     blake3::derive_key("telltale attribute clock", &[&canary.0[..], &version.to_le_bytes()].concat())
 }
 
-/// One to four per cent more, as round as it was.
-fn raised(salary: &str, seed: &[u8; 32]) -> Option<String> {
-    let digits = salary.bytes().take_while(u8::is_ascii_digit).count();
-    let (whole, rest) = salary.split_at(digits);
-    let number: u64 = whole.parse().ok().filter(|number| (100..1_000_000_000).contains(number))?;
-    let is_fraction = |text: &str| {
-        let mut bytes = text.bytes();
-        matches!(bytes.next(), Some(b'.' | b',')) && bytes.len() > 0 && bytes.all(|byte| byte.is_ascii_digit())
-    };
-    if !rest.is_empty() && !is_fraction(rest) {
-        return None;
-    }
-    let round = [100, 10, 12].into_iter().find(|round| number.is_multiple_of(*round)).unwrap_or(1);
-    let more = number as f64 * (1.01 + f64::from(seed[0]) / 255.0 * 0.03);
-    let raised = ((more / round as f64).round() as u64 * round).max(number + round);
-    // What follows the point stays, if it is nothing; else it is as odd as before, and another.
-    let odd = |byte: u8, at: usize| char::from(b'0' + (byte - b'0' + 1 + seed[3 + at % 8] % 8) % 10);
-    let fraction: String = rest
-        .bytes()
-        .enumerate()
-        .map(|(at, byte)| {
-            if byte.is_ascii_digit() && rest.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
-                odd(byte, at)
-            } else {
-                char::from(byte)
-            }
-        })
-        .collect();
-    Some(format!("{raised}{fraction}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rise_is_as_round_as_the_salary_was() {
-        for number in 0..50 {
-            let seed = seed(CanaryId([number; 10]), 1);
-            let risen = |text: &str| raised(text, &seed).unwrap();
-            for (before, round) in [("31200", 100), ("31210", 10), ("25008", 12), ("25003", 1), ("2400.00", 100)] {
-                let (old, new): (f64, f64) = (before.parse().unwrap(), risen(before).parse().unwrap());
-                assert!(new > old && new <= old * 1.05 + f64::from(round), "{before} {new}");
-                assert_eq!(new as u64 % u64::from(round as u32), 0, "{before} {new}");
-            }
-            assert!(risen("2400.00").ends_with(".00") && !risen("2931,45").ends_with(",45"), "{}", risen("2931,45"));
-            assert_eq!(risen("2931,45").len(), 7);
-        }
-        for odd in ["", "12", "31 200", "31200 EUR", "12.345.6", "n/a"] {
-            assert_eq!(raised(odd, &[7; 32]), None, "{odd}");
-        }
-    }
 
     #[test]
     fn first_changes_are_spread_over_the_period_and_later_ones_keep_its_pace() {

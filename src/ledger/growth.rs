@@ -68,7 +68,7 @@ impl Ledger {
             first = Some(row::last_number(key)?);
             Ok(false)
         })?;
-        self.each_back(&prefix, |key, _| {
+        self.each_back(&prefix, None, |key, _| {
             last.push(row::last_number(key)?);
             Ok(last.len() < most)
         })?;

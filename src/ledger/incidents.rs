@@ -71,15 +71,12 @@ impl Ledger {
         let mut found = Vec::new();
         let before = cursor.map(|cursor| Key::of(Table::Incident).id(cursor));
         let mut more = false;
-        self.each_back(&Key::of(Table::Incident), |key, value| {
-            if before.as_ref().is_none_or(|before| key < before.as_slice()) {
-                if found.len() == limit {
-                    more = true;
-                    return Ok(false);
-                }
+        self.each_back(&Key::of(Table::Incident), before.as_ref(), |_, value| {
+            more = found.len() == limit;
+            if !more {
                 found.push(row::decode::<Incident>(value)?);
             }
-            Ok(true)
+            Ok(!more)
         })?;
         let next = found.last().filter(|_| more).map(|last| last.id.clone());
         Ok((found, next))

@@ -9,6 +9,7 @@ pub mod growth;
 pub mod health;
 pub mod held;
 pub mod incidents;
+pub mod known;
 pub mod outbox;
 pub mod placements;
 pub mod projection;

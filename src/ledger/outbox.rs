@@ -221,10 +221,7 @@ impl Ledger {
     /// Every alert, the newest first, from before this one on; until told to end.
     pub fn each_alert(&self, before: Option<&str>, mut visit: impl FnMut(&str) -> bool) -> Result<(), LedgerError> {
         let before = before.map(|id| Key::of(Table::Alert).id(id));
-        self.each_back(&Key::of(Table::Alert), |key, _| {
-            let passed = before.as_ref().is_some_and(|before| key >= before.as_slice());
-            Ok(passed || visit(&row::split_text(&key[2..])?.0))
-        })
+        self.each_back(&Key::of(Table::Alert), before.as_ref(), |key, _| Ok(visit(&row::split_text(&key[2..])?.0)))
     }
 
     /// The sinks at which an alert waits.

@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         accounts, coded,
         engine::EngineError,
-        growth, health, held, incidents, outbox, placements, revisions,
+        growth, health, held, incidents, known, outbox, placements, revisions,
         row::{Key, Table},
         sightings, stamps, traces,
         view::View,
@@ -54,7 +54,10 @@ fn take(view: &mut View<'_>, entry: &Entry, record: &Record) -> Result<(), Engin
     match record {
         Record::Planned { placement, index, .. } => placements::planned(view, seq, placement, index),
         Record::Planted { canary, .. } => placements::planted(view, seq, at, *canary),
-        Record::Revising { canary, version, .. } => revisions::revising(view, seq, at, *canary, *version),
+        Record::Revising { canary, version, index, .. } => {
+            known::indexed(view, *canary, index)?;
+            revisions::revising(view, seq, at, *canary, *version)
+        }
         Record::Revised { canary, version, locator } => {
             revisions::revised(view, seq, at, *canary, *version, locator.is_some())
         }

@@ -14,7 +14,7 @@ use crate::{
         view::View,
     },
 };
-use canaries::CanaryId;
+use canaries::{CanaryId, Marker, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,7 +100,16 @@ impl Ledger {
         for row in self.revisions(canary)? {
             let Some((done, _)) = row.done else { continue };
             let changes = self.record(journal, row.intended.0)?;
-            if let (Some(Record::Revising { changes, .. }), Planting::Row(row)) = (changes, &mut contents.planting) {
+            if let (Some(Record::Revising { changes, index, .. }), Planting::Row(row)) =
+                (changes, &mut contents.planting)
+            {
+                // Its new telephone is its own as the old one is.
+                let phones =
+                    contents.markers.iter().filter(|marker| marker.kind == MarkerKind::Phone && !index.is_empty());
+                let known: Vec<&String> = phones.map(|marker| &marker.value).collect();
+                let is_phone = |column: &&String| row.get(*column).is_some_and(|before| known.contains(&before));
+                let new: Vec<String> = changes.keys().filter(is_phone).map(|column| changes[column].clone()).collect();
+                contents.markers.extend(new.into_iter().map(|value| Marker { kind: MarkerKind::Phone, value }));
                 row.extend(changes);
             }
             if let Some(Record::Revised { locator: Some(locator), .. }) = self.record(journal, done)? {

@@ -1,7 +1,7 @@
 //! The default engine: sled, with what it needs to survive a kill. It is opened on a folder of its own and never asked
 //! to be the truth.
 
-use crate::ledger::engine::{Change, Engine, EngineError, Row};
+use crate::ledger::engine::{Change, Engine, EngineError, Row, Rows};
 use std::{
     fs, io, panic,
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Memory that sled may use for its pages.
-const CACHE: u64 = 128 << 20;
+const CACHE: u64 = 8 << 20;
 
 /// How sled says that somebody holds its file, and how long that is waited for.
 const HELD: [&str; 2] = ["could not acquire lock", "WouldBlock"];
@@ -61,6 +61,17 @@ impl Sled {
     }
 }
 
+impl Sled {
+    /// The rows from one key on and before another, or to the end; none where that comes first.
+    fn range(&self, start: &[u8], end: Option<Vec<u8>>) -> sled::Iter {
+        match end {
+            Some(end) if start < end.as_slice() => self.tree.range(start..end.as_slice()),
+            Some(end) => self.tree.range(end.clone()..end),
+            None => self.tree.range(start..),
+        }
+    }
+}
+
 impl Engine for Sled {
     fn apply(&self, changes: Vec<Change>) -> Result<(), EngineError> {
         let mut batch = sled::Batch::default();
@@ -77,18 +88,17 @@ impl Engine for Sled {
         Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Result<Row, EngineError>> + 'a> {
-        let start = from.filter(|from| *from > prefix).unwrap_or(prefix).to_vec();
-        let rows = match end_of(prefix) {
-            Some(end) if start < end => self.tree.range(start..end),
-            Some(end) => self.tree.range(end.clone()..end),
-            None => self.tree.range(start..),
+    fn scan<'a>(&'a self, prefix: &[u8], from: Option<&[u8]>) -> Rows<'a> {
+        let start = from.filter(|from| *from > prefix).unwrap_or(prefix);
+        Box::new(self.range(start, end_of(prefix)).map(row))
+    }
+
+    fn scan_back<'a>(&'a self, prefix: &[u8], before: Option<&[u8]>) -> Rows<'a> {
+        let end = match (before, end_of(prefix)) {
+            (Some(before), Some(end)) => Some(end.min(before.to_vec())),
+            (before, end) => before.map(<[u8]>::to_vec).or(end),
         };
-        Box::new(rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)))
+        Box::new(self.range(prefix, end).rev().map(row))
     }
 
     fn sync(&self) -> Result<(), EngineError> {
@@ -97,6 +107,10 @@ impl Engine for Sled {
         let file = fs::File::open(self.folder.join("db")).and_then(|file| file.sync_data());
         file.map_err(|error| EngineError::Failed(error.to_string()))
     }
+}
+
+fn row(row: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row, EngineError> {
+    row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
 }
 
 /// The first key behind all that start with `prefix`.

@@ -277,14 +277,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// As `each`, the last row first.
+    /// As `each`, the last row first, from before this key on.
     pub(crate) fn each_back(
         &self,
         prefix: &Key,
+        before: Option<&Key>,
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, EngineError>,
     ) -> Result<(), LedgerError> {
         let engine = self.engine();
-        for row in engine.scan(prefix.as_slice(), None).rev() {
+        for row in engine.scan_back(prefix.as_slice(), before.map(Key::as_slice)) {
             if !self.watched(row.and_then(|(key, value)| visit(&key, &value)))? {
                 break;
             }

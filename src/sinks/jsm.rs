@@ -186,7 +186,9 @@ impl Jira {
         );
         let note = format!("{} {}", webhooks::clip(&text, 2000), mark(alert));
         let note = json!({"source": "Telltale", "note": note});
-        if alert.alert_type == AlertType::IncidentClosed {
+        // What comes late opens nothing again: all that it says is in what closes it.
+        if alert.alert_type == AlertType::IncidentClosed || alert.over && alert.alert_type == AlertType::IncidentUpdated
+        {
             return self.tell(alert, Some("close"), &note).await;
         }
         let created = self.tell(alert, None, &request).await?;
@@ -206,8 +208,8 @@ impl Jira {
                     false => Ok(created),
                 }
             }
-            // A test leaves nothing open.
-            AlertType::SinkTest => self.tell(alert, Some("close"), &note).await,
+            // A test leaves nothing open, nor does what is over.
+            _ if alert.over || alert.alert_type == AlertType::SinkTest => self.tell(alert, Some("close"), &note).await,
             _ => Ok(created),
         }
     }

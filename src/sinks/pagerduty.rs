@@ -118,13 +118,15 @@ impl Sink for PagerDuty {
     async fn send(&self, alert: &Alert) -> Result<Receipt, SinkError> {
         match alert.alert_type {
             AlertType::IncidentClosed => self.tell(alert, "resolve").await,
+            // What comes late opens nothing again: all that it says is in what closes it.
+            AlertType::IncidentUpdated if alert.over => self.tell(alert, "resolve").await,
             // Whoever looks into it already is called no more, and has what is new.
             AlertType::IncidentUpdated if is_acknowledged(alert) => {
                 self.tell(alert, "trigger").await?;
                 self.tell(alert, "acknowledge").await
             }
-            // A test leaves nothing open.
-            AlertType::SinkTest => {
+            // A test leaves nothing open, nor does what is over.
+            _ if alert.over || alert.alert_type == AlertType::SinkTest => {
                 self.tell(alert, "trigger").await?;
                 self.tell(alert, "resolve").await
             }

@@ -51,7 +51,8 @@ pub trait Sink: Send + Sync {
     /// Whether the receiver can be reached, sending nothing: for `check`. The error says what, where and how to mend it.
     async fn probe(&self) -> anyhow::Result<()>;
 
-    /// Whether it is told that somebody acknowledged an incident: where nobody is to be called any more then.
+    /// Whether incidents are opened, acknowledged and closed there, and people called until then: it is told that somebody
+    /// acknowledged one, one alert of an incident at a time, and of each whether its incident is `over`.
     fn acknowledges(&self) -> bool {
         false
     }

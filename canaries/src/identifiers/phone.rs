@@ -14,6 +14,17 @@ pub(crate) fn draw(draw: &mut Draw, department: &str) -> String {
     format!("+33{}{}", &prefix[1..], draw.digits(4))
 }
 
+/// Another mobile number of them.
+pub(crate) fn mobile(draw: &mut Draw) -> String {
+    format!("+33{}{}", &RESERVED[0][1..], draw.digits(4))
+}
+
+/// Whether this is a mobile number of them, however it is written.
+pub fn is_reserved_mobile(text: &str) -> bool {
+    let text = canonical(text);
+    is_reserved(&text) && text.starts_with(&format!("+33{}", &RESERVED[0][1..]))
+}
+
 /// The leading digit of fixed lines there.
 fn zone(department: &str) -> usize {
     match department {

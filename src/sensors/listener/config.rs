@@ -98,9 +98,10 @@ impl Default for Limits {
             connections: 10_000,
             per_address: 256,
             first_byte: Duration::from_secs(10),
-            header: Duration::from_secs(10),
-            body: Some(Duration::from_secs(30)),
-            pause: Duration::from_secs(30),
+            // Whoever dribbles is gone within ten seconds; a form of a few words takes no longer, even over slow relays.
+            header: Duration::from_secs(8),
+            body: Some(Duration::from_secs(8)),
+            pause: Duration::from_secs(8),
         }
     }
 }

@@ -230,6 +230,7 @@ mod tests {
             gathered: Vec::new(),
             drill: true,
             revealed: Vec::new(),
+            over: false,
         }
     }
 

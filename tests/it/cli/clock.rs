@@ -81,7 +81,11 @@ async fn a_copied_row_dates_the_copy_by_its_version() {
     let incident = &listed["items"][0];
     assert_eq!(incident["attribution"]["clocked"]["agree"], 12, "{incident}");
     let report = site.run(&format!("report {} --json", incident["id"].as_str().unwrap())).await.ends(0).json();
-    assert!(report["statements"].to_string().contains("salary, title or superior"), "{}", report["statements"]);
+    assert!(
+        report["statements"].to_string().contains("salary, title, superior or telephone"),
+        "{}",
+        report["statements"]
+    );
     serving.terminate().await;
     // And everything can be taken out, to the byte.
     site.run("withdraw --json").await.ends(0);
@@ -132,7 +136,7 @@ async fn what_a_crash_left_open_is_settled() {
         let contents = context.ledger.contents(&context.journal, canary).unwrap().unwrap();
         let telltale::domain::placement::Planting::Row(values) = contents.planting else { panic!("a row") };
         let changes = [("salary".to_owned(), "9876".to_owned())].into();
-        context.append_one(&Record::Revising { canary, version: 1, changes }).await.unwrap();
+        context.append_one(&Record::Revising { canary, version: 1, changes, index: Vec::new() }).await.unwrap();
         if number == 0 {
             let line = text.lines().find(|line| line.contains(&values["email"])).unwrap().to_owned();
             text = text.replace(&line, &line.replace(&values["salary"], "9876"));
@@ -194,4 +198,53 @@ async fn a_superior_changes_where_nothing_else_can() {
     let verdict = site.run("trace old.csv --json").await.ends(0).json();
     assert_eq!(verdict["clocked"]["agree"], 12, "{verdict}");
     assert!(moment(&verdict["clocked"]["from"]) <= at && at <= moment(&verdict["clocked"]["to"]), "{verdict}");
+}
+
+/// Where it is all that can change, the telephone dates the copy; the new number is the canary's, and so is the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_changes_where_nothing_else_can() {
+    let inbox = Inbox::start().await;
+    let columns = "columns = { employee_number = \"emp_no\", given_name = \"first_name\", family_name = \"last_name\", \
+                   work_email = \"email\", username = \"username\", phone = \"mobile\" }\n";
+    let site = Site::stocked(90, &inbox.address);
+    site.configure(&format!(
+        "{}[rotate]\nattributes = \"1s\"\n",
+        configuration(&inbox.address).replace("path = \"export.csv\"\n", &format!("path = \"export.csv\"\n{columns}"))
+    ));
+    let before = fs::read(site.path("export.csv")).unwrap();
+    site.init().await;
+    site.run("plant export --count 24 --json").await.ends(0);
+    site.run("verify export --json").await.ends(0);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    fs::copy(site.path("export.csv"), site.path("old.csv")).unwrap();
+    let at = Timestamp::now();
+    let told = turn(&site).await;
+    let of_export = told["stores"].as_array().unwrap().iter().find(|store| store["store"] == "export").unwrap();
+    let revised = of_export["revised"].as_u64().unwrap();
+    assert!((10..=24).contains(&revised) && of_export["left"] == 0, "{told}");
+    let cell = |line: &str, place: usize| line.split(';').nth(place).unwrap().to_owned();
+    let (old, new) =
+        ["old.csv", "export.csv"].map(|name| fs::read_to_string(site.path(name)).unwrap().replace('\r', "")).into();
+    let moved: Vec<(&str, &str)> = old.lines().zip(new.lines()).filter(|(old, new)| old != new).collect();
+    assert_eq!(moved.len() as u64, revised);
+    for (old, new) in &moved {
+        assert!(cell(old, 5) != cell(new, 5) && cell(new, 5).starts_with("06 39 98 "), "{old} {new}");
+    }
+    let verified = site.run("verify export --json").await.ends(0).json();
+    assert_eq!(verified["stores"][0]["altered"], json!([]), "{verified}");
+    let verdict = site.run("trace old.csv --json").await.ends(0).json();
+    assert!(verdict["clocked"]["agree"].as_u64().unwrap() >= revised, "{verdict}");
+    assert!(moment(&verdict["clocked"]["from"]) <= at && at <= moment(&verdict["clocked"]["to"]), "{verdict}");
+    assert_eq!(verdict["material"]["altered"], json!([]), "{verdict}");
+    // Both numbers are known, each beside the address: by another process, which read the journal.
+    for (old, new) in moved.iter().take(3) {
+        for line in [old, new] {
+            fs::write(site.path("two.txt"), format!("{} {}\n", cell(line, 3), cell(line, 5))).unwrap();
+            let found = site.run("scan two.txt --json").await.ends(0).lines();
+            let kinds: Vec<&Value> = found.iter().map(|found| &found["marker_kind"]).collect();
+            assert!(kinds.contains(&&json!("phone")) && kinds.contains(&&json!("work_email")), "{line}: {found:?}");
+        }
+    }
+    site.run("withdraw export --json").await.ends(0);
+    assert_eq!(before, fs::read(site.path("export.csv")).unwrap());
 }

@@ -45,6 +45,7 @@ pub fn alert(incident: Option<Incident>) -> Alert {
         gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
+        over: false,
     }
 }
 
@@ -128,7 +129,12 @@ pub async fn everything(data: &Path) -> (Journal, Ledger) {
         Record::HandedOver { from: "soc".to_owned(), to: "mail".to_owned(), alerts: vec!["a-14".to_owned()] },
         Record::Replayed { deliveries: vec![("a-17".to_owned(), "soc".to_owned())], by: by() },
         Record::SinkFailing { sink: "soc".to_owned(), since: at(14) },
-        Record::Revising { canary: canary(1), version: 1, changes: [("salary".to_owned(), "43000".to_owned())].into() },
+        Record::Revising {
+            canary: canary(1),
+            version: 1,
+            changes: [("salary".to_owned(), "43000".to_owned())].into(),
+            index: Vec::new(),
+        },
         Record::Drawn {
             store: "payroll".to_owned(),
             generation: 2,

@@ -51,7 +51,7 @@ async fn one_address_gets_its_share_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_body_that_dribbles_is_answered_after_thirty_seconds() {
+async fn a_body_that_dribbles_is_answered_within_ten_seconds() {
     let portal = Watching::start("portal", "listen = '127.0.0.1:0'").await;
     let mut stream = TcpStream::connect(portal.address()).await.expect("connects");
     let head = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nusername=";
@@ -70,7 +70,7 @@ async fn a_body_that_dribbles_is_answered_after_thirty_seconds() {
         () = dribble => {}
     }
     let took = began.elapsed();
-    assert!((29..34).contains(&took.as_secs()), "{took:?}");
+    assert!((7..10).contains(&took.as_secs()), "{took:?}");
     assert!(answer.starts_with(b"HTTP/1.1 401"), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(portal.recorder.refused("unreadable_body"), 1);
 }

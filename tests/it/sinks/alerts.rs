@@ -207,6 +207,7 @@ pub fn alert(text: &str) -> Alert {
         gathered: Vec::new(),
         drill: false,
         revealed: Vec::new(),
+        over: false,
     }
 }
 

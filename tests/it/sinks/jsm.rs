@@ -114,6 +114,13 @@ async fn an_incident_is_one_alert_from_its_opening_to_its_end_and_a_test_closes_
         assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), json!({ key: updated[key] }));
     }
     assert_eq!(receiver.requests().len(), 3 * requests.len() + 1, "two looks at each, and one at the notes");
+    // What comes late opens nothing again.
+    let before = told(&receiver).len();
+    for alert_type in [AlertType::IncidentUpdated, AlertType::IncidentOpened] {
+        sink.send(&Alert { alert_type, over: true, ..alert("") }).await.unwrap();
+    }
+    let late: Vec<bool> = told(&receiver)[before..].iter().map(|request| request.head.contains("/close?")).collect();
+    assert_eq!(late, [true, false, true]);
     receiver.becomes(answer("422 Unprocessable", "", "wordwordword"));
     let error = sink.send(&alert("")).await.unwrap_err();
     assert!(matches!(&error, SinkError::GiveUp { .. }) && !error.to_string().contains("wordword"), "{error}");

@@ -2,12 +2,17 @@
 
 use super::{
     alerts::{alert, build, many, test_alert},
+    house::House,
     receiver::{Receiver, answer},
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 use telltale::{
-    domain::{alert::AlertType, incident::State},
+    domain::{
+        alert::AlertType,
+        incident::{Incident, State},
+    },
+    flow::notify,
     sinks::sink::{Sink, SinkError},
 };
 
@@ -93,6 +98,61 @@ async fn what_somebody_looks_into_calls_nobody_any_more_and_tells_what_is_new() 
     let actions: Vec<&str> = told.iter().map(|event| event["event_action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["trigger", "trigger", "acknowledge"]);
     assert!(told.iter().all(|event| event["dedup_key"] == told[0]["dedup_key"]));
+}
+
+/// What was late because PagerDuty did not answer calls nobody once somebody closed the incident.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_late_opens_nothing_again() {
+    let receiver = Receiver::start(answer("500 Oops", "", "")).await;
+    let section = format!(
+        "[[sinks]]\nname = 'calls'\nkind = 'pagerduty'\nurl = 'http://{}/v2/enqueue'\nrouting_key = '{KEY}'\n\
+         allow_private = ['127.0.0.0/8']\n",
+        receiver.address
+    );
+    let house = House::found(&section);
+    let opened = Incident { id: String::new(), state: State::Open, ..alert("").incident.unwrap() };
+    let id = house.moves(&opened, AlertType::IncidentOpened).await.replace("a-", "i-");
+    house.pass(0).await;
+    let known = Incident { id, ..opened };
+    house.moves(&known, AlertType::IncidentUpdated).await;
+    house.pass(0).await;
+    let failed = events(&receiver).len();
+    receiver.becomes(answer("202 Accepted", "", r#"{"status":"success"}"#));
+    house.moves(&Incident { state: State::Closed, ..known }, AlertType::IncidentClosed).await;
+    house.pass(0).await;
+    house.pass(3600).await;
+    let told = events(&receiver);
+    assert!(told.iter().all(|event| event["dedup_key"] == told[0]["dedup_key"]), "{told:?}");
+    let actions: Vec<&str> = told[failed..].iter().map(|event| event["event_action"].as_str().unwrap()).collect();
+    assert_eq!((failed, actions.iter().filter(|action| **action == "trigger").count()), (2, 1), "{actions:?}");
+    let last = actions.iter().rposition(|action| *action == "trigger").unwrap();
+    assert_eq!(actions[last + 1], "resolve", "{actions:?}");
+    assert_eq!(actions.len(), 4, "the end, the news, and the opening with its own end: {actions:?}");
+}
+
+/// What waits of one incident goes one by one, in its order.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_incident_is_not_overtaken() {
+    let receiver = accepting().await;
+    let section = format!(
+        "[[sinks]]\nname = 'calls'\nkind = 'pagerduty'\nurl = 'http://{}/v2/enqueue'\nrouting_key = '{KEY}'\n\
+         allow_private = ['127.0.0.0/8']\n",
+        receiver.address
+    );
+    let house = House::found(&section);
+    let opened = Incident { id: String::new(), state: State::Open, ..alert("").incident.unwrap() };
+    let id = house.moves(&opened, AlertType::IncidentOpened).await.replace("a-", "i-");
+    let known = Incident { id, ..opened };
+    for _ in 0..3 {
+        house.moves(&known, AlertType::IncidentUpdated).await;
+    }
+    house.opens().await;
+    let slot = &house.context.sinks[0];
+    let mut rounds = Vec::new();
+    while notify::deliver_due(&house.context, slot).await.unwrap() > 0 {
+        rounds.push(events(&receiver).len());
+    }
+    assert_eq!(rounds, [2, 3, 4, 5], "one of each incident a round");
 }
 
 #[tokio::test]
