@@ -169,6 +169,8 @@ impl Poller {
             progress.well = true;
             let blind = !progress.position.given_up.is_empty();
             self.reporter.sees(&self.sensor, blind.then_some("a_mail_cannot_be_fetched"));
+            // After those that are new, and once it is said that they were read: it may end the connection.
+            self.retry(&mut session, progress, stop).await?;
             if !session.idles {
                 stop.run_until_cancelled(sleep(self.every)).await;
                 continue;
@@ -225,8 +227,7 @@ impl Poller {
             if listed.is_empty() {
                 progress.position.before.clear();
                 self.remember(progress, REMEMBERED).await;
-                // After those that are new: it may end the connection.
-                return self.retry(session, progress, stop).await;
+                return Ok(());
             }
         }
     }
