@@ -102,6 +102,7 @@ fn sighted() -> Record {
         also: Vec::new(),
         values: Vec::new(),
         drift: None,
+        mail: None,
         received_at: Timestamp::now(),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

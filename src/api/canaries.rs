@@ -8,7 +8,11 @@ use crate::{
         stores::acted,
     },
     domain::placement::State as PlacementState,
-    flow::{context::Context, sigma},
+    flow::{
+        aliases::{self, Format},
+        context::Context,
+        sigma,
+    },
     ledger::placements::PlacementRow,
 };
 use axum::{
@@ -79,6 +83,41 @@ pub async fn sigma(
     let made = tokio::task::spawn_blocking(move || sigma::rules(&context, wanted.store.as_deref()));
     let (text, _) = made.await.map_err(anyhow::Error::from)??;
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
+}
+
+/// For which mail system, of which store's canaries, and where their mail is to go.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct AliasesFor {
+    /// `postfix`, `exchange` or `google`.
+    #[param(value_type = String)]
+    pub format: Format,
+    /// Left out: `telltale@` the first alias domain.
+    pub to: Option<String>,
+    pub store: Option<String>,
+}
+
+/// The routing of canaries' mail addresses for the house's own mail system: a table, a script or lines. A reveal, journaled as
+/// one.
+#[utoipa::path(get, path = "/api/v1/canaries/aliases", tag = "canaries", params(AliasesFor),
+    responses((status = 200, description = "The routing", content_type = "text/plain"), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn export_aliases(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Query(wanted): Query<AliasesFor>,
+) -> Result<Response, Problem> {
+    caller.needs(Right::Investigate)?;
+    if let Some(store) = &wanted.store {
+        context.store(store)?;
+    }
+    let chosen: Vec<String> = wanted.store.iter().cloned().collect();
+    acted(&context, &caller, "reveal", &chosen).await?;
+    context.settle()?;
+    let made = tokio::task::spawn_blocking(move || {
+        aliases::export(&context, wanted.format, wanted.to.as_deref(), wanted.store.as_deref())
+    });
+    let (text, _) = made.await.map_err(anyhow::Error::from)??;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
 /// The register, one object a line.

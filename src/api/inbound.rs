@@ -182,7 +182,7 @@ async fn observe_all(
 ) -> Result<(), Problem> {
     let mut touches = Vec::new();
     for letter in letters {
-        touches.extend(letter.touches(sensor, reporter, service, context.now()).await);
+        touches.extend(letter.touches(sensor, reporter, service, context.now(), &context.house).await);
     }
     if let Err(error) = observe::observe_together(context, touches, context.drill).await {
         context.refuse(sensor, "not_durable");

@@ -56,6 +56,7 @@ pub fn shown(incident: &Incident) -> Value {
         "sightings": incident.sightings,
         "sensors": incident.sensors,
         "canaries": incident.canaries,
+        "mails": incident.mails,
         "drill": incident.drill,
         "attribution": incident.attribution,
     })

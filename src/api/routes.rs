@@ -35,6 +35,7 @@ pub fn api(context: Arc<Context>, metrics: Option<PrometheusHandle>) -> Router {
         .routes(routes!(stores::do_withdraw))
         .routes(routes!(canaries::list))
         .routes(routes!(canaries::sigma))
+        .routes(routes!(canaries::export_aliases))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::sightings))

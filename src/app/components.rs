@@ -13,13 +13,14 @@ use crate::{
         stamp::Authority,
         witness::Witness,
     },
-    sensors::{self, sensor::Sensor},
+    sensors::{self, mail::contents::House, sensor::Sensor},
     sinks,
     stores::{
         self,
         store::{Store, Takes},
     },
 };
+use canaries::identifiers::domain;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use webhooks::Method;
@@ -86,6 +87,8 @@ pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<V
             let mut section = component.section.clone();
             // What feeds leave out is for minting to know, and for no store.
             let kept_home = section.keys.remove("kept_home");
+            // Who writes to those in it is no store's business either.
+            let senders = self::senders(config, component, section.keys.remove("senders"))?;
             let (kind, store) =
                 entry(config, component, stores::ALL.iter().map(|entry| (entry.kind, entry.build)), &section)?;
             let kept_home = self::kept_home(config, component, kept_home, store.as_ref())?;
@@ -107,6 +110,7 @@ pub fn build_stores(config: &Config, sensors: &[SensorSlot]) -> anyhow::Result<V
                 feeds,
                 kept_home,
                 links: links(config, component, sensors)?,
+                senders,
             })
         })
         .collect()
@@ -139,6 +143,32 @@ fn kept_home(
         return refused(&format!("kept_home.{column}"), message);
     }
     Ok(kept)
+}
+
+/// Who may write to those in this store, as configured.
+fn senders(config: &Config, component: &Component, configured: Option<toml::Value>) -> anyhow::Result<Vec<String>> {
+    let Some(configured) = configured else { return Ok(Vec::new()) };
+    let expected = "expected mail domains or addresses, such as [\"mutuelle.example.org\", \"paie@example.org\"]";
+    let refused = |key: &str| config.component_error(component, key, expected.to_owned()).into();
+    let senders: Vec<String> = configured.try_into().map_err(|_| -> anyhow::Error { refused("senders") })?;
+    let plain = |sender: &String| sender.trim().trim_end_matches('.').to_lowercase();
+    let senders: Vec<String> = senders.iter().map(plain).collect();
+    for (place, sender) in senders.iter().enumerate() {
+        let domain = sender.rsplit_once('@').map_or(sender.as_str(), |(_, domain)| domain);
+        if !domain::is_valid(domain) || sender.starts_with('@') {
+            return Err(refused(&format!("senders.{place}")));
+        }
+    }
+    Ok(senders)
+}
+
+/// What of the house its readers of mail know: whoever writes in its name from elsewhere poses as it.
+pub fn mail_house(config: &Config) -> House {
+    House::new(&config.organisation.name, &own_domains(config))
+}
+
+fn own_domains(config: &Config) -> Vec<String> {
+    config.organisation.alias_domains.iter().chain(&config.organisation.domains).cloned().collect()
 }
 
 /// Where links in a folder's documents lead: to the sensor it names, else to the only one. Where a beacon stands below a name
@@ -195,7 +225,13 @@ pub fn build_sensors(config: &Config) -> anyhow::Result<Built> {
             let domains = config.organisation.alias_domains.iter().cloned().map(toml::Value::String).collect();
             section.keys.insert("domains".to_owned(), toml::Value::Array(domains));
         }
-        if component.kind == "portal" && !section.keys.contains_key("organisation") {
+        if ["smtp", "mailbox"].contains(&component.kind.as_str()) && !section.keys.contains_key("own_domains") {
+            let domains = own_domains(config).into_iter().map(toml::Value::String).collect();
+            section.keys.insert("own_domains".to_owned(), toml::Value::Array(domains));
+        }
+        if ["portal", "smtp", "mailbox"].contains(&component.kind.as_str())
+            && !section.keys.contains_key("organisation")
+        {
             let name = toml::Value::String(config.organisation.name.clone());
             section.keys.insert("organisation".to_owned(), name);
         }

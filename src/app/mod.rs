@@ -104,6 +104,7 @@ fn build_parts(config: &Config, clock: Clock, drill: bool) -> anyhow::Result<App
     let context = Context {
         organisation: config.organisation.name.clone(),
         alias_domains: config.organisation.alias_domains.clone(),
+        house: components::mail_house(config),
         addresses: config.dns.addresses.clone(),
         name_servers: config.dns.servers.iter().map(|server| server.0).collect(),
         stores,

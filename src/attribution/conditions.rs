@@ -76,6 +76,8 @@ pub struct Conditions {
     pub distinct_canaries: u64,
     /// Further ones, of which mere previews of documents were seen.
     pub previewed: u64,
+    /// Of these, those that were seen by more than what the store's own work may do.
+    pub seen_otherwise: u64,
     /// The worst standing with any one canary unseen, and with chance louder; none while the standing itself fails.
     pub without_one: Option<Standing>,
     pub louder: Option<Standing>,
@@ -90,6 +92,7 @@ impl Conditions {
         let firm = |standing: &Option<Standing>| standing.as_ref().is_some_and(Standing::holds);
         self.standing.holds()
             && self.distinct_canaries >= LEAST_CANARIES
+            && self.seen_otherwise >= LEAST_CANARIES
             && firm(&self.without_one)
             && firm(&self.louder)
     }
@@ -124,6 +127,16 @@ impl Conditions {
             failed.push(format!(
                 "{} distinct canary of {store} was seen{previewed}; {LEAST_CANARIES} are asked",
                 if self.distinct_canaries == 0 { "no" } else { "only one" }
+            ));
+        }
+        // A benign process that touches its store's canaries has the likelihood of a leak, whatever was seen: it is excluded by what
+        // it does not do, and by logs, never by figures.
+        if self.distinct_canaries >= LEAST_CANARIES && self.seen_otherwise < LEAST_CANARIES {
+            failed.push(format!(
+                "benign use of {store} explains what was seen as well as a leak does: of its {} canaries seen, {} got nothing but \
+                 mail of senders that {store} names as its own, or machines' answers; only logs tell the two apart",
+                self.distinct_canaries,
+                self.distinct_canaries - self.seen_otherwise
             ));
         }
         failed.extend(self.unbound(store));

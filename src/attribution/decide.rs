@@ -3,7 +3,7 @@
 
 use crate::{
     attribution::{
-        conditions::LEAST_LOG10_LR,
+        conditions::{LEAST_CANARIES, LEAST_LOG10_LR},
         copies::{Candidate, candidates, reached},
         evidence::Evidence,
         naming::named,
@@ -11,7 +11,7 @@ use crate::{
         weighed::{Found, Weighed},
         windows::window,
     },
-    domain::verdict::{Claim, Outcome, RunnerUp, StoreScore, Verdict},
+    domain::verdict::{BenignUse, Claim, Outcome, RunnerUp, StoreScore, Verdict},
 };
 use std::collections::BTreeSet;
 
@@ -42,6 +42,14 @@ pub fn attribute(problem: &Problem) -> Verdict {
     if let Some(first) = found.first() {
         let standing = &first.conditions.standing;
         verdict.runner_up = Some(RunnerUp { hypothesis: name(standing.rival), log10_lr: 0.0 - standing.log10_lr });
+        let (canaries, of) =
+            (first.conditions.distinct_canaries - first.conditions.seen_otherwise, first.conditions.distinct_canaries);
+        verdict.benign_use = (canaries > 0).then(|| BenignUse {
+            store: first.score.store.clone(),
+            canaries,
+            of,
+            ruled_out: first.conditions.seen_otherwise >= LEAST_CANARIES,
+        });
         verdict.indistinguishable = indistinguishable(first, &candidates, &evidence);
         if first.score.accused {
             let generations = generations(&first.score.store, &evidence);

@@ -122,6 +122,8 @@ pub struct Problem {
     pub seen: Vec<Seen>,
     /// Further sightings of canaries among those: later ones, of a class in which they were seen already.
     pub repeated: BTreeMap<CanaryId, u64>,
+    /// Canaries seen by nothing but mail that their stores' own work explains as well as a leak does.
+    pub benign: BTreeSet<CanaryId>,
     /// Whether they came all at once, or one after the other.
     pub looks: Looks,
     /// How many ghosts were minted.

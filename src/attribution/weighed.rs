@@ -19,6 +19,7 @@ use crate::{
         verdict::{Route, StoreScore},
     },
 };
+use canaries::CanaryId;
 use std::collections::BTreeMap;
 
 /// So many sources are accused at most: more copies than that are thought of nowhere.
@@ -42,6 +43,8 @@ pub struct Weighed<'a> {
     candidates: &'a [Candidate],
     evidence: &'a Evidence<'a>,
     watched: Vec<Watched>,
+    /// Those that a store's own work may have shown.
+    benign: Bits,
     pub scores: Scores,
     louder: Scores,
     /// How much each store holds: its real rows where they are known, else its canaries.
@@ -67,7 +70,11 @@ impl<'a> Weighed<'a> {
         let held = |candidate: &Candidate| candidate.copies.iter().map(|copy| copy.holds.count()).max().unwrap_or(0);
         let rows = problem.real_rows.as_ref().map(|rows| &rows.held);
         let known = rows.filter(|rows| candidates.iter().all(|candidate| rows.contains_key(&candidate.store)));
+        let mut benign = Bits::empty(evidence.canaries.len());
+        let place = |id: &CanaryId| evidence.canaries.binary_search_by_key(id, |facts| facts.id).ok();
+        problem.benign.iter().filter_map(place).for_each(|number| benign.insert(number));
         Weighed {
+            benign,
             scores: score(candidates, &watched, &kept),
             louder: score(candidates, &watched_at(&|class| louder_chance(problem, class)), &kept),
             sizes: candidates
@@ -140,6 +147,7 @@ impl<'a> Weighed<'a> {
                 bound: Bound::default(),
                 distinct_canaries: self.evidence.distinct(&firm),
                 previewed: self.evidence.distinct(&seen.without(&firm)),
+                seen_otherwise: self.evidence.distinct(&firm.without(&self.benign)),
                 standing,
                 without_one,
                 louder,

@@ -61,6 +61,7 @@ fn findings(report: &Report) -> Vec<Value> {
                     "canary": seen.canary,
                     "marker_kind": seen.marker_kind,
                     "class": seen.class,
+                    "mail": seen.mail,
                     "sensor": harmless(&seen.sensor),
                     "service": harmless(&seen.service),
                     "reporter": harmless(&seen.reporter),

@@ -14,6 +14,7 @@ use crate::{
     },
     domain::{
         incident::{Severity, State},
+        mail::Mail,
         sighting::{Class, Drift},
         verdict::{StoreScore, Verdict},
     },
@@ -159,6 +160,9 @@ pub struct ReportSighting {
     /// What became of it in its store, where that is what was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
+    /// What the mail is, where one was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<Mail>>,
     pub store: Option<String>,
     pub generation: Option<u32>,
     /// What is seen with it: what its row shows of what differs from store to store, and that a marker is one store's alone,
@@ -325,6 +329,7 @@ fn sightings(case: &Case) -> Vec<ReportSighting> {
                 marker_kind: sighting.marker_kind,
                 class: sighting.class,
                 drift: sighting.drift,
+                mail: sighting.mail,
                 store: seen.home.as_ref().map(|(store, _)| store.clone()),
                 generation: seen.home.as_ref().map(|(_, generation)| *generation),
                 values: values.into_iter().collect(),

@@ -122,6 +122,19 @@ pub fn statements(verdict: &Verdict) -> Vec<String> {
         ));
     }
     told.extend(claims::sentences(verdict));
+    if let Some(benign) = &verdict.benign_use {
+        told.push(format!(
+            "Benign use of {} is a hypothesis of its own, with the likelihood of a leak: {} of {} canaries seen there got nothing but \
+             mail of senders that it names as its own, or machines' answers. {}",
+            benign.store,
+            benign.canaries,
+            benign.of,
+            match benign.ruled_out {
+                true => "The others, seen otherwise, are not explained by it.",
+                false => "Nothing seen tells the two apart.",
+            }
+        ));
+    }
     told.push(
         "The finding identifies a copy's lineage. It identifies neither a person nor the place where the copy was taken, and \
          does not tell a theft from a benign process that passed the same copy on: the store's own access logs must."

@@ -106,7 +106,10 @@ impl Made<'_> {
     fn sighting(&self, seen: &ReportSighting) -> Value {
         let at = stamp(seen.at);
         let mut more = json!({
-            "description": happening(seen.class),
+            "description": match &seen.mail {
+                Some(mail) => format!("{}: {}", happening(seen.class), harmless(&mail.in_words())),
+                None => happening(seen.class).to_owned(),
+            },
             "first_seen": at,
             "last_seen": at,
             "count": 1,

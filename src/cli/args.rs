@@ -1,6 +1,6 @@
 //! The words of the command line.
 
-use crate::cli::{gate_args::Gate, shared::Shared};
+use crate::cli::{aliases::Aliases, gate_args::Gate, shared::Shared};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -146,6 +146,9 @@ pub enum Command {
         #[arg(long)]
         record: bool,
     },
+    /// Mail addresses of canaries
+    #[command(subcommand)]
+    Aliases(Aliases),
     /// Incidents
     #[command(subcommand)]
     Incidents(Incidents),

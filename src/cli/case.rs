@@ -122,7 +122,7 @@ pub async fn export(
 }
 
 /// A report holds source addresses: it is its owner's alone.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::File::options();
     options.create(true).truncate(true).write(true).mode(0o600);

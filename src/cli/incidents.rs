@@ -1,12 +1,15 @@
 //! `telltale incidents`
 
-use crate::cli::{
-    args::Incidents,
-    client::{Client, escaped},
-    outcome::Outcome,
-    terminal::{Terminal, plain, table},
-    verdict,
-    wording::shortened,
+use crate::{
+    cli::{
+        args::Incidents,
+        client::{Client, escaped},
+        outcome::Outcome,
+        terminal::{Terminal, plain, table},
+        verdict,
+        wording::shortened,
+    },
+    domain::mail::Mail,
 };
 use reqwest::{Body, Method};
 use serde_json::{Value, json};
@@ -106,6 +109,8 @@ fn sighted(sighting: &Value) -> Vec<String> {
         sighting["details"][key].as_str().map(|said| format!("{label}{}", shortened(&plain(said), 60)))
     };
     let details = [("", "request"), ("", "user_agent"), ("from ", "sender"), ("subject ", "subject")];
+    let mail = serde_json::from_value::<Mail>(sighting["mail"].clone()).ok();
+    let mail = mail.map(|mail| shortened(&plain(&mail.in_words()), 120));
     let claimed = sighting["claimed_at"].as_str().map(|claimed| format!("said to be of {}", plain(claimed)));
     vec![
         text("at"),
@@ -115,7 +120,7 @@ fn sighted(sighting: &Value) -> Vec<String> {
         text("canary"),
         text("source_ip"),
         text("service"),
-        details.into_iter().filter_map(said).chain(claimed).collect::<Vec<_>>().join(" · "),
+        mail.into_iter().chain(details.into_iter().filter_map(said)).chain(claimed).collect::<Vec<_>>().join(" · "),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The command line. Every command but `init`, `restore`, `serve` and `drill` is one or more calls to the API.
 
+pub mod aliases;
 pub mod args;
 pub mod canaries;
 pub mod case;

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{
+        aliases,
         args::{Args, Command, Evidence, Format, Index, Keys, Level},
         canaries, case, check,
         client::Client,
@@ -104,6 +105,7 @@ async fn call(command: Command, config: &Config, client: &Client, terminal: Term
         Command::Verify { stores } => stores::verify(stores, client, terminal).await,
         Command::Withdraw { stores, generation } => stores::withdraw(stores, generation, client, terminal).await,
         Command::Canaries(command) => canaries::run(command, client, terminal).await,
+        Command::Aliases(command) => aliases::run(command, client, terminal).await,
         Command::Backup { file } => journal::backup(config, &file, client, terminal).await,
         Command::Keys(Keys::Rotate) => keys::rotate(config, client, terminal).await,
         Command::Scan { shared: Shared { parts: true, .. }, .. } => parts::scan(client, terminal).await,

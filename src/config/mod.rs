@@ -69,6 +69,9 @@ pub struct Organisation {
     pub time_zone: String,
     #[serde(default)]
     pub alias_domains: Vec<String>,
+    /// Further mail domains of its own: whoever writes in its name from elsewhere poses as it.
+    #[serde(default)]
+    pub domains: Vec<String>,
     #[serde(default = "hundred_thousand")]
     pub ghosts: u32,
     #[serde(default = "two_copies")]

@@ -15,13 +15,19 @@ type Possible = fn(&str) -> bool;
 
 /// The first value that cannot be.
 pub fn check(organisation: &Organisation) -> Result<(), Wrong> {
-    let lists: [(_, &[String], Possible, _); 3] = [
+    let lists: [(_, &[String], Possible, _); 4] = [
         (
             "alias_domains",
             &organisation.alias_domains,
             domain::is_valid,
             "this is no mail domain: expected one such as courriel.example.org, without @ and without a dot at its end; \
              other letters than a to z in their xn--… form",
+        ),
+        (
+            "domains",
+            &organisation.domains,
+            domain::is_valid,
+            "this is no mail domain: expected one such as example.org, without @ and without a dot at its end",
         ),
         (
             "phone_numbers",

@@ -1,10 +1,10 @@
 //! Sightings that belong together.
 
-use crate::domain::verdict::Verdict;
+use crate::domain::{mail::MailClass, verdict::Verdict};
 use canaries::CanaryId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Incident {
     pub canaries: BTreeSet<CanaryId>,
     /// Stores in which its canaries were present.
     pub stores: BTreeSet<String>,
+    /// Mails among the sightings, by what they seem to be for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mails: BTreeMap<MailClass, u64>,
     /// A rehearsal's.
     pub drill: bool,
     pub attribution: Verdict,

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod incident;
+pub mod mail;
 pub mod placement;
 pub mod reason;
 pub mod record;

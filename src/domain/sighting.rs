@@ -1,5 +1,6 @@
 //! A touch, as a sensor reports it, and a sighting: a touch that proved to be a canary's.
 
+use crate::domain::mail::Mail;
 use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,9 @@ pub struct Touch {
     /// Free text in which markers may stand: a paste, a mail's body.
     #[serde(with = "crate::domain::placement::base64_bytes")]
     pub text: Vec<u8>,
+    /// What the mail is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<Mail>>,
     /// What was received, for the record: kept, sealed, only if a canary is in it.
     #[serde(with = "crate::domain::placement::base64_bytes")]
     pub evidence: Vec<u8>,
@@ -135,6 +139,9 @@ pub struct Sighting {
     /// What became of it in its store, where that is what was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
+    /// What the mail is, where one was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<Mail>>,
     /// A rehearsal's sighting: shown as one, and never counted in another verdict.
     pub drill: bool,
 }

@@ -57,6 +57,17 @@ pub struct RunnerUp {
     pub log10_lr: f64,
 }
 
+/// Benign use of the first candidate: as likely as a leak, where nothing but that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BenignUse {
+    pub store: String,
+    /// Its canaries seen by nothing but mail that its own work explains, and all that were seen.
+    pub canaries: u64,
+    pub of: u64,
+    /// Enough of the others were seen, so that benign use alone does not explain it.
+    pub ruled_out: bool,
+}
+
 /// When the copy was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Window {
@@ -242,6 +253,9 @@ pub struct Verdict {
     /// Stores that nothing seen tells apart from the first.
     pub indistinguishable: Vec<String>,
     pub window: Option<Window>,
+    /// The hypothesis that the first store's own work did it; absent where nothing seen speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benign_use: Option<BenignUse>,
     /// What the versions of leaked rows tell of it by themselves; absent where no row had changed in its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clocked: Option<Clocked>,

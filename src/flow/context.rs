@@ -13,6 +13,7 @@ use crate::{
     ledger::state::Ledger,
     sensors::{
         listener::config::ListenerConfig,
+        mail::contents::House,
         sensor::{Delegated, Sensor},
     },
     sinks::sink::Sink,
@@ -50,6 +51,8 @@ pub struct StoreSlot {
     pub kept_home: BTreeMap<String, String>,
     /// Where links in its documents lead.
     pub links: Option<Links>,
+    /// Who may write to those in it: domains and whole addresses, in lower case.
+    pub senders: Vec<String>,
 }
 
 /// Where links in documents lead.
@@ -97,6 +100,8 @@ pub struct Context {
     pub ingest: Option<ListenerConfig>,
     /// Domains whose mail arrives here.
     pub alias_domains: Vec<String>,
+    /// Whom mails may pose as before all others.
+    pub house: House,
     /// Addresses by which the world reaches this machine, where they are not its own.
     pub addresses: Vec<IpAddr>,
     /// Whom `check` asks for DNS records; none: those that the system uses.

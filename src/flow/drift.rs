@@ -117,6 +117,7 @@ fn sighting(context: &Context, slot: &StoreSlot, canary: CanaryId, drift: Drift)
         also: Vec::new(),
         values: Vec::new(),
         drift: Some(drift),
+        mail: None,
         drill: context.drill,
     };
     Ok(Some(Record::Sighted { sighting, evidence: STANDARD.encode(evidence.to_string()) }))

@@ -208,6 +208,7 @@ fn open(sighting: &Sighting) -> Incident {
         sensors: BTreeSet::new(),
         canaries: BTreeSet::new(),
         stores: BTreeSet::new(),
+        mails: BTreeMap::new(),
         drill: sighting.drill,
         attribution: Verdict::default(),
     }
@@ -222,6 +223,9 @@ fn take_in(incident: &mut Incident, sighting: &Sighting, stores: &BTreeSet<Strin
     incident.canaries.insert(sighting.canary);
     if !stores.is_subset(&incident.stores) {
         incident.stores.extend(stores.iter().cloned());
+    }
+    if let Some(mail) = &sighting.mail {
+        *incident.mails.entry(mail.class).or_default() += 1;
     }
     incident.severity = incident.severity.max(severity(sighting));
 }

@@ -1,5 +1,6 @@
 //! The story, one step a file: plan, plant, verify, rotate, withdraw; observe, judge, notify; trace, sweep.
 
+pub mod aliases;
 pub mod blind;
 pub mod borne;
 pub mod check;

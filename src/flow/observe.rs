@@ -2,10 +2,16 @@
 
 use crate::{
     domain::{
+        mail::{Mail, MailClass},
         record::Record,
         sighting::{Class, Drift, Presented, Sighting, Touch},
     },
-    flow::{collected, context::Context, error::FlowError, gates},
+    flow::{
+        collected,
+        context::{Context, StoreSlot},
+        error::FlowError,
+        gates,
+    },
     journal::{counts::Stranger, key_ref::KeyRef, log},
     sensors::sensor::{Material, NotDurable, NotTaken, Observer},
 };
@@ -320,6 +326,7 @@ fn sightings(
             also: Vec::new(),
             values: Vec::new(),
             drift: None,
+            mail: mail(context, touch, *canary),
             received_at,
             sensor: touch.sensor.clone(),
             reporter: touch.reporter.clone(),
@@ -335,12 +342,31 @@ fn sightings(
     recognised.iter().map(sighted).collect()
 }
 
+/// What the mail is to this canary: its store may name the sender as one of its own. Only a sender who is proven is believed, and
+/// whose he is is asked of the same stores for everybody.
+fn mail(context: &Context, touch: &Touch, canary: CanaryId) -> Option<Box<Mail>> {
+    let mut mail = touch.mail.clone()?;
+    let proven = mail.origin.as_ref().is_some_and(|origin| origin.proven);
+    if let Some(sender) = mail.sender.as_ref().filter(|_| proven) {
+        let names = |slot: &&StoreSlot| slot.senders.iter().any(|own| sender.is(own));
+        let stores: Vec<&str> = context.stores.iter().filter(names).map(|slot| slot.name.as_str()).collect();
+        // Feeds bring canaries into other stores: those that it came to count as well.
+        if context.ledger.presences_of(canary, &stores).is_ok_and(|stays| !stays.is_empty()) {
+            mail.class = MailClass::LegitimateSender;
+        }
+    }
+    Some(mail)
+}
+
 /// A short name of what happened, for alerts.
 pub fn happening(sighting: &Sighting) -> String {
     match (sighting.class, &sighting.drift) {
         (Class::Dump, _) => "its data was published".to_owned(),
         (Class::Login, _) => "its login was tried".to_owned(),
-        (Class::Mail, _) => "its address was written to".to_owned(),
+        (Class::Mail, _) => match &sighting.mail {
+            Some(mail) => format!("its address was written to ({})", mail.in_words()),
+            None => "its address was written to".to_owned(),
+        },
         (Class::Document, _) => "its document was opened".to_owned(),
         (Class::Preview, _) => format!("its document was fetched ({})", sighting.service),
         (Class::Read, _) => format!("somebody read it in {}", sighting.service),

@@ -150,7 +150,11 @@ impl Facts {
     /// The problem that this evidence poses, which came bit by bit.
     pub fn problem(&self, context: &Context, evidence: Evidence) -> Problem {
         let (mut canaries, mut seen) = (self.canaries.clone(), evidence.seen);
+        let mut otherwise = evidence.otherwise.clone();
         for (own, persona, kinds) in self.own() {
+            if evidence.otherwise.contains(&persona) {
+                otherwise.insert(own.id);
+            }
             let known =
                 evidence.kinds.iter().filter(|((canary, _, kind), _)| *canary == persona && kinds.contains(kind));
             seen.extend(known.map(|(_, seen)| Seen { canary: own.id, ..seen.clone() }));
@@ -161,6 +165,7 @@ impl Facts {
             now: context.now(),
             feeds: context.stores.iter().map(|slot| (slot.name.clone(), slot.feeds.clone())).collect(),
             audits: self.audits.clone(),
+            benign: seen.iter().map(|seen| seen.canary).filter(|canary| !otherwise.contains(canary)).collect(),
             canaries,
             seen,
             repeated: evidence.repeated,

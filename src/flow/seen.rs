@@ -21,6 +21,8 @@ pub struct Evidence {
     pub kinds: BTreeMap<(CanaryId, Class, MarkerKind), Seen>,
     /// Further sightings of the same canaries, which tell nothing but that there were so many.
     pub repeated: BTreeMap<CanaryId, u64>,
+    /// Canaries that were seen by something that no work of their stores explains.
+    pub otherwise: BTreeSet<CanaryId>,
     /// Distinct ghosts seen.
     pub ghosts: BTreeSet<u32>,
     pub material: Option<Material>,
@@ -43,6 +45,9 @@ impl Evidence {
             // Who touches a row where it stands shows no copy.
             if class.is_in_store() {
                 continue;
+            }
+            if !sighting.mail.as_ref().is_some_and(|mail| mail.class.may_be_benign()) {
+                self.otherwise.extend([canary].into_iter().chain(sighting.values.iter().copied()));
             }
             for kind in [sighting.marker_kind].iter().chain(&sighting.also) {
                 self.kinds.entry((canary, class, *kind)).or_insert(Seen { canary, class, at, received });

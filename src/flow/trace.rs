@@ -236,6 +236,7 @@ impl Trace {
                 also: kinds.iter().filter(|other| *other != kind).copied().collect(),
                 values: rows.values.get(canary).into_iter().flatten().copied().collect(),
                 drift: None,
+                mail: None,
                 received_at: now,
                 sensor: sensor.to_owned(),
                 reporter: self.by.clone(),

@@ -114,6 +114,7 @@ async fn answer(
                     service: "basic".into(),
                     presented,
                     text: Vec::new(),
+                    mail: None,
                     evidence: request::evidence(&parts.method, &parts.uri, parts.version, &parts.headers, &[]),
                 };
                 if reporter.observe(touch).await.is_err() {

@@ -120,6 +120,7 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
         service,
         presented,
         text: Vec::new(),
+        mail: None,
         evidence: request::evidence(&parts.method, &parts.uri, parts.version, &parts.headers, &[]),
     };
     if serving.reporter.observe(touch).await.is_err() {

@@ -209,6 +209,7 @@ fn touch(portal: &Portal, peer: Peer, parts: &Parts, presented: Vec<Presented>, 
         service: "portal".into(),
         presented,
         text: Vec::new(),
+        mail: None,
         evidence: request::evidence(&parts.method, &parts.uri, parts.version, &parts.headers, body),
     }
 }

@@ -25,6 +25,7 @@ pub fn read(body: &[u8], reporter: &str, now: Timestamp) -> Result<Touch, &'stat
     let mut text = String::new();
     collect(&told, &mut text);
     Ok(Touch {
+        mail: None,
         opened: None,
         sensor: SENSOR.to_owned(),
         reporter: reporter.to_owned(),

@@ -200,7 +200,10 @@ fn lists(sheet: &mut Sheet, report: &Report) {
                 seen.entry.to_string(),
                 moment(seen.at).replace(" UTC", ""),
                 harmless(&seen.sensor),
-                format!("{}, {}", kind(&seen.class), seen.marker_kind),
+                match &seen.mail {
+                    Some(mail) => format!("{}, {}", mail.class, seen.marker_kind),
+                    None => format!("{}, {}", kind(&seen.class), seen.marker_kind),
+                },
                 seen.source_ip.map_or_else(|| "–".to_owned(), |address| address.to_string()),
                 harmless(&seen.service),
                 seen.canary.to_string(),

@@ -112,10 +112,20 @@ impl Client {
 
     /// The header's value; a token that was not wanted is asked for anew.
     async fn pass(&self, anew: bool) -> Result<Secret, Answer> {
-        let Asking { grant, at, client, kept } = match &self.pass {
-            Pass::Fixed(value) => return Ok(value.clone()),
-            Pass::Asked(asking) => asking.as_ref(),
-        };
+        match &self.pass {
+            Pass::Fixed(value) => Ok(value.clone()),
+            Pass::Asked(asking) => {
+                let token = asking.token(anew).await?;
+                Ok(Secret::new(format!("Bearer {}", token.reveal())))
+            }
+        }
+    }
+}
+
+impl Asking {
+    /// The token; one that was not wanted is asked for anew.
+    pub async fn token(&self, anew: bool) -> Result<Secret, Answer> {
+        let Asking { grant, at, client, kept } = self;
         let mut kept = kept.lock().await;
         if let Some((token, until)) = kept.as_ref()
             && !anew
@@ -131,7 +141,7 @@ impl Client {
         let body = read(response, TOKEN).await.map_err(Answer::Failed)?;
         match oauth::token(status.as_u16(), &String::from_utf8_lossy(&body)) {
             Ok((token, holds)) => {
-                let value = Secret::new(format!("Bearer {}", token.as_str()));
+                let value = Secret::new(token.as_str().to_owned());
                 *kept = Some((value.clone(), Instant::now() + holds.saturating_sub(EARLY)));
                 Ok(value)
             }

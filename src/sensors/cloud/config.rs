@@ -87,6 +87,11 @@ impl Shared {
 
     /// A client that asks for tokens at this address.
     pub fn with_grant(&self, base: Url, grant: Grant, at: Url) -> Result<Client, SectionError> {
+        self.client(base, Pass::Asked(Box::new(self.asking(grant, at)?)))
+    }
+
+    /// What asks for tokens at this address.
+    pub fn asking(&self, grant: Grant, at: Url) -> Result<Asking, SectionError> {
         let allowed = Allowed::new(&at, self.allow_private.clone());
         let asking = outside::client(&allowed).map_err(|error| SectionError::new("url", error))?;
         // Names are vetted as they are resolved; an address in numbers, here.
@@ -96,7 +101,7 @@ impl Shared {
                 "tokens would be asked for at a private address: list its network",
             ));
         }
-        self.client(base, Pass::Asked(Box::new(Asking { grant, at, client: asking, kept: Mutex::default() })))
+        Ok(Asking { grant, at, client: asking, kept: Mutex::default() })
     }
 
     fn client(&self, base: Url, pass: Pass) -> Result<Client, SectionError> {

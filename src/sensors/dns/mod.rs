@@ -213,6 +213,7 @@ impl Serving {
             hmac: false,
         });
         let touch = Touch {
+            mail: None,
             opened: None,
             sensor: self.dns.name.clone(),
             reporter: socket.to_string(),

@@ -78,6 +78,7 @@ impl Presenting {
             service: self.service.to_owned(),
             presented,
             text: Vec::new(),
+            mail: None,
             evidence: evidence.into_bytes(),
         };
         if self.reporter.observe(touch).await.is_err() {

@@ -5,8 +5,10 @@ use crate::{
     sensors::{
         mail::{
             READ, RECIPIENTS,
+            contents::{self, Arrived, House},
             envelope::{Envelope, Way},
-            headers, text,
+            headers,
+            origin::Claim,
         },
         request::{EVIDENCE_LIMIT, bounded},
     },
@@ -45,16 +47,30 @@ pub struct Message {
 
 impl Letter {
     /// The touches that it is.
-    pub async fn touches(self, sensor: &str, reporter: &str, service: &str, now: Timestamp) -> Vec<Touch> {
+    pub async fn touches(
+        self,
+        sensor: &str,
+        reporter: &str,
+        service: &str,
+        now: Timestamp,
+        house: &House,
+    ) -> Vec<Touch> {
         match self {
-            Letter::Mail(mail) => mail.touches(sensor, reporter, service, now).await,
+            Letter::Mail(mail) => mail.touches(sensor, reporter, service, now, house).await,
             Letter::Message(message) => vec![message.touch(sensor, reporter, now)],
         }
     }
 }
 
 impl Mail {
-    async fn touches(mut self, sensor: &str, reporter: &str, service: &str, now: Timestamp) -> Vec<Touch> {
+    async fn touches(
+        mut self,
+        sensor: &str,
+        reporter: &str,
+        service: &str,
+        now: Timestamp,
+        house: &House,
+    ) -> Vec<Touch> {
         self.raw.truncate(READ);
         let evidence = self.raw[..self.raw.len().min(EVIDENCE_LIMIT)].to_vec();
         let mut envelope = self.envelope.unwrap_or_default();
@@ -64,7 +80,9 @@ impl Mail {
         }
         envelope.recipients.truncate(RECIPIENTS);
         // Like every mail server, it takes the mail even where no reader can.
-        let text = text::decode(self.raw).await.unwrap_or_else(|| evidence.clone());
+        let arrived = Arrived { envelope: envelope.clone(), ..Arrived::default() };
+        let read = contents::read(self.raw, arrived, Claim::default(), house.clone()).await;
+        let (text, mail) = read.map_or_else(|| (evidence.clone(), None), |(text, mail)| (text, Some(mail)));
         let way = Way {
             sensor: sensor.to_owned(),
             reporter: reporter.to_owned(),
@@ -72,7 +90,7 @@ impl Mail {
             service: service.to_owned(),
             at: self.at.unwrap_or(now),
         };
-        envelope.touches(&way, text, &evidence).collect()
+        envelope.touches(&way, text, mail.as_ref(), &evidence).collect()
     }
 }
 
@@ -94,6 +112,7 @@ impl Message {
             service: if self.call { "call" } else { "sms" }.to_owned(),
             presented: vec![Presented { hint: Some(MarkerKind::Phone), value: international(&self.to), hmac: false }],
             text: self.text.into_bytes(),
+            mail: None,
             evidence,
         }
     }
@@ -153,7 +172,7 @@ mod tests {
             &["a.pdf".to_owned()],
         );
         let mail = Mail { raw, ..Mail::default() };
-        let touches = Letter::Mail(mail).touches("s", "r", "p", Timestamp::UNIX_EPOCH).await;
+        let touches = Letter::Mail(mail).touches("s", "r", "p", Timestamp::UNIX_EPOCH, &House::default()).await;
         assert_eq!((touches.len(), touches[0].presented[0].value.as_str()), (1, "a@example.org"));
         let text = String::from_utf8_lossy(&touches[0].text);
         for wanted in ["café", "plain kéy", "bold", "a.pdf"] {

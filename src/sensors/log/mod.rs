@@ -242,6 +242,7 @@ impl Log {
             service: bounded(&service.replace(char::is_control, " ")),
             presented: Credentials { username: login.username, password: None }.presented(),
             text: Vec::new(),
+            mail: None,
             evidence: [login.before.as_slice(), &[line.to_owned()]].concat().join("\n").into_bytes(),
         }
     }

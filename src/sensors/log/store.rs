@@ -57,6 +57,7 @@ impl Store {
         let mut evidence = access.told.unwrap_or_else(|| line.to_owned()).into_bytes();
         evidence.truncate(EVIDENCE_LIMIT);
         Touch {
+            mail: None,
             opened: name.map(|name| Opened { store: self.name.clone(), name }),
             sensor: sensor.to_owned(),
             reporter: told_by.to_owned(),

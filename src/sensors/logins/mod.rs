@@ -152,6 +152,7 @@ fn touch(event: &Value, bytes: &[u8], reporter: &str, now: Timestamp, zone: &Tim
         service: bounded(&service.replace(char::is_control, " ")),
         presented,
         text: Vec::new(),
+        mail: None,
         evidence: bytes[..bytes.len().min(EVIDENCE_LIMIT)].to_vec(),
     })
 }

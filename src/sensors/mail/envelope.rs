@@ -1,7 +1,10 @@
 //! Sender, recipients and body of one mail, and the touches that tell of it: one a recipient.
 
 use crate::{
-    domain::sighting::{Class, Presented, Touch},
+    domain::{
+        mail::Mail,
+        sighting::{Class, Presented, Touch},
+    },
     sensors::request::{EVIDENCE_LIMIT, bounded},
 };
 use canaries::MarkerKind;
@@ -31,12 +34,13 @@ pub struct Way {
 }
 
 impl Envelope {
-    /// One touch a recipient, or one where none is known. `text` is what stands in the mail, `raw` what was received. The
-    /// text goes with the first only: what stands in one mail was seen once, however many it was sent to.
+    /// One touch a recipient, or one where none is known. `text` is what stands in the mail, `mail` what it is, `raw` what was
+    /// received. The text goes with the first only: what stands in one mail was seen once, however many it was sent to.
     pub fn touches<'mail>(
         &'mail self,
         way: &'mail Way,
         mut text: Vec<u8>,
+        mail: Option<&'mail Mail>,
         raw: &'mail [u8],
     ) -> impl Iterator<Item = Touch> + Send + 'mail {
         // Each is a line of the evidence, whoever wrote it.
@@ -63,6 +67,7 @@ impl Envelope {
                 service: way.service.clone(),
                 presented: recipient.map(address).into_iter().collect(),
                 text: std::mem::take(&mut text),
+                mail: mail.cloned().map(Box::new),
                 evidence,
             }
         })
@@ -102,14 +107,14 @@ mod tests {
         let told = |recipients: &[&str]| {
             let recipients = recipients.iter().map(|text| (*text).to_owned()).collect();
             let envelope = Envelope { sender: Some("s@example.com".into()), recipients };
-            let touches: Vec<Touch> = envelope.touches(&way, b"text".to_vec(), b"raw").collect();
+            let touches: Vec<Touch> = envelope.touches(&way, b"text".to_vec(), None, b"raw").collect();
             touches.into_iter().map(|touch| (touch.presented.len(), touch.text.len())).collect::<Vec<_>>()
         };
         assert_eq!(told(&["a@example.org", "b@example.org"]), [(1, 4), (1, 0)]);
         assert_eq!(told(&[]), [(0, 4)]);
         let envelope =
             Envelope { sender: Some("s\r\nRCPT TO:<forged>".into()), recipients: vec!["a\n".repeat(90_000)] };
-        let evidence = envelope.touches(&way, Vec::new(), b"the mail").next().expect("one").evidence;
+        let evidence = envelope.touches(&way, Vec::new(), None, b"the mail").next().expect("one").evidence;
         assert!(evidence.starts_with(b"MAIL FROM:<s  RCPT TO:<forged>>\r\nRCPT TO:<a a "));
         assert!(evidence.ends_with(b">\r\n\r\nthe mail"));
     }

@@ -2,7 +2,7 @@
 //! gone, and stands in what that server wrote above it. What the sender wrote (`To`) comes after that.
 
 use crate::sensors::mail::{RECIPIENTS, envelope::Envelope};
-use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
+use mail_parser::{Address, HeaderForm, HeaderName, HeaderValue, Message, MessageParser};
 
 /// Headers in which servers write whom they delivered to.
 const DELIVERED: &[&str] = &[
@@ -13,6 +13,7 @@ const DELIVERED: &[&str] = &[
     "Envelope-To",
     "X-Original-Recipient",
     "X-Forwarded-To",
+    "X-Gm-Original-To",
     "Apparently-To",
 ];
 /// So many addresses are read first of the uppermost header of each of these names.
@@ -61,6 +62,11 @@ fn envelope_now(raw: &[u8]) -> Envelope {
 }
 
 fn sender(message: &Message<'_>) -> Option<String> {
+    // An empty reverse path is one: what bears it is never to be answered (RFC 5321, section 4.5.5).
+    let path = message.header_as("Return-Path", HeaderForm::Raw);
+    if path.first().and_then(HeaderValue::as_text).is_some_and(|path| path.trim() == "<>") {
+        return Some(String::new());
+    }
     let mut found = None;
     for name in ["Return-Path", "From"] {
         for value in message.header_values(name) {
@@ -105,6 +111,8 @@ mod tests {
         assert_eq!(read.sender.as_deref(), Some("back@example.com"));
         let wanted = ["alias@example.org", "first@example.org", "to@example.org", "one@example.org", "two@example.org"];
         assert_eq!(read.recipients, wanted);
+        let bounce = envelope_now(b"Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.com\r\n\r\n");
+        assert_eq!(bounce.sender.as_deref(), Some(""), "an empty reverse path is one");
     }
 
     #[test]

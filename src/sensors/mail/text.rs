@@ -1,22 +1,16 @@
 //! The text of a mail as its reader would see it: transfer encodings and character sets undone, parts in order.
 
-use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{Message, MimeHeaders as _, PartType};
 
 /// The most text that is taken from one mail.
 pub const TEXT_LIMIT: usize = 1024 * 1024;
 const DEPTH: usize = 4;
 
 /// The text of a mail, of its attachments' names and of the mails in it; its raw bytes where it is no mail at all.
-/// None if the decoder broke on it.
-pub async fn decode(raw: Vec<u8>) -> Option<Vec<u8>> {
-    // A hostile mail may take long or break the decoder: neither may harm the other connections.
-    tokio::task::spawn_blocking(move || decode_now(&raw)).await.ok()
-}
-
-fn decode_now(raw: &[u8]) -> Vec<u8> {
+pub fn of(message: Option<&Message<'_>>, raw: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
-    match MessageParser::default().parse(raw) {
-        Some(message) => collect(&message, &mut text, DEPTH),
+    match message {
+        Some(message) => collect(message, &mut text, DEPTH),
         None => text.extend_from_slice(raw),
     }
     text.truncate(TEXT_LIMIT);
@@ -62,7 +56,12 @@ fn collect(message: &Message<'_>, text: &mut Vec<u8>, depth: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mail_parser::MessageParser;
     use proptest::prelude::*;
+
+    fn decode_now(raw: &[u8]) -> Vec<u8> {
+        of(MessageParser::default().parse(raw).as_ref(), raw)
+    }
 
     #[test]
     fn encoded_parts_are_read() {

@@ -1,6 +1,7 @@
 //! Reads a mailbox that catches all mail of a domain, by IMAP, waiting with IDLE where the server can. For houses whose
 //! mail arrives elsewhere. It changes nothing there, sends nothing, and fetches nothing that stands in a mail.
 
+pub mod login;
 pub mod poll;
 pub mod session;
 pub mod wire;
@@ -10,10 +11,14 @@ use crate::{
         secret::{Address, Secret},
         section::{Section, SectionError},
     },
-    sensors::sensor::{Entry, Reporter, Running, Sensor},
+    sensors::{
+        mail::contents::House,
+        sensor::{Entry, Reporter, Running, Sensor},
+    },
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
+use login::{Keys, Login};
 use poll::Poller;
 use serde::Deserialize;
 use session::{Place, Protection};
@@ -31,7 +36,12 @@ pub const ENTRY: Entry =
 struct Config {
     url: Address,
     user: String,
-    password: Secret,
+    password: Option<Secret>,
+    tenant: Option<String>,
+    client: Option<String>,
+    secret: Option<Secret>,
+    login: Option<String>,
+    service_account: Option<Secret>,
     #[serde(default = "inbox")]
     folder: String,
     every: Option<String>,
@@ -39,6 +49,10 @@ struct Config {
     ca: Option<PathBuf>,
     #[serde(default)]
     allow_private: Vec<IpNet>,
+    organisation: Option<String>,
+    resolver: Option<String>,
+    #[serde(default)]
+    own_domains: Vec<String>,
 }
 
 fn inbox() -> String {
@@ -51,6 +65,7 @@ pub struct Mailbox {
     server: String,
     place: Place,
     every: Duration,
+    house: House,
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
@@ -95,9 +110,15 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     if config.user.is_empty() || lines(&config.user) {
         return Err(wrong("user", "expected the name that the mailbox is opened with"));
     }
-    if lines(config.password.reveal()) {
-        return Err(wrong("password", "a line break is in it"));
-    }
+    let keys = Keys {
+        password: config.password,
+        tenant: config.tenant,
+        client: config.client,
+        secret: config.secret,
+        login: config.login,
+        service_account: config.service_account,
+    };
+    let login = Login::new(keys, &config.user, &config.allow_private)?;
     let every = match config.every.as_deref().map(str::parse::<jiff::SignedDuration>) {
         None => Duration::from_secs(60),
         Some(Ok(every)) if every.is_positive() => every.unsigned_abs(),
@@ -118,17 +139,19 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         guard: Guard::new(config.allow_private),
         authority,
         user: config.user,
-        password: config.password,
+        login,
         folder: config.folder,
     };
-    Ok(Box::new(Mailbox { name: section.name.clone(), server: config.url.host(), place, every }))
+    let house = House::new(config.organisation.as_deref().unwrap_or_default(), &config.own_domains);
+    let house = house.asking(config.resolver.as_deref())?;
+    Ok(Box::new(Mailbox { name: section.name.clone(), server: config.url.host(), place, every, house }))
 }
 
 #[async_trait]
 impl Sensor for Mailbox {
     async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
-        let Mailbox { name, server, place, every } = *self;
-        let poller = Poller { sensor: name, server, place, every, reporter };
+        let Mailbox { name, server, place, every, house } = *self;
+        let poller = Poller { sensor: name, server, place, every, house, reporter };
         Ok(Running { address: None, task: tokio::spawn(poller.run(stop)) })
     }
 

@@ -7,8 +7,10 @@ use crate::{
     sensors::{
         mail::{
             self,
-            envelope::{Envelope, Way},
-            headers, text,
+            contents::{self, Arrived, House},
+            envelope::Way,
+            headers,
+            origin::Claim,
         },
         mailbox::{
             session::{IDLE, Listed, Place, Session, Unopened},
@@ -22,7 +24,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 use tokio::time::{sleep, timeout};
@@ -34,8 +36,11 @@ const AT_ONCE: usize = 200;
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Marks of the mails read last: where a server numbers its mails anew, these are not told again.
 const MARKS: usize = 1000;
-/// A mail that cannot be fetched is left after so many tries.
+/// A mail that cannot be fetched is left after so many tries, told of, and tried again after so many times `every`.
 const TRIES: u8 = 5;
+const RETRIED: u32 = 60;
+/// So many of them are remembered: more is no mailbox.
+const GIVEN_UP: usize = 1000;
 /// One command may take so long in all.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// Whatever a server tells, it is looked at no sooner again.
@@ -55,12 +60,16 @@ pub struct Position {
     /// While mails that were numbered anew are read: the marks of before, which those read meanwhile do not push out.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     before: VecDeque<String>,
+    /// Mails that could not be fetched, and are tried again now and then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    given_up: BTreeSet<u32>,
 }
 
 impl Position {
     /// Begins at the first mail again.
     fn renumber(&mut self, validity: u32) {
         (self.validity, self.next) = (validity, 1);
+        self.given_up.clear();
         self.before.append(&mut self.marks);
         let surplus = self.before.len().saturating_sub(2 * MARKS);
         self.before.drain(..surplus);
@@ -68,7 +77,8 @@ impl Position {
 
     /// As it is after this mail.
     fn after(&self, number: u32, mark: String) -> Position {
-        let mut after = Position { next: number.saturating_add(1), ..self.clone() };
+        let mut after = Position { next: number.saturating_add(1).max(self.next), ..self.clone() };
+        after.given_up.remove(&number);
         after.marks.push_back(mark);
         let surplus = after.marks.len().saturating_sub(MARKS);
         after.marks.drain(..surplus);
@@ -83,6 +93,7 @@ pub struct Poller {
     pub server: String,
     pub place: Place,
     pub every: Duration,
+    pub house: House,
     pub reporter: Reporter,
 }
 
@@ -90,6 +101,8 @@ struct Progress {
     position: Position,
     remembered: (Position, Instant),
     failed: (u32, u8),
+    /// When those given up were tried again.
+    retried: Instant,
     /// A look has succeeded since the connection was made.
     well: bool,
 }
@@ -104,8 +117,13 @@ impl Poller {
                 Position::default()
             })
         });
-        let mut progress =
-            Progress { remembered: (position.clone(), Instant::now()), position, failed: (0, 0), well: false };
+        let mut progress = Progress {
+            remembered: (position.clone(), Instant::now()),
+            position,
+            failed: (0, 0),
+            retried: Instant::now(),
+            well: false,
+        };
         let mut failures = 0u32;
         loop {
             progress.well = false;
@@ -114,7 +132,7 @@ impl Poller {
             failures = if progress.well { 1 } else { failures.saturating_add(1) };
             if failures > 1 {
                 tracing::warn!(sensor = self.sensor, server = self.server, "the mailbox cannot be read: {error}");
-                let login = matches!(error, Unopened::Login);
+                let login = matches!(error, Unopened::Login | Unopened::NoToken | Unopened::NoTokens);
                 let reason = if login { "the_login_is_refused" } else { "the_mailbox_cannot_be_read" };
                 self.reporter.sees(&self.sensor, Some(reason));
             }
@@ -149,7 +167,10 @@ impl Poller {
                 return Ok(());
             }
             progress.well = true;
-            self.reporter.sees(&self.sensor, None);
+            let blind = !progress.position.given_up.is_empty();
+            self.reporter.sees(&self.sensor, blind.then_some("a_mail_cannot_be_fetched"));
+            // After those that are new, and once it is said that they were read: it may end the connection.
+            self.retry(&mut session, progress, stop).await?;
             if !session.idles {
                 stop.run_until_cancelled(sleep(self.every)).await;
                 continue;
@@ -193,6 +214,9 @@ impl Poller {
                             return Err(fault);
                         }
                         self.reporter.refused(&self.sensor, "mail_given_up");
+                        if progress.position.given_up.len() < GIVEN_UP {
+                            progress.position.given_up.insert(number);
+                        }
                         progress.position.next = number.saturating_add(1);
                         return Err(fault);
                     }
@@ -206,6 +230,38 @@ impl Poller {
                 return Ok(());
             }
         }
+    }
+
+    /// Tries those again that were given up, now and then: none is left out for ever because its server was ill for a while.
+    async fn retry(
+        &self,
+        session: &mut Session,
+        progress: &mut Progress,
+        stop: &CancellationToken,
+    ) -> Result<(), Fault> {
+        if progress.retried.elapsed() < self.every.saturating_mul(RETRIED) {
+            return Ok(());
+        }
+        progress.retried = Instant::now();
+        for number in progress.position.given_up.clone() {
+            let fetching = timeout(PATIENCE, session.mail(number));
+            let Some(fetched) = stop.run_until_cancelled(fetching).await else { return Ok(()) };
+            match fetched.unwrap_or(Err(Fault::Silent))? {
+                Some(raw) => {
+                    let listed = Listed { size: None, at: None };
+                    match self.take(number, raw, &listed, &progress.position, stop).await {
+                        Some(position) => progress.position = position,
+                        None => return Ok(()),
+                    }
+                }
+                // Somebody has deleted it since.
+                None => {
+                    self.reporter.refused(&self.sensor, "mail_not_given");
+                    progress.position.given_up.remove(&number);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reports one mail, for as long as it takes to make that durable; answers the position behind it, or none where it was
@@ -243,11 +299,17 @@ impl Poller {
 
     async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>) -> Vec<Touch> {
         let evidence = raw[..raw.len().min(EVIDENCE_LIMIT)].to_vec();
-        let envelope: Option<Envelope> = headers::envelope(raw.clone()).await;
-        let text = text::decode(raw).await;
-        if envelope.is_none() || text.is_none() {
+        let envelope = headers::envelope(raw.clone()).await;
+        let readable = envelope.is_some();
+        let envelope = envelope.unwrap_or_default();
+        let arrived = Arrived { envelope: envelope.clone(), ..Arrived::default() };
+        // Who gave it to its server is a claim of that server's headers: SPF is asked about nobody.
+        let claim = Claim { sender: envelope.sender.clone().unwrap_or_default(), ..Claim::default() };
+        let read = contents::read(raw, arrived, claim, self.house.clone()).await;
+        if !readable || read.is_none() {
             self.reporter.refused(&self.sensor, "unreadable_mail");
         }
+        let (text, mail) = read.map_or_else(|| (evidence.clone(), None), |(text, mail)| (text, Some(mail)));
         let way = Way {
             sensor: self.sensor.clone(),
             reporter: self.server.clone(),
@@ -256,7 +318,7 @@ impl Poller {
             service: "imap".into(),
             at: at.unwrap_or_else(Timestamp::now),
         };
-        envelope.unwrap_or_default().touches(&way, text.unwrap_or_else(|| evidence.clone()), &evidence).collect()
+        envelope.touches(&way, text, mail.as_ref(), &evidence).collect()
     }
 
     /// Makes the position durable, where it has moved and was not remembered for so long.

@@ -1,14 +1,13 @@
 //! A session with the server of a mailbox: reached at a vetted address, logged in, the mailbox opened for reading alone.
 //! Nothing there is changed: no flag is set, no mail is deleted.
 
-use crate::{
-    domain::secret::Secret,
-    sensors::{
-        mail,
-        mailbox::wire::{Fault, Said, Wire},
+use crate::sensors::{
+    mail,
+    mailbox::{
+        login::Login,
+        wire::{Fault, Said, Wire},
     },
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::{
     auth::AuthMechanism,
     fetch::MessageDataItem,
@@ -49,7 +48,7 @@ pub struct Place {
     /// The authority's certificate (PEM), if it is not one that the system knows.
     pub authority: Option<Vec<u8>>,
     pub user: String,
-    pub password: Secret,
+    pub login: Login,
     /// As IMAP names it.
     pub folder: String,
 }
@@ -67,6 +66,10 @@ pub enum Unopened {
     NoStartTls,
     #[error("it refuses the login: check user and password")]
     Login,
+    #[error("no token is given for it: check tenant, client, secret or service_account")]
+    NoToken,
+    #[error("it takes no token (AUTH=XOAUTH2 or OAUTHBEARER)")]
+    NoTokens,
     #[error("it does not open the folder: check folder")]
     Folder,
     #[error("its folder has no lasting numbers (UIDVALIDITY), without which nobody can tell which mail was read")]
@@ -83,6 +86,7 @@ impl Unopened {
             Unopened::Unreachable => "unreachable",
             Unopened::Tls(_) | Unopened::NoStartTls => "tls_failed",
             Unopened::Login => "login_refused",
+            Unopened::NoToken | Unopened::NoTokens => "no_token",
             Unopened::Folder | Unopened::Numberless => "folder_refused",
             Unopened::Broken(fault) => fault.reason(),
         }
@@ -106,12 +110,15 @@ pub struct Session {
     pub validity: u32,
 }
 
+/// What a server says that it can.
 #[derive(Default)]
-struct Offered {
-    plain: bool,
+pub(super) struct Offered {
+    pub plain: bool,
+    pub bearer: bool,
+    pub x_oauth2: bool,
     start_tls: bool,
     idle: bool,
-    login_disabled: bool,
+    pub login_disabled: bool,
 }
 
 impl Place {
@@ -119,7 +126,7 @@ impl Place {
     pub async fn open(&self) -> Result<Session, Unopened> {
         let mut wire = self.connect().await?;
         let offered = offered(&mut wire).await?;
-        self.log_in(&mut wire, &offered).await?;
+        self.login.log_in(&self.user, &mut wire, &offered).await?;
         // Many tell what they can only to whom they know.
         let offered = self::offered(&mut wire).await?;
         let mut validity = None;
@@ -176,36 +183,6 @@ impl Place {
             }
         }
     }
-
-    async fn log_in(&self, wire: &mut Wire<'_>, offered: &Offered) -> Result<(), Unopened> {
-        let (user, password) = (&self.user, self.password.reveal());
-        let refused = |fault: Fault| if fault == Fault::Refused { Unopened::Login } else { fault.into() };
-        // LOGIN has no way to say more than ASCII.
-        if offered.plain || (!user.is_ascii() || !password.is_ascii()) {
-            let tag = wire.send("AUTHENTICATE PLAIN").await?;
-            loop {
-                match wire.next(CONNECT).await? {
-                    Said::Understood(said) => match *said {
-                        Response::CommandContinuationRequest(_) => break,
-                        Response::Status(Status::Tagged(done)) if done.tag.inner() == tag => {
-                            return Err(Unopened::Login);
-                        }
-                        Response::Status(Status::Bye(_)) => return Err(Fault::Gone.into()),
-                        _ => {}
-                    },
-                    Said::Unknown { .. } => {}
-                }
-            }
-            let line = Secret::new(STANDARD.encode(format!("\0{user}\0{password}")));
-            wire.say(line.reveal()).await?;
-            return wire.finish(&tag, drop).await.map_err(refused);
-        }
-        if offered.login_disabled {
-            return Err(Unopened::Login);
-        }
-        let line = Secret::new(format!("LOGIN {} {}", quoted(user), quoted(password)));
-        wire.ask(line.reveal(), drop).await.map_err(refused)
-    }
 }
 
 async fn connect(addresses: &[SocketAddr]) -> Option<TcpStream> {
@@ -225,6 +202,8 @@ async fn offered(wire: &mut Wire<'_>) -> Result<Offered, Fault> {
         for one in all {
             match one {
                 Capability::Auth(AuthMechanism::Plain) => offered.plain = true,
+                Capability::Auth(AuthMechanism::XOAuth2) => offered.x_oauth2 = true,
+                Capability::Auth(AuthMechanism::OAuthBearer) => offered.bearer = true,
                 Capability::StartTls => offered.start_tls = true,
                 Capability::Idle => offered.idle = true,
                 Capability::LoginDisabled => offered.login_disabled = true,
@@ -237,7 +216,7 @@ async fn offered(wire: &mut Wire<'_>) -> Result<Offered, Fault> {
 }
 
 /// A text as IMAP quotes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

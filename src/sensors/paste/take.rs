@@ -189,6 +189,7 @@ impl Poller {
 
     fn touch(&self, item: &Listed, text: Vec<u8>) -> Touch {
         Touch {
+            mail: None,
             opened: None,
             sensor: self.sensor.clone(),
             reporter: self.fetcher.origin(),

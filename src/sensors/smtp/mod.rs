@@ -13,6 +13,7 @@ use crate::{
             arrival::Arrival,
             config::{Limits, ListenerConfig},
         },
+        mail::contents::House,
         sensor::{Entry, Reporter, Running, Sensor},
     },
 };
@@ -38,6 +39,10 @@ const CHUNKS: usize = 2048;
 struct Config {
     alias_domains: Vec<String>,
     hostname: Option<String>,
+    organisation: Option<String>,
+    resolver: Option<String>,
+    #[serde(default)]
+    own_domains: Vec<String>,
     #[serde(default = "max_size")]
     max_size: usize,
 }
@@ -61,6 +66,8 @@ pub struct Rules {
     pub hostname: String,
     /// In lower case.
     pub alias_domains: Vec<String>,
+    /// Whom mails may pose as before all others.
+    pub house: House,
     /// The greatest mail, in bytes.
     pub max_size: usize,
     /// Between two reads; also for one command.
@@ -91,6 +98,11 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
     let rules = Rules {
         sensor: section.name.clone(),
         hostname,
+        house: House::new(
+            config.organisation.as_deref().unwrap_or_default(),
+            &[config.own_domains, alias_domains.clone()].concat(),
+        )
+        .asking(config.resolver.as_deref())?,
         alias_domains,
         max_size: config.max_size,
         pause: Duration::from_secs(30),

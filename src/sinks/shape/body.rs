@@ -1,7 +1,10 @@
 //! An alert as thin JSON, as webhooks and the operator's own templates get it: canary ids, stores, kinds of markers,
 //! source addresses and services; a marker's value only where the sink may have it.
 
-use crate::{domain::alert::Alert, sinks::shape::wording};
+use crate::{
+    domain::{alert::Alert, sighting::Sighting},
+    sinks::shape::wording,
+};
 use serde_json::{Value, json};
 
 /// The alert as a webhook tells it; the same at every attempt.
@@ -22,8 +25,11 @@ pub fn body(alert: &Alert) -> Value {
         }
     }
     if !alert.sightings.is_empty() {
-        let thin = |sighting| {
+        let thin = |sighting: &Sighting| {
             let mut thin = json!(sighting);
+            if let Some(mail) = &sighting.mail {
+                thin["mail"] = json!(mail.without_names());
+            }
             if let Some(service) = thin["service"].as_str().map(|text| webhooks::clean(text, 300)) {
                 thin["service"] = json!(service);
             }

@@ -78,7 +78,12 @@ pub fn finding(alert: &Alert) -> Value {
         .iter()
         .filter_map(|seen| {
             let service = webhooks::clean(&seen.service, 200);
-            Some(json!({"src_endpoint": {"ip": seen.source_ip?.to_string()}, "dst_endpoint": {"svc_name": service}}))
+            let mut evidence =
+                json!({"src_endpoint": {"ip": seen.source_ip?.to_string()}, "dst_endpoint": {"svc_name": service}});
+            if let Some(mail) = &seen.mail {
+                evidence["data"] = json!({"mail": mail.without_names()});
+            }
+            Some(evidence)
         })
         .collect();
     if !evidence.is_empty() {

@@ -75,6 +75,7 @@ fn fields(alert: &Alert, wording: &Wording) -> Vec<(&'static str, String)> {
         fields.extend(last.source_ip.map(|address| ("source_ip", address.to_string())));
         fields.push(("service", last.service.clone()));
         fields.push(("marker_kind", last.marker_kind.to_string()));
+        fields.extend(wording::mail(alert).map(|mail| ("mail", mail)));
     }
     fields.push(("markers", wording::markers(alert)));
     fields.push(("attack", alert.attack.join(" ")));
@@ -123,6 +124,7 @@ fn cef(alert: &Alert, wording: &Wording, limit: usize) -> String {
         extension
             .extend(last.source_ip.filter(|address| address.is_ipv4()).map(|address| ("src", address.to_string())));
         extension.push(("destinationServiceName", webhooks::clean(&last.service, 200)));
+        extension.extend(wording::mail(alert).map(|mail| ("reason", mail)));
     }
     extension.extend(wording::link(alert).map(|link| ("request", link)));
     let extension: Vec<_> = extension
@@ -262,7 +264,7 @@ mod tests {
             let keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
             prop_assert_eq!(&keys[..4], ["devTime", "cat", "sev", "msg"]);
             let known = ["alert", "type", "severity", "drill", "incident", "verdict", "stores", "log10_lr", "window",
-                "sensors", "sightings", "canaries", "src", "service", "marker_kind", "markers", "attack", "defend", "link"];
+                "sensors", "sightings", "canaries", "src", "service", "marker_kind", "mail", "markers", "attack", "defend", "link"];
             prop_assert!(keys[4..].iter().all(|key| known.contains(key)), "{:?}", keys);
         }
 

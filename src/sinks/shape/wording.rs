@@ -136,6 +136,12 @@ pub fn markers(alert: &Alert) -> String {
     told.join(", ")
 }
 
+/// What the last mail is, where the last sighting is one.
+pub fn mail(alert: &Alert) -> Option<String> {
+    let mail = alert.sightings.last()?.mail.as_ref()?;
+    Some(webhooks::clean(&mail.in_words(), 400))
+}
+
 /// When the copy was taken.
 pub fn window(incident: &Incident) -> Option<String> {
     incident.attribution.window.as_ref().map(|window| format!("{} to {}", window.from, window.to))
@@ -181,8 +187,9 @@ fn facts(alert: &Alert, incident: &Incident) -> Vec<(&'static str, String)> {
     facts.push(("Canaries", format!("{}: {}", canaries.len(), names(canaries.iter().map(String::as_str)))));
     if let Some(last) = alert.sightings.last() {
         let source = last.source_ip.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
-        let text =
-            format!("{} at {} from {source}, {}", last.marker_kind, webhooks::clean(&last.service, 120), last.at);
+        let service = webhooks::clean(&last.service, 120);
+        let mail = mail(alert).map(|mail| format!(": {mail}")).unwrap_or_default();
+        let text = format!("{} at {service} from {source}, {}{mail}", last.marker_kind, last.at);
         facts.push(("Last seen", plain(&text)));
     }
     if !alert.attack.is_empty() {

@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("get", "/api/v1/canaries", "/api/v1/canaries", "", &["planter", "investigator"]),
     ("get", "/api/v1/canaries", "/api/v1/canaries?reveal=true", "", &["investigator"]),
     ("get", "/api/v1/canaries/sigma", "/api/v1/canaries/sigma", "", &["investigator"]),
+    ("get", "/api/v1/canaries/aliases", "/api/v1/canaries/aliases?format=postfix", "", &["investigator"]),
     ("get", "/api/v1/incidents", "/api/v1/incidents", "", &["analyst", "investigator"]),
     ("get", "/api/v1/incidents/{id}", "/api/v1/incidents/i-1", "", &["analyst", "investigator"]),
     ("get", "/api/v1/incidents/{id}/sightings", "/api/v1/incidents/i-1/sightings", "", &["analyst", "investigator"]),

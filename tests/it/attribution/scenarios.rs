@@ -77,6 +77,27 @@ fn a_login_a_mail_and_a_short_paste_are_enough_for_a_store_with_canaries_of_its_
 }
 
 #[test]
+fn what_a_store_s_own_work_explains_as_well_accuses_it_of_nothing() {
+    let mut problem = organisation(4);
+    let copy = copy(&problem, "payroll", month(6) + 240.hours(), 1.0, 1);
+    problem.seen = seen(&copy[..20], Class::Mail, month(6) + 270.hours());
+    let leak = attributed_to(&problem, "payroll");
+    assert_eq!(leak.benign_use, None);
+    // The same mails, all of senders whom payroll names: as likely as a leak, and no figure tells.
+    problem.benign = copy[..20].iter().copied().collect();
+    let verdict = attribute(&problem);
+    assert_eq!(verdict.verdict, Outcome::Inconclusive);
+    assert_eq!(verdict.stores[0].log10_lr, leak.stores[0].log10_lr, "a hypothesis, and no filter");
+    let benign = verdict.benign_use.expect("a hypothesis");
+    assert_eq!((benign.canaries, benign.of, benign.ruled_out), (20, 20, false));
+    assert!(verdict.why_not.iter().any(|why| why.starts_with("benign use of payroll")), "{:?}", verdict.why_not);
+    // Two that were seen otherwise are what no newsletter of payroll's does.
+    problem.benign = copy[2..20].iter().copied().collect();
+    let verdict = attributed_to(&problem, "payroll");
+    assert!(verdict.benign_use.is_some_and(|benign| benign.ruled_out && benign.canaries == 18));
+}
+
+#[test]
 fn a_few_logins_of_the_root_alone_do_not_tell_it_from_its_copies() {
     let mut problem = organisation(10);
     let copy = copy(&problem, "hris", month(6), 1.0, 5);

@@ -37,6 +37,8 @@ fn outside(folder: &Path) -> Vec<(String, String)> {
         ("SENSORS__LEAKS__SECRET_KEY", "word".to_owned()),
         ("SENSORS__LEAKS__SESSION_TOKEN", "word".to_owned()),
         ("SENSORS__CATCHALL__PASSWORD", "word".to_owned()),
+        ("SENSORS__EXCHANGE__SECRET", "word".to_owned()),
+        ("SENSORS__GMAIL__SERVICE_ACCOUNT", account.clone()),
         ("SENSORS__MAILGUN__SIGNING_KEY", "word".to_owned()),
         ("SENSORS__POSTMARK__PASSWORD", "word".to_owned()),
         ("SENSORS__TWILIO__AUTH_TOKEN", "word".to_owned()),

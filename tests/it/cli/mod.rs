@@ -1,5 +1,6 @@
 //! Tests of `cli` through the real binary.
 
+mod aliases;
 mod check;
 mod claims;
 mod clock;

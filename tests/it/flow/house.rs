@@ -71,6 +71,7 @@ impl House {
                 hmac: false,
             }],
             text: Vec::new(),
+            mail: None,
             evidence: Vec::new(),
         };
         let all = (0..count).map(|_| observe::observe(&self.context, touch.clone(), false));

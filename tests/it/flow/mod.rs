@@ -12,6 +12,7 @@ mod incidents;
 mod kills;
 mod links;
 mod load;
+mod mails;
 mod oracle;
 mod patrol;
 mod readers;

@@ -62,6 +62,7 @@ pub fn sighted(canary: CanaryId, evidence: &str) -> Record {
         also: Vec::new(),
         values: Vec::new(),
         drift: None,
+        mail: None,
         received_at: at(6),
         sensor: "portal".to_owned(),
         reporter: "192.0.2.7".to_owned(),

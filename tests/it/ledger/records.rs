@@ -16,6 +16,7 @@ use telltale::{
 
 pub fn incident(stores: &[&str], second: i64) -> Incident {
     Incident {
+        mails: Default::default(),
         id: String::new(),
         state: State::Open,
         severity: Severity::High,

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use telltale::{
     domain::{secret::with_literals, section::Section},
@@ -142,8 +142,10 @@ async fn what_comes_in_clear_behind_starttls_is_not_taken_for_protected() {
 
 #[tokio::test]
 async fn a_mail_that_cannot_be_had_is_left_in_the_end() {
-    let broken = |command: &str| {
-        let closes = command.contains("BODY") && command.contains("FETCH 1 ");
+    let ill = Arc::new(AtomicBool::new(true));
+    let is_ill = ill.clone();
+    let broken = move |command: &str| {
+        let closes = command.contains("BODY") && command.contains("FETCH 1 ") && is_ill.load(SeqCst);
         let two = command
             .contains("SIZE")
             .then(|| b"* 1 FETCH (UID 1 RFC822.SIZE 40)\r\n* 2 FETCH (UID 2 RFC822.SIZE 40)\r\n$ OK done\r\n".to_vec());
@@ -152,6 +154,18 @@ async fn a_mail_that_cannot_be_had_is_left_in_the_end() {
     let mailbox = Watching::start("mailbox", &server(HELLO, broken).await).await;
     let touches = mailbox.recorder.wait_for(1).await;
     assert_eq!((touches.len(), mailbox.recorder.refused("mail_given_up")), (1, 1));
+    // It is told of for as long as it cannot be had, and is no mail that was read.
+    let until = Instant::now() + Duration::from_secs(20);
+    while *mailbox.recorder.unable.lock().unwrap() != Some("a_mail_cannot_be_fetched") && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(*mailbox.recorder.unable.lock().unwrap(), Some("a_mail_cannot_be_fetched"));
+    ill.store(false, SeqCst);
+    mailbox.recorder.wait_for(2).await;
+    while mailbox.recorder.unable.lock().unwrap().is_some() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(*mailbox.recorder.unable.lock().unwrap(), None, "it was had in the end");
 }
 
 #[tokio::test]
@@ -254,5 +268,8 @@ fn a_wrong_key_is_named() {
     assert!(told("url = 'imaps://h.example.org'\nstarttls = true").starts_with("starttls: "));
     assert!(told("url = 'imaps://h.example.org'\nfolder = 'É'").starts_with("folder: "));
     assert!(told("url = 'imaps://h.example.org'\nevery = 'soon'").starts_with("every: "));
+    for keys in ["tenant = 't'", "service_account = '{}'"] {
+        assert!(told(&format!("url = 'imaps://h.example.org'\n{keys}")).starts_with("password: "), "one way in");
+    }
     drop(build("mailbox", "url = 'imaps://h.example.org'\nuser = 'u'\npassword = 'p'"));
 }

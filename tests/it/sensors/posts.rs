@@ -3,6 +3,7 @@
 use crate::sensors::observer::build;
 use hyper::HeaderMap;
 use jiff::Timestamp;
+use telltale::sensors::mail::contents::House;
 use telltale::{
     domain::sighting::Touch,
     sensors::{
@@ -61,7 +62,8 @@ impl Post {
         let taken = inbound.read(&call).await?;
         let mut touches = Vec::new();
         for letter in taken.letters {
-            touches.extend(letter.touches("s", inbound.reporter(), inbound.reporter(), self.now).await);
+            touches
+                .extend(letter.touches("s", inbound.reporter(), inbound.reporter(), self.now, &House::default()).await);
         }
         Ok((touches, taken.once))
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::{sync::Arc, time::Duration};
 use telltale::sensors::{
     listener::Peer,
+    mail::contents::House,
     smtp::{Rules, session::Session},
 };
 use tokio::{
@@ -63,6 +64,7 @@ proptest! {
 async fn converse(pieces: Vec<(Vec<u8>, bool)>, tls: bool) -> String {
     let (recorder, reporter) = Recorder::new();
     let rules = Rules {
+        house: House::default(),
         sensor: "mx".into(),
         hostname: "mx.example.org".into(),
         alias_domains: vec!["courriel.example.org".into()],

@@ -162,6 +162,7 @@ pub fn alert(text: &str) -> Alert {
         at,
         summary: format!("payroll leaked: {text}"),
         incident: Some(Incident {
+            mails: Default::default(),
             id: "i-7".into(),
             state: State::Open,
             severity: Severity::Critical,
@@ -189,6 +190,7 @@ pub fn alert(text: &str) -> Alert {
             also: Vec::new(),
             values: Vec::new(),
             drift: None,
+            mail: None,
             received_at: at,
             sensor: format!("portal{text}"),
             reporter: "192.0.2.7".into(),

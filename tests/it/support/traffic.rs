@@ -29,11 +29,18 @@ pub async fn log_in(
 
 /// Writes a mail; answers the last code: 250 if it was taken.
 pub async fn write_mail(mx: SocketAddr, from: Ipv4Addr, to: &str) -> io::Result<u16> {
+    let mail = format!("From: a@example.net\r\nTo: {to}\r\nSubject: Bonjour\r\n\r\nBonjour.\r\n");
+    write(mx, from, "a@example.net", to, &mail).await
+}
+
+/// Writes this mail, under this reverse path; answers the last code.
+pub async fn write(mx: SocketAddr, from: Ipv4Addr, sender: &str, to: &str, mail: &str) -> io::Result<u16> {
     let mut stream = BufReader::new(TcpStream::connect(mx).await?);
     stream.write_all(format!("PROXY TCP4 {from} 127.0.0.1 40000 25\r\n").as_bytes()).await?;
     answered(&mut stream).await?;
-    let mail = format!("From: a@example.net\r\nTo: {to}\r\nSubject: Bonjour\r\n\r\nBonjour.\r\n.");
-    let lines = ["EHLO client.example.net", "MAIL FROM:<a@example.net>", &format!("RCPT TO:<{to}>"), "DATA", &mail];
+    let (sender, recipient) = (format!("MAIL FROM:<{sender}>"), format!("RCPT TO:<{to}>"));
+    let mail = format!("{}.", mail.replace("\r\n.", "\r\n.."));
+    let lines = ["EHLO client.example.net", &sender, &recipient, "DATA", &mail];
     let mut code = 0;
     for line in lines {
         stream.write_all(format!("{line}\r\n").as_bytes()).await?;

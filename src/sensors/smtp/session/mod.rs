@@ -1,16 +1,18 @@
 //! The conversation with one client: the commands of SMTP, and what each is answered. Canary or stranger, every
 //! answer is the same.
 
+mod auth;
+
 use crate::{
-    domain::sighting::{Class, Touch},
+    domain::{mail::Hop, sighting::Touch},
     sensors::{
-        credentials,
         door::wire::{Broken, Wire},
         listener::Peer,
         mail::{
             RECIPIENTS,
+            contents::{self, Arrived},
             envelope::{Envelope, Way, is_ours},
-            text,
+            origin::Claim,
         },
         request::EVIDENCE_LIMIT,
         sensor::Reporter,
@@ -19,7 +21,7 @@ use crate::{
 };
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Error, Request};
+use smtp_proto::{Error, Request};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -55,7 +57,8 @@ pub struct Session<Stream> {
     rules: Arc<Rules>,
     reporter: Reporter,
     memory: Arc<Semaphore>,
-    greeted: bool,
+    /// As the client greeted; none before that.
+    greeted: Option<String>,
     envelope: Envelope,
     errors: usize,
 }
@@ -71,7 +74,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         stop: CancellationToken,
     ) -> Self {
         let wire = Wire::new(stream, rules.pause, stop);
-        Session { wire, peer, rules, reporter, memory, greeted: false, envelope: Envelope::default(), errors: 0 }
+        Session { wire, peer, rules, reporter, memory, greeted: None, envelope: Envelope::default(), errors: 0 }
     }
 
     /// Talks until the client leaves, breaks a limit, or starts TLS.
@@ -147,9 +150,9 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
             }
         };
         match request {
-            Request::Ehlo { .. } => {
+            Request::Ehlo { host } => {
                 self.report_unsent().await;
-                self.greeted = true;
+                self.greeted = Some(host.into_owned());
                 let mut lines = vec![self.rules.hostname.clone(), "PIPELINING".into()];
                 lines.push(format!("SIZE {}", self.rules.max_size));
                 if can_start_tls {
@@ -161,13 +164,13 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
                     self.wire.say(&format!("250{}{text}", if at == last { ' ' } else { '-' }));
                 }
             }
-            Request::Helo { .. } => {
+            Request::Helo { host } => {
                 self.report_unsent().await;
-                self.greeted = true;
+                self.greeted = Some(host.into_owned());
                 let reply = format!("250 {}", self.rules.hostname);
                 self.wire.say(&reply);
             }
-            Request::Mail { .. } if !self.greeted => self.wrong("503 5.5.1 say EHLO first"),
+            Request::Mail { .. } if self.greeted.is_none() => self.wrong("503 5.5.1 say EHLO first"),
             Request::Mail { .. } if self.envelope.sender.is_some() => self.wrong("503 5.5.1 sender already given"),
             Request::Mail { from } if from.size > self.rules.max_size => {
                 self.refuse("mail_too_large");
@@ -277,72 +280,22 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         }
         let envelope = std::mem::take(&mut self.envelope);
         let evidence = kept.first(EVIDENCE_LIMIT);
-        let text = text::decode(kept.take()).await.unwrap_or_else(|| {
-            self.refuse("unreadable_mail");
-            evidence.clone()
-        });
         let way = self.way();
-        let durable = self.observe(envelope.touches(&way, text, &evidence)).await;
+        let arrived = Arrived { envelope: envelope.clone(), own: Some(self.station(way.at)), origin: None };
+        let claim = Claim {
+            address: Some(self.peer.source),
+            greeting: self.greeted.clone().unwrap_or_default(),
+            sender: envelope.sender.clone().unwrap_or_default(),
+            own_name: self.rules.hostname.clone(),
+        };
+        let read = contents::read(kept.take(), arrived, claim, self.rules.house.clone()).await;
+        if read.is_none() {
+            self.refuse("unreadable_mail");
+        }
+        let (text, mail) = read.map_or_else(|| (evidence.clone(), None), |(text, mail)| (text, Some(mail)));
+        let durable = self.observe(envelope.touches(&way, text, mail.as_ref(), &evidence)).await;
         self.wire.say(if durable { "250 2.0.0 queued" } else { "451 4.3.0 cannot take mail now, try again later" });
         Ok(Next::Go)
-    }
-
-    async fn auth(&mut self, mechanism: u64, initial: String) -> Result<Next, Broken> {
-        let mut response = if initial == "=" { String::new() } else { initial };
-        let credentials = match mechanism {
-            AUTH_PLAIN => {
-                if response.is_empty() {
-                    response = self.ask("334 ").await?;
-                }
-                credentials::plain(response.as_bytes())
-            }
-            AUTH_LOGIN => {
-                if response.is_empty() {
-                    response = self.ask("334 VXNlcm5hbWU6").await?;
-                }
-                let password = self.ask("334 UGFzc3dvcmQ6").await?;
-                credentials::by_turns(&response, &password)
-            }
-            _ => {
-                self.wrong("504 5.5.4 mechanism not supported");
-                return Ok(Next::Go);
-            }
-        };
-        let Some(credentials) = credentials else {
-            self.refuse("unreadable_credentials");
-            self.wrong("501 5.5.2 cannot decode the response");
-            return Ok(Next::Go);
-        };
-        let touch = Touch {
-            opened: None,
-            sensor: self.rules.sensor.clone(),
-            reporter: self.peer.socket.ip().to_string(),
-            class: Class::Login,
-            at: Timestamp::now(),
-            source_ip: Some(self.peer.source),
-            service: "smtp".into(),
-            presented: credentials.presented(),
-            text: Vec::new(),
-            evidence: format!(
-                "AUTH {}\r\nuser name: {}\r\npassword: {}\r\n",
-                if mechanism == AUTH_PLAIN { "PLAIN" } else { "LOGIN" },
-                credentials.username,
-                credentials.password.as_deref().unwrap_or_default()
-            )
-            .into_bytes(),
-        };
-        if self.observe(std::iter::once(touch)).await {
-            self.wrong("535 5.7.8 authentication failed");
-        } else {
-            self.wire.say("451 4.3.0 cannot authenticate now, try again later");
-        }
-        Ok(Next::Go)
-    }
-
-    async fn ask(&mut self, prompt: &str) -> Result<String, Broken> {
-        self.wire.say(prompt);
-        let line = self.wire.line().await?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&line).trim().to_owned())
     }
 
     async fn observe(&self, touches: impl Iterator<Item = Touch> + Send) -> bool {
@@ -360,7 +313,18 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         let envelope = std::mem::take(&mut self.envelope);
         if !envelope.recipients.is_empty() {
             let way = self.way();
-            self.observe(envelope.touches(&way, Vec::new(), &[])).await;
+            self.observe(envelope.touches(&way, Vec::new(), None, &[])).await;
+        }
+    }
+
+    /// Our own station on the mail's way: the one that nobody else has written.
+    fn station(&self, at: Timestamp) -> Hop {
+        Hop {
+            from: self.greeted.as_deref().map(|name| webhooks::clean(name, 120)),
+            by: Some(self.rules.hostname.clone()),
+            address: Some(self.peer.source),
+            at: Some(at),
+            own: true,
         }
     }
 
