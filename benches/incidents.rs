@@ -1,6 +1,7 @@
 //! What a real `telltale serve` needs of memory on a data folder that holds a million incidents, each opened, told, delivered and
 //! closed. `cargo bench --bench incidents` makes the folder by the journal itself, starts the program on it, asks it, and prints what
-//! the system says of its memory. A number after `--` makes other than a million.
+//! the system says of its memory. A number after `--` makes other than a million, and
+//! `redb` puts the ledger there.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -29,14 +30,12 @@ const TOGETHER: usize = 500;
 const OPEN: usize = 1000;
 
 /// Founds a house that has seen so many incidents.
-async fn found(folder: &Path, count: usize) -> anyhow::Result<()> {
+async fn found(folder: &Path, count: usize, engine: &str) -> anyhow::Result<()> {
     let file = folder.join("telltale.toml");
-    fs::write(
-        &file,
-        "allow_literal_secrets = true\n[organisation]\nname = 'Bench'\n[api]\nlisten = '127.0.0.1:0'\n[heartbeat]\ndaily = false\n\
+    let text = "allow_literal_secrets = true\n[organisation]\nname = 'Bench'\n[api]\nlisten = '127.0.0.1:0'\n[heartbeat]\ndaily = false\n\
          [[sinks]]\nname = 'soc'\nkind = 'webhook'\nurl = 'http://127.0.0.1:9/'\nsecret = 'whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB'\n\
-         allow_private = ['127.0.0.0/8']\n",
-    )?;
+         allow_private = ['127.0.0.0/8']\n";
+    fs::write(&file, format!("{text}[ledger]\nengine = '{engine}'\n"))?;
     let config = load(&file, std::iter::empty())?;
     let master = MasterKey::generate();
     fs::write(folder.join("master.key"), master.to_text().reveal())?;
@@ -127,15 +126,16 @@ fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let asked = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let count: usize = asked.unwrap_or(1_000_000);
+    let engine = if std::env::args().any(|argument| argument == "redb") { "redb" } else { "sled" };
     let folder = tempfile::tempdir()?;
     let began = Instant::now();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(found(folder.path(), count))?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(found(folder.path(), count, engine))?;
     let size = |name: &str| {
         let output = Command::new("du").args(["-sm", name]).current_dir(folder.path().join("data")).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).split_whitespace().next().unwrap_or("?").to_owned())
     };
     println!(
-        "{count} incidents made in {:.0?}: journal {} MiB, ledger {} MiB",
+        "{count} incidents in {engine} made in {:.0?}: journal {} MiB, ledger {} MiB",
         began.elapsed(),
         size("journal")?,
         size("ledger")?
