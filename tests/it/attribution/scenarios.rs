@@ -77,6 +77,32 @@ fn a_login_a_mail_and_a_short_paste_are_enough_for_a_store_with_canaries_of_its_
 }
 
 #[test]
+fn previews_carry_no_accusation() {
+    let (mut refused, mut alone) = (0, 0);
+    for store in ["payroll", "directory"] {
+        for (firm, seed) in (1..8).flat_map(|firm| (0..6).map(move |seed| (firm, seed))) {
+            let mut problem = organisation(10);
+            problem.canaries.iter_mut().for_each(|facts| facts.showable.push(Class::Preview));
+            let mut copy = copy(&problem, store, month(6) + 240.hours(), 1.0, seed);
+            // Its own first: of them the bound is made.
+            copy.sort_by_key(|id| !problem.canaries.iter().any(|facts| facts.id == *id && facts.home == *store));
+            problem.seen = seen(&copy[..firm], Class::Document, month(7));
+            let unaided = attribute(&problem);
+            problem.seen.extend(seen(&copy[firm..], Class::Preview, month(7)));
+            let aided = attribute(&problem);
+            assert!(
+                accused(&aided).iter().all(|store| accused(&unaided).contains(store)),
+                "{store} {firm} {seed}: {unaided:#?} {aided:#?}"
+            );
+            refused += u32::from(accused(&unaided).is_empty());
+            // Here nothing but the canary left out stood against it, which previews made up for.
+            alone += u32::from(matches!(&unaided.why_not[..], [why] if why.starts_with("without any one")));
+        }
+    }
+    assert!(refused > 0 && alone > 0, "{refused} {alone}");
+}
+
+#[test]
 fn a_few_logins_of_the_root_alone_do_not_tell_it_from_its_copies() {
     let mut problem = organisation(10);
     let copy = copy(&problem, "hris", month(6), 1.0, 5);
