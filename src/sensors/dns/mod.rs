@@ -164,7 +164,10 @@ impl Serving {
                 match serving.dns.zone.answer(&question) {
                     None => serving.refuse("no_question"),
                     Some(answer) => {
-                        serving.report(answer.asked.as_ref(), source, source, "UDP").await;
+                        // What is held short names no address: whoever is real connects, and is reported then.
+                        if !bare {
+                            serving.report(answer.asked.as_ref(), source, source, "UDP").await;
+                        }
                         // Whoever asked may be gone.
                         let _ = udp.send_to(&answer.datagram(bare), from).await;
                     }
@@ -207,7 +210,7 @@ impl Serving {
     /// Waits as long for a canary as for a stranger.
     async fn report(&self, asked: Option<&Asked>, source: IpAddr, socket: IpAddr, over: &str) {
         let Some(Asked { name, kind }) = asked else { return };
-        let (class, service) = openers::classed("dns", source, None, &self.dns.own_networks);
+        let (class, service) = openers::looked_up(over, source, &self.dns.own_networks);
         let labels = self.dns.zone.labels(name).into_iter().filter(|label| label.len() >= SHORTEST).take(LABELS);
         let presented = labels.map(|label| Presented {
             hint: Some(MarkerKind::DocumentLink),
