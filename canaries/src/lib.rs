@@ -21,6 +21,7 @@ pub mod storage;
 
 pub use canary::CanaryId;
 pub use field::Field;
+pub use link::told_apart;
 pub use locale::{Locale, locale};
 pub use marker::{Marker, MarkerKind};
 pub use persona::{House, Label, MINT_VERSION, Minter, Persona};

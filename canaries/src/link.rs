@@ -3,6 +3,8 @@
 
 use crate::{
     draw::Draw,
+    index::canonical::canonical,
+    marker::MarkerKind,
     persona::{Label, Minter},
 };
 
@@ -33,16 +35,28 @@ impl Minter {
         let mut words = |most: u64| (0..form.below(most + 1)).map(|_| *form.pick(&WORDS)).collect::<Vec<_>>();
         let (before, after) = (words(2), words(1));
         let random = random(&mut label.draw(&self.key, "link"), letters, length as usize);
-        let base = base.trim_end_matches('/');
-        match base.split_once("://").filter(|_| named) {
-            Some((scheme, place)) => {
-                let path: Vec<&str> = before.into_iter().chain(after).collect();
-                format!("{scheme}://{random}.{place}/{}", path.join("/"))
-            }
-            None => {
-                let path: Vec<&str> = before.into_iter().chain([random.as_str()]).chain(after).collect();
-                format!("{base}/{}", path.join("/"))
-            }
+        placed(base, named, &random, before, after)
+    }
+}
+
+/// Whether links below `base` are told apart by what is each one's own, and not by a part of `base` that all have.
+pub fn told_apart(base: &str, named: bool) -> bool {
+    let mut random = "a".repeat(SHORTEST as usize - 1);
+    random.push('2');
+    let link = placed(base, named, &random, Vec::new(), Vec::new());
+    canonical(MarkerKind::DocumentLink, &link) == Some(random)
+}
+
+fn placed(base: &str, named: bool, random: &str, before: Vec<&str>, after: Vec<&str>) -> String {
+    let base = base.trim_end_matches('/');
+    match base.split_once("://").filter(|_| named) {
+        Some((scheme, place)) => {
+            let path: Vec<&str> = before.into_iter().chain(after).collect();
+            format!("{scheme}://{random}.{place}/{}", path.join("/"))
+        }
+        None => {
+            let path: Vec<&str> = before.into_iter().chain([random]).chain(after).collect();
+            format!("{base}/{}", path.join("/"))
         }
     }
 }
@@ -63,7 +77,7 @@ fn random(draw: &mut Draw, letters: &[u8], length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{index::canonical::canonical, locale::locale, marker::MarkerKind, persona::House};
+    use crate::{locale::locale, persona::House};
     use std::collections::BTreeSet;
 
     fn label(ordinal: u32) -> Label<'static> {
@@ -99,6 +113,25 @@ mod tests {
             );
         }
         assert!(forms.len() > 100, "{} forms in 200 deployments", forms.len());
+    }
+
+    #[test]
+    fn a_base_that_would_be_taken_for_the_random_part_is_known() {
+        for (base, named, apart) in [
+            ("https://docs.example.org/rh/", true, true),
+            ("https://docs.example.org:8443", true, true),
+            ("https://docs.example.org/ressources-humaines", true, false),
+            ("https://docs.example.org/ressources-humaines", false, true),
+            ("https://docs.example.org/a1b2c3d4e5f6g7h8i9", false, false),
+            ("https://server20240101production.example.org", true, false),
+            ("https://server20240101production.example.org", false, true),
+        ] {
+            assert_eq!(told_apart(base, named), apart, "{base} {named}");
+            for seed in 0..if apart { 50 } else { 0 } {
+                let [one, other] = [0, 1].map(|ordinal| minter(seed).link(&label(ordinal), base, named));
+                assert_ne!(canonical(MarkerKind::DocumentLink, &one), canonical(MarkerKind::DocumentLink, &other));
+            }
+        }
     }
 
     #[test]

@@ -194,7 +194,7 @@ fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyh
     let below = |base: &str, server: &SensorSlot| {
         host(base).is_some_and(|host| server.delegated.as_ref().is_some_and(|delegated| delegated.covers(&host)))
     };
-    Ok(match &slot.delegated {
+    let links = match &slot.delegated {
         Some(delegated) => {
             let mut there =
                 beacons.iter().filter_map(|beacon| beacon.public_url.clone()).filter(|base| below(base, slot));
@@ -205,7 +205,17 @@ fn links(config: &Config, component: &Component, sensors: &[SensorSlot]) -> anyh
             let named = servers.iter().any(|server| below(&base, server));
             Links { base, named }
         }),
-    })
+    };
+    if let Some(Links { base, named }) = links.as_ref().filter(|links| !canaries::told_apart(&links.base, links.named))
+    {
+        let mended = if *named { "no path" } else { "a path of plain words" };
+        let message = format!(
+            "links below {base} would all be taken for one: give the beacon's `public_url` {mended}, and no long part of letters and \
+             digits in its name"
+        );
+        return Err(config.component_error(component, "beacon", message).into());
+    }
+    Ok(links)
 }
 
 /// Sensors to start, by name; and their slots.

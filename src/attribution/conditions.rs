@@ -73,6 +73,8 @@ pub struct Bound {
 pub struct Conditions {
     pub bound: Bound,
     pub standing: Standing,
+    /// The standing without mere previews of documents; none where none were seen.
+    pub unaided: Option<Standing>,
     pub distinct_canaries: u64,
     /// Further ones, of which mere previews of documents were seen.
     pub previewed: u64,
@@ -91,6 +93,7 @@ impl Conditions {
     pub fn firm(&self) -> bool {
         let firm = |standing: &Option<Standing>| standing.as_ref().is_some_and(Standing::holds);
         self.standing.holds()
+            && self.unaided.as_ref().is_none_or(Standing::holds)
             && self.distinct_canaries >= LEAST_CANARIES
             && self.seen_otherwise >= LEAST_CANARIES
             && firm(&self.without_one)
@@ -148,6 +151,8 @@ impl Conditions {
             ));
         }
         let weaker = [
+            // Where nothing else was seen, that is said already.
+            ("without what was previewed", if self.distinct_canaries > 0 { &self.unaided } else { &None }),
             ("without any one of the canaries seen", &self.without_one),
             ("were chance sightings a hundred times as frequent", &self.louder),
         ];

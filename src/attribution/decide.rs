@@ -25,7 +25,8 @@ pub fn attribute(problem: &Problem) -> Verdict {
     if evidence.seen.count() == 0 && problem.ghosts_seen == 0 {
         return nothing_found(problem, &candidates, &evidence);
     }
-    let weighed = Weighed::of(problem, &candidates, &evidence);
+    let firm = Evidence::without_previews(problem);
+    let weighed = Weighed::of(problem, &candidates, &evidence, firm.as_ref());
     let name = |hypothesis| named(hypothesis, &candidates);
     let mut found = weighed.judge();
     found.sort_by(|a, b| {
@@ -54,7 +55,7 @@ pub fn attribute(problem: &Problem) -> Verdict {
         if first.score.accused {
             let generations = generations(&first.score.store, &evidence);
             verdict.verdict = Outcome::Attributed;
-            verdict.window = window(&candidates[first.store], &weighed.scores.epochs[first.store], &evidence);
+            verdict.window = window(&candidates[first.store], &weighed.scores().epochs[first.store], &evidence);
             verdict.claim = Some(Claim { generations, ..Claim::default() });
         } else {
             verdict.why_not = first.conditions.failed(&first.score.store, &verdict.indistinguishable, &name);
@@ -62,11 +63,11 @@ pub fn attribute(problem: &Problem) -> Verdict {
             verdict.why_not.extend(oddities(problem, &evidence));
         }
     }
-    let (_, best) = weighed.scores.best_of(|_| true);
+    let (_, best) = weighed.scores().best_of(|_| true);
     verdict.excluded = found
         .iter()
         .filter(|found| !found.score.accused && !verdict.indistinguishable.contains(&found.score.store))
-        .filter(|found| (weighed.scores.ln_with(found.store) - best) / std::f64::consts::LN_10 <= EXCLUDED_LOG10)
+        .filter(|found| (weighed.scores().ln_with(found.store) - best) / std::f64::consts::LN_10 <= EXCLUDED_LOG10)
         .map(|found| found.score.store.clone())
         .collect();
     verdict

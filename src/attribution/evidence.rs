@@ -55,6 +55,16 @@ pub struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Orders the problem.
     pub fn of(problem: &'a Problem) -> Self {
+        Evidence::of_those(problem, |_| true)
+    }
+
+    /// The same as if no mere preview of a document had been seen; none where none was.
+    pub fn without_previews(problem: &'a Problem) -> Option<Self> {
+        let previewed = problem.seen.iter().any(|seen| seen.class == Class::Preview);
+        previewed.then(|| Evidence::of_those(problem, |class| class != Class::Preview))
+    }
+
+    fn of_those(problem: &'a Problem, counts: impl Fn(Class) -> bool) -> Self {
         let by_id: BTreeMap<CanaryId, &CanaryFacts> = problem.canaries.iter().map(|facts| (facts.id, facts)).collect();
         let canaries: Vec<&CanaryFacts> = by_id.into_values().collect();
         let size = canaries.len();
@@ -78,7 +88,7 @@ impl<'a> Evidence<'a> {
         // A canary seen in several classes is one sighting: it counts in the first of them (dumps come first), and
         // leaves the others, for every hypothesis alike.
         let mut counted: BTreeMap<usize, Class> = BTreeMap::new();
-        for seen in &problem.seen {
+        for seen in problem.seen.iter().filter(|seen| counts(seen.class)) {
             let Ok(number) = evidence.canaries.binary_search_by_key(&seen.canary, |facts| facts.id) else {
                 evidence.unknown.insert(seen.canary);
                 continue;

@@ -38,15 +38,24 @@ pub struct Found {
     pub best_copy: Option<usize>,
 }
 
+/// One body of evidence, weighed.
+struct Side<'a> {
+    candidates: &'a [Candidate],
+    evidence: &'a Evidence<'a>,
+    watched: Vec<Watched>,
+    scores: Scores,
+    louder: Scores,
+}
+
 /// The problem, weighed.
 pub struct Weighed<'a> {
     candidates: &'a [Candidate],
     evidence: &'a Evidence<'a>,
-    watched: Vec<Watched>,
     /// Those that a store's own work may have shown.
     benign: Bits,
-    pub scores: Scores,
-    louder: Scores,
+    all: Side<'a>,
+    /// Without mere previews of documents, where there are any: an accusation has to stand on this, too.
+    firm: Option<Side<'a>>,
     /// How much each store holds: its real rows where they are known, else its canaries.
     sizes: Vec<u64>,
     own: OwnCanaries,
@@ -55,8 +64,13 @@ pub struct Weighed<'a> {
 }
 
 impl<'a> Weighed<'a> {
-    /// Weighs it.
-    pub fn of(problem: &Problem, candidates: &'a [Candidate], evidence: &'a Evidence<'a>) -> Self {
+    /// Weighs it; `firm` is its evidence without mere previews of documents, where there are any.
+    pub fn of(
+        problem: &Problem,
+        candidates: &'a [Candidate],
+        evidence: &'a Evidence<'a>,
+        firm: Option<&'a Evidence<'a>>,
+    ) -> Self {
         let looks = looks(problem, evidence, candidates.len());
         let draws = Draws::of(problem, candidates, evidence);
         // A store that the lock points at is tried in combinations, however badly it does alone.
@@ -65,8 +79,6 @@ impl<'a> Weighed<'a> {
             let over = |store: &usize| draws.ln_value(&lock, *store).is_some_and(|value| value >= -look.ln_allowed);
             (0..candidates.len()).filter(over).collect()
         });
-        let watched_at = |phi: &dyn Fn(Class) -> f64| watched(problem, evidence, candidates, phi);
-        let watched = watched_at(&false_sighting);
         let held = |candidate: &Candidate| candidate.copies.iter().map(|copy| copy.holds.count()).max().unwrap_or(0);
         let rows = problem.real_rows.as_ref().map(|rows| &rows.held);
         let known = rows.filter(|rows| candidates.iter().all(|candidate| rows.contains_key(&candidate.store)));
@@ -75,8 +87,8 @@ impl<'a> Weighed<'a> {
         problem.benign.iter().filter_map(place).for_each(|number| benign.insert(number));
         Weighed {
             benign,
-            scores: score(candidates, &watched, &kept),
-            louder: score(candidates, &watched_at(&|class| louder_chance(problem, class)), &kept),
+            all: Side::of(problem, candidates, evidence, &kept),
+            firm: firm.map(|firm| Side::of(problem, candidates, firm, &kept)),
             sizes: candidates
                 .iter()
                 .map(|candidate| known.map_or_else(|| held(candidate), |rows| rows[&candidate.store]))
@@ -84,10 +96,14 @@ impl<'a> Weighed<'a> {
             own: OwnCanaries::of(problem, candidates, evidence),
             candidates,
             evidence,
-            watched,
             draws,
             looks,
         }
+    }
+
+    /// How well each story explains all that was seen.
+    pub fn scores(&self) -> &Scores {
+        &self.all.scores
     }
 
     /// Every store, with those accused that meet all conditions.
@@ -125,10 +141,17 @@ impl<'a> Weighed<'a> {
         let held = candidate.copies.iter().fold(Bits::empty(size), |all, copy| all.union(&copy.holds));
         let seen = self.evidence.seen.shared(&held).without(&self.evidence.values);
         let firm = self.evidence.firm.shared(&seen);
-        let lns = &self.scores.epochs[store];
-        let standing = Standing::of(&self.scores, store, &self.sizes);
-        let louder = standing.holds().then(|| Standing::of(&self.louder, store, &self.sizes));
-        let without_one = standing.holds().then(|| self.without_one(store, &standing));
+        let lns = &self.all.scores.epochs[store];
+        let sizes = &self.sizes;
+        let standing = Standing::of(&self.all.scores, store, sizes);
+        // What previews add may lower an accusation, and never carries it.
+        let unaided = self.firm.as_ref().map(|firm| Standing::of(&firm.scores, store, sizes));
+        let holds = standing.holds() && unaided.as_ref().is_none_or(Standing::holds);
+        let sides = || [Some(&self.all), self.firm.as_ref()].into_iter().flatten();
+        let worst =
+            |of: &dyn Fn(&Side<'_>) -> Standing| holds.then(|| sides().map(of).reduce(Standing::or_worse)).flatten();
+        let louder = worst(&|side| Standing::of(&side.louder, store, sizes));
+        let without_one = worst(&|side| side.without_one(store, sizes));
         Found {
             store,
             score: StoreScore {
@@ -149,6 +172,7 @@ impl<'a> Weighed<'a> {
                 previewed: self.evidence.distinct(&seen.without(&firm)),
                 seen_otherwise: self.evidence.distinct(&firm.without(&self.benign)),
                 standing,
+                unaided,
                 without_one,
                 louder,
                 controls: self.own.controls(),
@@ -176,9 +200,23 @@ impl<'a> Weighed<'a> {
         }
         bound
     }
+}
+
+impl<'a> Side<'a> {
+    fn of(problem: &Problem, candidates: &'a [Candidate], evidence: &'a Evidence<'a>, kept: &[usize]) -> Self {
+        let watched_at = |phi: &dyn Fn(Class) -> f64| watched(problem, evidence, candidates, phi);
+        let watched = watched_at(&false_sighting);
+        Side {
+            scores: score(candidates, &watched, kept),
+            louder: score(candidates, &watched_at(&|class| louder_chance(problem, class)), kept),
+            candidates,
+            evidence,
+            watched,
+        }
+    }
 
     /// The worst standing of the store with any one canary unseen.
-    fn without_one(&self, store: usize, standing: &Standing) -> Standing {
+    fn without_one(&self, store: usize, sizes: &[u64]) -> Standing {
         let combinations = self.rivals_of(store);
         let by = Scorer::new(self.candidates, &self.watched, &self.scores.epochs);
         // What is seen of one person is left out together: it may have come about together.
@@ -189,9 +227,9 @@ impl<'a> Weighed<'a> {
         }
         let weigh = |numbers: &[usize]| {
             let again: Vec<Watched> = self.watched.iter().zip(self.evidence.without(numbers)).map(with).collect();
-            Standing::of(&score_again(&again, &by, &combinations), store, &self.sizes)
+            Standing::of(&score_again(&again, &by, &combinations), store, sizes)
         };
-        alike.into_values().map(weigh).fold(standing.clone(), Standing::or_worse)
+        alike.into_values().map(weigh).fold(Standing::of(&self.scores, store, sizes), Standing::or_worse)
     }
 
     /// The combinations that matter when one canary is left out: the best in which the store is a source, and every rival

@@ -87,7 +87,7 @@ pub fn happening(class: Class) -> &'static str {
         Class::Login => "A canary's login was tried",
         Class::Mail => "A canary's address was written to",
         Class::Document => "A canary's document was opened",
-        Class::Preview => "A canary's document was fetched by a program, or within the house",
+        Class::Preview => "A canary's document was looked up, or fetched by a program or within the house",
         Class::Read => "A canary was read where it stands",
         Class::Store => "A canary was changed, removed or copied in a store",
     }

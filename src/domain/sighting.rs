@@ -30,8 +30,8 @@ pub enum Class {
     Mail,
     /// A document or its link was opened.
     Document,
-    /// A document's link was fetched by a program that fetches what passes it (a chat's preview, a mail gateway, a crawler), or
-    /// from the house's own networks: the document need not have left.
+    /// The host of a document's link was looked up, or the link was fetched by a program that fetches what passes it (a chat's
+    /// preview, a mail gateway, a crawler), or from the house's own networks: the document need not have left.
     Preview,
     /// Somebody touched the canary where it stands: in its store.
     Store,

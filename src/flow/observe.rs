@@ -368,7 +368,7 @@ pub fn happening(sighting: &Sighting) -> String {
             None => "its address was written to".to_owned(),
         },
         (Class::Document, _) => "its document was opened".to_owned(),
-        (Class::Preview, _) => format!("its document was fetched ({})", sighting.service),
+        (Class::Preview, _) => format!("its document's link was looked up or fetched ({})", sighting.service),
         (Class::Read, _) => format!("somebody read it in {}", sighting.service),
         (Class::Store, Some(Drift::Altered { column })) => {
             format!("somebody changed {column} of it in {}", sighting.service)

@@ -9,6 +9,7 @@ use crate::{
         listener::{
             Listener, Peer,
             config::{Limits, ListenerConfig},
+            proxy::Proxies,
         },
         openers, pages, request,
         sensor::{Entry, Reporter, Running, Sensor},
@@ -39,6 +40,7 @@ const PAGE: &str = include_str!("pages/beacon.html");
 // One transparent pixel.
 const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\
 \x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;";
+const FORWARDED_HOST: &str = "x-forwarded-host";
 const SHORTEST: usize = 8;
 const SEGMENTS: usize = 16;
 
@@ -77,6 +79,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
 
 struct Serving {
     name: String,
+    proxies: Proxies,
     own_networks: Vec<IpNet>,
     reporter: Reporter,
 }
@@ -86,8 +89,9 @@ impl Sensor for Beacon {
     async fn start(self: Box<Self>, reporter: Reporter, stop: CancellationToken) -> anyhow::Result<Running> {
         let listener = Listener::bind(&self.listener, Limits::default()).await?;
         let address = Some(listener.address());
-        let Beacon { name, own_networks, .. } = *self;
-        let serving = Arc::new(Serving { name: name.clone(), own_networks, reporter: reporter.clone() });
+        let Beacon { name, own_networks, listener: ListenerConfig { trusted_proxies, .. }, .. } = *self;
+        let proxies = Proxies::new(trusted_proxies);
+        let serving = Arc::new(Serving { name: name.clone(), proxies, own_networks, reporter: reporter.clone() });
         let router = Router::new().fallback(answer).with_state(serving);
         let refused = Arc::new(move |reason| reporter.refused(&name, reason));
         Ok(Running { address, task: tokio::spawn(listener.serve(router, refused, stop)) })
@@ -110,6 +114,11 @@ async fn answer(State(serving): State<Arc<Serving>>, Extension(peer): Extension<
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).or(parts.uri.host());
     let mut presented = segments(path);
     presented.extend(labels(host.unwrap_or_default()));
+    // A proxy that passes a request on may put its own name for us in the place of the one that was asked for.
+    if serving.proxies.trusts(peer.socket.ip()) {
+        let asked = parts.headers.get_all(FORWARDED_HOST).iter().filter_map(|host| host.to_str().ok());
+        presented.extend(asked.flat_map(labels).take(SEGMENTS));
+    }
     let touch = Touch {
         opened: None,
         sensor: serving.name.clone(),
@@ -140,7 +149,7 @@ fn is_image(path: &str) -> bool {
 
 /// Where a server of names answers for the host, what only a reader of the document knows stands there.
 fn labels(host: &str) -> impl Iterator<Item = Presented> {
-    let long = host.split(['.', ':']).filter(|label| label.len() >= SHORTEST).take(SEGMENTS);
+    let long = host.split(['.', ':', ',', ' ']).filter(|label| label.len() >= SHORTEST).take(SEGMENTS);
     long.map(of_link)
 }
 

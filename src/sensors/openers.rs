@@ -114,6 +114,14 @@ pub fn classed(service: &str, source: IpAddr, agent: Option<&[u8]>, own: &[IpNet
     }
 }
 
+/// How a lookup of a link's host counts: as a preview, for whatever fetches a link looks its host up first, and nothing tells
+/// from the question who will read. Over UDP its sender may be forged, which is said.
+pub fn looked_up(over: &str, source: IpAddr, own: &[IpNet]) -> (Class, String) {
+    let service = if over == "UDP" { "dns over UDP, sender unproven" } else { "dns over TCP" };
+    let (_, service) = classed(service, source, None, own);
+    (Class::Preview, service)
+}
+
 /// `own_networks` of a section.
 pub fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
@@ -174,7 +182,20 @@ mod tests {
         for (source, class) in
             [("10.1.2.3", Class::Preview), ("::ffff:10.1.2.3", Class::Preview), ("11.0.0.1", Class::Document)]
         {
-            assert_eq!(classed("dns", source.parse().expect("an address"), None, &own).0, class, "{source}");
+            assert_eq!(classed("beacon", source.parse().expect("an address"), None, &own).0, class, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_lookup_is_a_preview_whoever_asks_and_no_sender_of_a_datagram_is_a_fact() {
+        let own = ["10.0.0.0/8".parse().expect("a network")];
+        for (over, source, service) in [
+            ("UDP", "203.0.113.9", "dns over UDP, sender unproven"),
+            ("TCP", "203.0.113.9", "dns over TCP"),
+            ("UDP", "10.1.2.3", "dns over UDP, sender unproven, from a network of the house"),
+        ] {
+            let found = looked_up(over, source.parse().expect("an address"), &own);
+            assert_eq!(found, (Class::Preview, service.to_owned()), "{over} {source}");
         }
     }
 

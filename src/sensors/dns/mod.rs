@@ -1,6 +1,6 @@
 //! Answers for a delegated name (`docs.example.org`): a reader whose program only looks the host of a document's link up, and
-//! then is kept from opening it, is seen all the same. Every name below is reported and answered alike; nothing else is
-//! answered, and nobody is asked. Who asks is mostly a resolver: its address is the source.
+//! then is kept from opening it, is seen all the same. Every name below is reported and answered alike, but for the one under
+//! which a certificate is proven; nothing else is answered, and nobody is asked. Who asks is mostly a resolver: its address is the source.
 
 pub mod pace;
 pub mod zone;
@@ -62,6 +62,8 @@ struct Config {
     addresses: Vec<IpAddr>,
     #[serde(default)]
     name_server: Option<String>,
+    #[serde(default)]
+    acme_challenge: Option<String>,
     #[serde(default, deserialize_with = "openers::networks")]
     own_networks: Vec<IpNet>,
 }
@@ -76,8 +78,8 @@ pub struct Dns {
 }
 
 fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
-    let Config { listen, zone, addresses, name_server, own_networks } = section.read()?;
-    let zone = Zone::read(&zone, name_server.as_deref(), addresses.clone())
+    let Config { listen, zone, addresses, name_server, acme_challenge, own_networks } = section.read()?;
+    let zone = Zone::read(&zone, name_server.as_deref(), acme_challenge.as_deref(), addresses.clone())
         .map_err(|(key, wanted)| SectionError::new(key, wanted))?;
     Ok(Box::new(Dns { name: section.name.clone(), listen, zone, addresses, own_networks }))
 }
@@ -162,7 +164,10 @@ impl Serving {
                 match serving.dns.zone.answer(&question) {
                     None => serving.refuse("no_question"),
                     Some(answer) => {
-                        serving.report(answer.asked.as_ref(), source, source, "UDP").await;
+                        // What is held short names no address: whoever is real connects, and is reported then.
+                        if !bare {
+                            serving.report(answer.asked.as_ref(), source, source, "UDP").await;
+                        }
                         // Whoever asked may be gone.
                         let _ = udp.send_to(&answer.datagram(bare), from).await;
                     }
@@ -205,7 +210,7 @@ impl Serving {
     /// Waits as long for a canary as for a stranger.
     async fn report(&self, asked: Option<&Asked>, source: IpAddr, socket: IpAddr, over: &str) {
         let Some(Asked { name, kind }) = asked else { return };
-        let (class, service) = openers::classed("dns", source, None, &self.dns.own_networks);
+        let (class, service) = openers::looked_up(over, source, &self.dns.own_networks);
         let labels = self.dns.zone.labels(name).into_iter().filter(|label| label.len() >= SHORTEST).take(LABELS);
         let presented = labels.map(|label| Presented {
             hint: Some(MarkerKind::DocumentLink),

@@ -1,4 +1,5 @@
-//! What is answered for a delegated name: the same addresses for every name below it, and nothing else. It reads and writes
+//! What is answered for a delegated name: the same addresses for every name below it, where to ask for the proof that a
+//! certificate needs, and nothing else. It reads and writes
 //! messages alone, asks nobody, and answers in no more than one small datagram.
 
 use hickory_resolver::proto::{
@@ -18,6 +19,8 @@ const LONGEST: usize = 100;
 /// What a message has at least, and the flag that says it is an answer.
 const HEAD: usize = 12;
 const IS_ANSWER: u8 = 0x80;
+/// Where a certificate's issuer looks for the proof that the name is ours (RFC 8555, 8.4).
+const CHALLENGE: &str = "_acme-challenge";
 
 /// What is answered.
 pub struct Zone {
@@ -25,6 +28,7 @@ pub struct Zone {
     addresses: Vec<IpAddr>,
     authority: Record,
     name_server: Record,
+    challenge: Option<Record>,
 }
 
 /// What was asked of it.
@@ -41,7 +45,12 @@ pub struct Answer {
 
 impl Zone {
     /// Reads the names; else the key that is wrong, and what was expected.
-    pub fn read(zone: &str, name_server: Option<&str>, addresses: Vec<IpAddr>) -> Result<Zone, (&'static str, String)> {
+    pub fn read(
+        zone: &str,
+        name_server: Option<&str>,
+        challenge: Option<&str>,
+        addresses: Vec<IpAddr>,
+    ) -> Result<Zone, (&'static str, String)> {
         let host = |key, text: &str| {
             let name = Name::from_ascii(text.trim_end_matches('.')).ok();
             let fits = |name: &Name| name.num_labels() >= 2 && name.len() <= LONGEST && !name.is_wildcard();
@@ -59,12 +68,26 @@ impl Zone {
             return Err(("addresses", wanted));
         }
         let server = name_server.map_or_else(|| Ok(apex.clone()), |text| host("name_server", text))?;
+        let proven = Name::from_ascii(CHALLENGE).and_then(|name| name.append_domain(&apex));
+        let elsewhere = |text: &str| {
+            let target = host("acme_challenge", text)?;
+            if apex.zone_of(&target) {
+                return Err((
+                    "acme_challenge",
+                    format!("expected a name outside of {zone}, where a record can be set"),
+                ));
+            }
+            let name = proven.clone().map_err(|_| ("zone", "expected a shorter name".to_owned()))?;
+            Ok(Record::from_rdata(name, KEPT, RData::CNAME(rdata::CNAME(target))))
+        };
+        let challenge = challenge.map(elsewhere).transpose()?;
         let contact = Name::from_ascii("hostmaster").and_then(|name| name.append_domain(&apex));
         let soa = rdata::SOA::new(server.clone(), contact.unwrap_or_else(|_| apex.clone()), 1, 3600, 600, 86_400, KEPT);
         let record = |data| Record::from_rdata(apex.clone(), KEPT, data);
         Ok(Zone {
             authority: record(RData::SOA(soa)),
             name_server: record(RData::NS(rdata::NS(server))),
+            challenge,
             apex,
             addresses,
         })
@@ -123,7 +146,11 @@ impl Zone {
 
     /// The same for every name below.
     fn records(&self, name: &Name, kind: RecordType) -> Vec<Record> {
-        let is_apex = name.num_labels() == self.apex.num_labels();
+        if let Some(challenge) = self.challenge.as_ref().filter(|challenge| challenge.name == *name) {
+            return vec![challenge.clone()];
+        }
+        // Counted by hand: the library leaves out a star.
+        let is_apex = name.iter().count() == self.apex.iter().count();
         match kind {
             RecordType::A | RecordType::AAAA => {
                 let fits = |address: &&IpAddr| address.is_ipv4() == (kind == RecordType::A);
@@ -138,7 +165,7 @@ impl Zone {
 
     /// The labels below the name, the innermost first.
     pub fn labels(&self, name: &Name) -> Vec<String> {
-        let own = usize::from(name.num_labels().saturating_sub(self.apex.num_labels()));
+        let own = name.iter().count().saturating_sub(self.apex.iter().count());
         name.iter().take(own).filter_map(|label| std::str::from_utf8(label).ok()).map(str::to_owned).collect()
     }
 }
@@ -169,7 +196,8 @@ mod tests {
 
     fn zone() -> Zone {
         let addresses = ["203.0.113.5", "2001:db8::5"].map(|address| address.parse().expect("an address")).to_vec();
-        Zone::read("Docs.example.org", Some("ns1.example.org."), addresses).expect("a zone")
+        let challenge = Some("docs.acme.example.org");
+        Zone::read("Docs.example.org", Some("ns1.example.org."), challenge, addresses).expect("a zone")
     }
 
     fn question(name: &str, kind: RecordType) -> Vec<u8> {
@@ -182,7 +210,8 @@ mod tests {
     fn the_longest_answer_fits_into_a_datagram() {
         let long = format!("{}.example.org", "a".repeat(63));
         let addresses = (0..8).map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n + 1])).collect();
-        let zone = Zone::read(&long, Some(&format!("{}.example.com", "b".repeat(63))), addresses).expect("a zone");
+        let zone =
+            Zone::read(&long, Some(&format!("{}.example.com", "b".repeat(63))), None, addresses).expect("a zone");
         let name = format!("{0}.{0}.{1}.", "c".repeat(63), long);
         for kind in [RecordType::AAAA, RecordType::TXT, RecordType::ANY] {
             let mut question = Message::from_vec(&question(&name, kind)).expect("a message");
@@ -194,6 +223,30 @@ mod tests {
             assert!(!read.metadata.truncation && read.edns.is_some());
             assert_eq!(read.answers.len(), if kind == RecordType::AAAA { 8 } else { 0 });
         }
+    }
+
+    #[test]
+    fn a_star_is_a_label_as_any_other() {
+        let zone = zone();
+        let labels = |text: &str| zone.labels(&Name::from_ascii(text).expect("a name"));
+        assert_eq!(labels("*.docs.example.org."), ["*"]);
+        assert_eq!(labels("*.k3m9x2p7q4.docs.example.org."), ["*", "k3m9x2p7q4"]);
+        let below = |kind| zone.answer(&question("*.docs.example.org.", kind)).expect("an answer").message.answers;
+        assert!(below(RecordType::NS).is_empty() && below(RecordType::SOA).is_empty());
+        assert_eq!(below(RecordType::A).len(), 1);
+    }
+
+    #[test]
+    fn the_proof_for_a_certificate_is_asked_for_elsewhere() {
+        let answers = |name, kind| zone().answer(&question(name, kind)).expect("an answer").message.answers;
+        for name in ["_acme-challenge.docs.example.org.", "_ACME-Challenge.Docs.example.org."] {
+            let [record] = &answers(name, RecordType::TXT)[..] else { panic!("one record") };
+            assert_eq!(record.data.to_string(), "docs.acme.example.org.");
+        }
+        assert!(answers("a._acme-challenge.docs.example.org.", RecordType::TXT).is_empty());
+        let addresses = vec![IpAddr::from([203, 0, 113, 5])];
+        let wrong = Zone::read("docs.example.org", None, Some("proof.docs.example.org"), addresses);
+        assert_eq!(wrong.err().expect("in the same zone").0, "acme_challenge");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A connection that ends: after a time, or when we stop, whatever its client does.
+//! A connection that ends: after a time, sooner if its client has not come to the point, or when we stop, whatever it does.
 
 use std::{
     future::Future,
@@ -19,12 +19,19 @@ pub struct Bounded<Stream> {
 }
 
 impl<Stream> Bounded<Stream> {
-    /// Lasts so long, and not beyond `stop`.
-    pub fn new(stream: Stream, lasts: Duration, stop: CancellationToken) -> Self {
+    /// Lasts for the first of these times, for both once it has `begun`, and not beyond `stop`.
+    pub fn new(stream: Stream, lasts: [Duration; 2], begun: CancellationToken, stop: CancellationToken) -> Self {
+        let [first, then] = lasts;
         let over = async move {
-            match tokio::time::timeout(lasts, stop.cancelled()).await {
-                Ok(()) => ErrorKind::ConnectionAborted,
-                Err(_) => ErrorKind::TimedOut,
+            let idle = async {
+                tokio::time::sleep(first).await;
+                if begun.is_cancelled() {
+                    tokio::time::sleep(then).await;
+                }
+            };
+            match stop.run_until_cancelled(idle).await {
+                None => ErrorKind::ConnectionAborted,
+                Some(()) => ErrorKind::TimedOut,
             }
         };
         Bounded { stream, over: Box::pin(over), ended: None }
@@ -73,10 +80,18 @@ mod tests {
 
     #[tokio::test]
     async fn it_ends_in_its_time_and_when_we_stop() {
-        for (lasts, stopped, kind) in [(20, false, ErrorKind::TimedOut), (60_000, true, ErrorKind::ConnectionAborted)] {
+        for (lasts, begun, stopped, kind) in [
+            ([20, 60_000], false, false, ErrorKind::TimedOut),
+            ([10, 10], true, false, ErrorKind::TimedOut),
+            ([1, 60_000], true, true, ErrorKind::ConnectionAborted),
+        ] {
             let (near, mut far) = tokio::io::duplex(64);
             let stop = CancellationToken::new();
-            let mut bounded = Bounded::new(near, Duration::from_millis(lasts), stop.clone());
+            let token = CancellationToken::new();
+            if begun {
+                token.cancel();
+            }
+            let mut bounded = Bounded::new(near, lasts.map(Duration::from_millis), token, stop.clone());
             far.write_all(b"a").await.expect("written");
             assert_eq!(bounded.read_u8().await.expect("read"), b'a');
             if stopped {

@@ -1,11 +1,11 @@
 //! The host key, by which clients know the server again: read from its file, or made where there is none.
 
 use crate::domain::reason::reason;
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use russh::keys::{Algorithm, PrivateKey, ssh_key::LineEnding};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write as _},
+    io::{self, ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -21,21 +21,30 @@ pub fn read(path: &Path) -> anyhow::Result<PrivateKey> {
 
 /// Reads the key in this file; where there is none, one is made, which its owner alone may read.
 pub fn read_or_make(path: &Path) -> anyhow::Result<PrivateKey> {
-    let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return read(path),
-        Err(error) => {
-            return Err(anyhow!("{}: a host key cannot be made: {}", path.display(), reason(&error)));
-        }
-    };
-    make(file).inspect_err(|_| _ = fs::remove_file(path)).with_context(|| format!("{}: a host key", path.display()))
+    if fs::symlink_metadata(path).is_ok() {
+        return read(path);
+    }
+    let key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)?;
+    let text = key.to_openssh(LineEnding::LF)?;
+    write(path, text.as_bytes())
+        .map_err(|error| anyhow!("{}: a host key cannot be made: {}", path.display(), reason(&error)))?;
+    Ok(key)
 }
 
-fn make(mut file: File) -> anyhow::Result<PrivateKey> {
-    let key = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)?;
-    file.write_all(key.to_openssh(LineEnding::LF)?.as_bytes())?;
-    file.sync_all()?;
-    Ok(key)
+/// The file is there as a whole or not at all: what is left of a start that was killed beside it is thrown away.
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut part: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    part.write_all(text)?;
+    part.sync_all()?;
+    fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -48,7 +57,11 @@ mod tests {
     fn a_key_is_made_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("host_key");
+        // A start that was killed as it wrote leaves no key, and hinders none.
+        let part = folder.path().join("host_key.part");
+        fs::write(&part, "-----BEGIN").expect("written");
         let made = read_or_make(&path).expect("made");
+        assert!(!part.exists());
         assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
         let print = |key: &PrivateKey| key.fingerprint(HashAlg::Sha256).to_string();
         assert_eq!(print(&read_or_make(&path).expect("read")), print(&made));

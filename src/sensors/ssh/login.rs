@@ -9,14 +9,18 @@ use std::{
     borrow::Cow,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio_util::sync::CancellationToken;
 
 /// A user name that nothing was presented with yet.
 #[derive(Clone, Default)]
 pub struct Unfinished(Arc<Mutex<Option<String>>>);
 
 impl Unfinished {
-    fn set(&self, name: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    /// Puts this name there; the one that it takes the place of, if that is another than `tried`.
+    fn replace(&self, name: Option<&str>, tried: &str) -> Option<Credentials> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *kept, name.map(str::to_owned));
+        before.filter(|before| before != tried).map(|username| Credentials { username, password: None })
     }
 
     /// What is left of a session.
@@ -31,16 +35,32 @@ pub struct Attempts {
     presenting: Presenting,
     unfinished: Unfinished,
     notice: Option<String>,
+    /// Cancelled once the keys are exchanged.
+    begun: CancellationToken,
 }
 
 impl Attempts {
     /// Of a client that has said nothing yet.
-    pub fn new(presenting: Presenting, unfinished: Unfinished, notice: Option<String>) -> Self {
-        Attempts { presenting, unfinished, notice }
+    pub fn new(
+        presenting: Presenting,
+        unfinished: Unfinished,
+        notice: Option<String>,
+        begun: CancellationToken,
+    ) -> Self {
+        Attempts { presenting, unfinished, notice, begun }
+    }
+
+    /// Keeps a name that nothing was presented with yet; another that stood there was tried, too.
+    async fn told(&self, username: &str) {
+        if let Some(before) = self.unfinished.replace(Some(username), username) {
+            self.presenting.present("none", &before).await;
+        }
     }
 
     async fn refuse(&self, way: &str, username: &str, password: Option<String>) -> Result<Auth, russh::Error> {
-        self.unfinished.set(None);
+        if let Some(before) = self.unfinished.replace(None, username) {
+            self.presenting.present("none", &before).await;
+        }
         let credentials = Credentials { username: username.to_owned(), password };
         self.presenting.present(way, &credentials).await;
         Ok(refused())
@@ -55,7 +75,7 @@ impl Handler for Attempts {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
-        self.unfinished.set(Some(user.to_owned()));
+        self.told(user).await;
         Ok(refused())
     }
 
@@ -75,7 +95,7 @@ impl Handler for Attempts {
         response: Option<Response<'a>>,
     ) -> Result<Auth, russh::Error> {
         let Some(mut response) = response else {
-            self.unfinished.set(Some(user.to_owned()));
+            self.told(user).await;
             return Ok(Auth::Partial {
                 name: Cow::Borrowed(""),
                 instructions: Cow::Borrowed(""),
@@ -87,6 +107,8 @@ impl Handler for Attempts {
     }
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
+        // It is asked for as soon as a client wants to log in.
+        self.begun.cancel();
         Ok(self.notice.as_ref().map(|notice| format!("{}\n", notice.trim_end())))
     }
 }

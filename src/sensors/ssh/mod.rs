@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub const ENTRY: Entry =
     Entry { kind: "ssh", about: "a decoy SSH server (passwords, and public keys by their fingerprints)", build };
 
-/// Until the client has said who it is.
+/// Until the client has said who it is, exchanged keys, and wants to log in.
 const GREETING: Duration = Duration::from_secs(10);
 /// For a whole session, as sshd's LoginGraceTime.
 const SESSION: Duration = Duration::from_secs(120);
@@ -118,8 +118,10 @@ impl Sensor for Ssh {
                 };
                 let presenting = Presenting { peer, sensor: ssh.name.clone(), service: "ssh", reporter };
                 let unfinished = Unfinished::default();
-                let attempts = Attempts::new(presenting.clone(), unfinished.clone(), ssh.notice.clone());
-                let ended = session(spoken, Bounded::new(stream, SESSION, stop), attempts).await;
+                let begun = CancellationToken::new();
+                let stream = Bounded::new(stream, [GREETING, SESSION - GREETING], begun.clone(), stop);
+                let attempts = Attempts::new(presenting.clone(), unfinished.clone(), ssh.notice.clone(), begun);
+                let ended = session(spoken, stream, attempts).await;
                 // A name that was told and never tried with anything was tried, too.
                 if let Some(credentials) = unfinished.take() {
                     presenting.present("none", &credentials).await;

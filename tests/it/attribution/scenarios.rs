@@ -98,6 +98,30 @@ fn what_a_store_s_own_work_explains_as_well_accuses_it_of_nothing() {
 }
 
 #[test]
+fn previews_carry_no_accusation() {
+    let mut refused = 0;
+    for store in ["payroll", "directory"] {
+        for (firm, seed) in (1..8).flat_map(|firm| (0..6).map(move |seed| (firm, seed))) {
+            let mut problem = organisation(10);
+            problem.canaries.iter_mut().for_each(|facts| facts.showable.push(Class::Preview));
+            let mut copy = copy(&problem, store, month(6) + 240.hours(), 1.0, seed);
+            // Its own first: of them the bound is made.
+            copy.sort_by_key(|id| !problem.canaries.iter().any(|facts| facts.id == *id && facts.home == *store));
+            problem.seen = seen(&copy[..firm], Class::Document, month(7));
+            let unaided = attribute(&problem);
+            problem.seen.extend(seen(&copy[firm..], Class::Preview, month(7)));
+            let aided = attribute(&problem);
+            assert!(
+                accused(&aided).iter().all(|store| accused(&unaided).contains(store)),
+                "{store} {firm} {seed}: {unaided:#?} {aided:#?}"
+            );
+            refused += u32::from(accused(&unaided).is_empty());
+        }
+    }
+    assert!(refused > 0, "previews had something to carry");
+}
+
+#[test]
 fn a_few_logins_of_the_root_alone_do_not_tell_it_from_its_copies() {
     let mut problem = organisation(10);
     let copy = copy(&problem, "hris", month(6), 1.0, 5);

@@ -8,8 +8,12 @@ use crate::{
         serving::client,
     },
 };
+use hickory_resolver::proto::{
+    op::{Message, Query},
+    rr::{Name, RecordType},
+};
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, net::SocketAddr, process::Command};
 
 /// A site with a folder of documents, and a sensor that answers for the name which their links stand under.
 async fn site(inbox: &Inbox) -> Site {
@@ -55,7 +59,7 @@ async fn whoever_only_looks_the_host_of_a_documents_link_up_is_seen() {
     assert_eq!(String::from_utf8_lossy(&answer.stdout), "127.0.0.1\n");
     let opened = inbox.wait("/hook", |alert| alert.json()["type"] == "incident.opened").await.json();
     let sighting = &opened["data"]["sightings"][0];
-    assert_eq!((&sighting["class"], &sighting["sensor"]), (&json!("document"), &json!("names")));
+    assert_eq!((&sighting["class"], &sighting["sensor"]), (&json!("preview"), &json!("names")));
     let canary = register.iter().find(|canary| marker(canary, "document_link") == links[0]).unwrap();
     assert_eq!(sighting["canary"], canary["canary"]);
     assert!(!opened.to_string().contains(host.split('.').next().unwrap()), "an alert bears no marker");
@@ -82,6 +86,8 @@ async fn what_a_chat_fetches_is_told_and_accuses_nobody() {
     let fetch = async |agent: &str| {
         for canary in site.canaries("papers").await {
             let host = url::Url::parse(&marker(&canary, "document_link")).unwrap().host_str().unwrap().to_owned();
+            // Whatever fetches it looks its host up first.
+            look_up(serving.address("names"), &host).await;
             let asked = client().get(format!("http://{}/", serving.address("links"))).header("host", host);
             assert_eq!(asked.header("user-agent", agent).send().await.unwrap().status(), 200);
         }
@@ -89,16 +95,13 @@ async fn what_a_chat_fetches_is_told_and_accuses_nobody() {
     fetch("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)").await;
     let opened = inbox.wait("/hook", |alert| alert.json()["type"] == "incident.opened").await.json();
     let sighting = &opened["data"]["sightings"][0];
-    assert_eq!(
-        (&sighting["class"], &sighting["service"]),
-        (&json!("preview"), &json!("beacon, by a preview in Slack"))
-    );
-    assert!(
-        opened["data"]["summary"].as_str().unwrap().contains("fetched (beacon, by a preview in Slack)"),
-        "{opened}"
-    );
+    // Of the first lookup and the first fetch either may be told first.
+    assert_eq!(sighting["class"], "preview");
+    let summary = opened["data"]["summary"].as_str().unwrap();
+    let services = ["dns over UDP, sender unproven", "beacon, by a preview in Slack"];
+    assert!(services.iter().any(|service| summary.contains(&format!("fetched ({service})"))), "{opened}");
     let id = opened["data"]["incident"]["id"].as_str().unwrap_or_default().to_owned();
-    let seen = shown(&site, &id, 24).await;
+    let seen = shown(&site, &id, 48).await;
     assert_eq!(seen["attribution"]["verdict"], "inconclusive", "{seen}");
     assert_eq!(seen["attribution"]["stores"][0]["accused"], false);
     let why = "no distinct canary of papers was seen, beside 24 by previews of documents alone; 2 are asked";
@@ -106,10 +109,34 @@ async fn what_a_chat_fetches_is_told_and_accuses_nobody() {
 
     // Readers open the same documents: that tells.
     fetch("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0").await;
-    let seen = shown(&site, &id, 48).await;
+    let seen = shown(&site, &id, 96).await;
     assert_eq!(seen["attribution"]["verdict"], "attributed", "{seen}");
     assert_eq!(seen["severity"], "critical");
     assert!(serving.terminate().await.0.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_would_stand_for_every_document_is_refused() {
+    let inbox = Inbox::start().await;
+    let site = site(&inbox).await;
+    let text = fs::read_to_string(site.path("telltale.toml")).unwrap();
+    site.configure(&text.replace("https://docs.example.org", "https://docs.example.org/ressources-humaines"));
+    let complaint = site.run("plant papers --count 6").await.ends(2).complaint();
+    assert!(complaint.contains("would all be taken for one") && complaint.contains("public_url"), "{complaint}");
+    // A word as short as those around the links is told apart.
+    site.configure(&text.replace("https://docs.example.org", "https://docs.example.org/rh"));
+    site.run("plant papers --count 6").await.ends(0);
+}
+
+/// Asks for the address of a name, over UDP.
+async fn look_up(server: SocketAddr, host: &str) {
+    let mut question = Message::query();
+    question.add_query(Query::query(Name::from_ascii(format!("{host}.")).unwrap(), RecordType::A));
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.send_to(&question.to_vec().unwrap(), server).await.unwrap();
+    let mut answer = [0; 600];
+    let length = socket.recv(&mut answer).await.unwrap();
+    assert!(!Message::from_vec(&answer[..length]).unwrap().answers.is_empty(), "{host}");
 }
 
 /// The incident, once so many sightings have joined it.

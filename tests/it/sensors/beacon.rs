@@ -76,3 +76,19 @@ async fn what_fetches_by_itself_is_classed_and_answered_as_any_reader() {
     }
     assert!(pages.iter().all(|page| *page == pages[0]));
 }
+
+#[tokio::test]
+async fn the_name_that_was_asked_for_is_known_behind_a_proxy_that_replaces_it() {
+    let asked = |beacon: &Watching| {
+        let asked = reqwest::Client::new().get(beacon.url("/rh/")).header("host", "backend:8080");
+        asked.header("x-forwarded-host", "K3m9x2p7q4.docs.example.org:8443").send()
+    };
+    for (proxies, values) in [("127.0.0.0/8", &["K3m9x2p7q4"][..]), ("10.0.0.0/8", &[])] {
+        let keys = format!("listen = '127.0.0.1:0'\ntrusted_proxies = ['{proxies}']");
+        let beacon = Watching::start("beacon", &keys).await;
+        assert_eq!(asked(&beacon).await.expect("an answer").status(), 200);
+        let link = |value: &&str| ("document_link".to_owned(), (*value).to_owned());
+        let expected: Vec<_> = values.iter().map(link).collect();
+        assert_eq!(presented(&beacon.recorder.touches()[0]), expected, "{proxies}");
+    }
+}

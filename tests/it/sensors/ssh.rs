@@ -95,6 +95,19 @@ async fn a_name_that_nothing_was_presented_with_is_told_once() {
     assert!(touches[0].evidence.starts_with(b"none\r\n"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_names_is_told() {
+    let (_folder, decoy) = decoy("").await;
+    let mut session = session(&decoy).await;
+    for name in ["c.moreau", "c.moreau", "a.petit", "j.blanc"] {
+        session.authenticate_none(name).await.unwrap();
+    }
+    session.authenticate_password("b.roux", "Printemps 2026").await.unwrap();
+    let names: Vec<String> = decoy.recorder.touches().iter().map(|touch| presented(touch)[0].1.clone()).collect();
+    assert_eq!(names, ["c.moreau", "a.petit", "j.blanc", "b.roux"]);
+    assert!(decoy.recorder.touches()[1].evidence.starts_with(b"none\r\n"));
+}
+
 async fn session(decoy: &Watching) -> Handle<Anybody> {
     client::connect(Arc::new(client::Config::default()), decoy.address(), Anybody).await.unwrap()
 }
@@ -169,6 +182,20 @@ async fn whoever_dribbles_is_closed_within_ten_seconds() {
     let mut stream = TcpStream::connect(decoy.address()).await.unwrap();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(30) && stream.write_all(b"S").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!((9..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(decoy.recorder.refused("too_slow"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dribbles_its_keys_is_closed_within_ten_seconds_too() {
+    let (_folder, decoy) = decoy("").await;
+    let mut stream = TcpStream::connect(decoy.address()).await.unwrap();
+    // A line as it should be, and a message of which ever more is to come.
+    stream.write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n\x00\x00\x20\x00").await.unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(40) && stream.write_all(b"S").await.is_ok() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!((9..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
