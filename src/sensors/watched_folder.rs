@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use rustix::fs::OFlags;
+use rustix::{fs::OFlags, io::Errno};
 use serde::Deserialize;
 use std::{
     fs::{self, File, Metadata},
@@ -82,12 +82,13 @@ impl Collection for Folder {
             let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
             let file = File::options().read(true).custom_flags(flags as i32).open(path)?;
             let metadata = file.metadata()?;
-            Ok((metadata.is_file() && of(&metadata) == wanted).then_some(Unchanged { file, wanted }))
+            Ok::<_, io::Error>((metadata.is_file() && of(&metadata) == wanted).then_some(Unchanged { file, wanted }))
         });
         match opened.await.map_err(|_| Closed::File("file_not_opened"))? {
             Ok(file) => Ok(file.map(|file| Box::new(file) as Box<dyn Read + Send>)),
             Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::FilesystemLoop => Ok(None),
+                io::ErrorKind::NotFound => Ok(None),
+                _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
                 io::ErrorKind::PermissionDenied => Err(Closed::File("file_not_allowed")),
                 _ => Err(Closed::File("file_not_opened")),
             },
