@@ -121,7 +121,9 @@ async fn where_no_item_can_be_had_that_is_said_and_no_item_is_given_up() {
     until(|| recorder.refused("no_item_can_be_had") >= 6).await;
     assert_eq!(*recorder.unable.lock().unwrap(), Some("the_site_cannot_be_read"));
     assert_eq!(recorder.refused("item_given_up"), 0);
-    ["1", "2", "3"].map(|id| site.says(&format!("/raw/{id}"), id));
+    for id in ["1", "2", "3"] {
+        site.says(&format!("/raw/{id}"), id);
+    }
     recorder.wait_for(3).await;
     until(|| recorder.unable.lock().unwrap().is_none()).await;
 }
