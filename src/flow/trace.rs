@@ -21,7 +21,7 @@ use crate::{
         sheet::Sheet,
         understood::Understood,
     },
-    journal::evidence::Evidence,
+    journal::evidence::{Evidence, EvidenceError},
 };
 use canaries::{CanaryId, MarkerKind};
 use jiff::Timestamp;
@@ -122,7 +122,7 @@ impl Trace {
         visit: &mut (dyn FnMut(&Finding) + Send),
     ) -> Result<(), FlowError> {
         if !self.request.record {
-            return self.scan(context, path, source, visit).map_err(|error| unreadable(path, &error));
+            return self.scan(context, path, source, visit);
         }
         let before = self.seen.len();
         let evidence = Evidence::new(&context.data, context.keyring.clone());
@@ -135,13 +135,16 @@ impl Trace {
             let taken = evidence.take(Passed { source, pieces: Some(pieces) });
             (taken, scanning.join())
         });
-        let taken = taken.map_err(anyhow::Error::from)?;
-        scanning
-            .map_err(|_| FlowError::Internal(anyhow::anyhow!("{path}: the scanner stopped")))?
-            .map_err(|error| unreadable(path, &error))?;
-        if self.seen.len() == before {
+        let taken = taken.map_err(|error| match error {
+            EvidenceError::Source(error) => unreadable(path, &error),
+            error => FlowError::Internal(error.into()),
+        })?;
+        // A file at which the scanner breaks is at fault itself.
+        let scanned = scanning
+            .unwrap_or_else(|_| Err(FlowError::Refused(format!("{path}: reading stopped: the scanner broke at it"))));
+        if scanned.is_err() || self.seen.len() == before {
             evidence.discard(&taken).map_err(anyhow::Error::from)?;
-            return Ok(());
+            return scanned;
         }
         let record = Record::MaterialTaken {
             trace: self.id.clone(),
@@ -159,7 +162,7 @@ impl Trace {
         path: &str,
         source: &mut dyn Read,
         visit: &mut (dyn FnMut(&Finding) + Send),
-    ) -> io::Result<()> {
+    ) -> Result<(), FlowError> {
         let Trace { seen, gathered, understood, .. } = self;
         let mut tell = |finding: &Finding| {
             if finding.strong {
@@ -179,10 +182,11 @@ impl Trace {
             gathered.see(path, piece, &mut |text, found| scanner.scan(text, found), &mut tell, &mut ended);
         });
         gathered.finish(path, &mut tell, &mut ended);
-        let summary = summary?;
-        scanner.sound()?;
+        let summary = summary.map_err(|error| unreadable(path, &error))?;
+        // Not the source's fault.
+        scanner.sound().map_err(|error| FlowError::Internal(error.into()))?;
         if let Some(error) = failed {
-            return Err(io::Error::other(error));
+            return Err(error);
         }
         self.material.bytes += summary.bytes;
         self.lacks(summary.not_scanned.into_iter().map(not_scanned).collect());

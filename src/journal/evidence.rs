@@ -47,6 +47,9 @@ pub enum EvidenceError {
     Damaged(String),
     #[error("cannot read or write evidence file {file}: {error}")]
     Io { file: String, error: io::Error },
+    /// Nothing of ours: what was to be taken in.
+    #[error("what was to be taken in could not be read: {0}")]
+    Source(io::Error),
 }
 
 impl Evidence {
@@ -63,18 +66,22 @@ impl Evidence {
         self.keyring.ensure(&[KeyRef::File(name)])?;
         let key = self.keyring.key(KeyRef::File(name)).ok_or_else(|| EvidenceError::Erased(file.clone()))?;
         let disks = self.keyring.disks().as_ref();
-        disk::make_folder(disks, &self.folder).map_err(io)?;
         let (path, part) = (self.folder.join(&file), self.folder.join(format!("{file}.part")));
-        let written = write(disks, &part, &key, &mut source);
-        let (sha256, bytes) = match written {
-            Ok(written) => written,
-            Err(error) => {
+        let mut failed = None;
+        let mut source = Noted { source: &mut source, failed: &mut failed };
+        let kept = disk::make_folder(disks, &self.folder).and_then(|()| {
+            let written = write(disks, &part, &key, &mut source)?;
+            disks.rename(&part, &path).and_then(|()| disks.sync_folder(&self.folder)).map(|()| written)
+        });
+        match (kept, failed) {
+            (Ok((sha256, bytes)), _) => Ok(Taken { file, sha256, bytes }),
+            (Err(error), failed) => {
+                // A key whose file never was is of no use.
                 let _ = disks.remove(&part);
-                return Err(io(error));
+                let _ = self.keyring.erase(KeyRef::File(name));
+                Err(if failed.is_some() { EvidenceError::Source(error) } else { io(error) })
             }
-        };
-        disks.rename(&part, &path).and_then(|()| disks.sync_folder(&self.folder)).map_err(io)?;
-        Ok(Taken { file, sha256, bytes })
+        }
     }
 
     /// Forgets a file that turned out to hold nothing of ours: its key first.
@@ -147,6 +154,21 @@ fn write(disks: &dyn Disks, path: &Path, key: &DataKey, source: &mut impl Read) 
     drop(out);
     disk.sync()?;
     Ok((HEXLOWER.encode(&digest.finalize()), total))
+}
+
+/// A source whose failures are told from those of the disk.
+struct Noted<'a, R> {
+    source: &'a mut R,
+    failed: &'a mut Option<io::ErrorKind>,
+}
+
+impl<R: Read> Read for Noted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer);
+        // That one is tried again by whoever reads.
+        *self.failed = read.as_ref().err().map(io::Error::kind).filter(|kind| *kind != io::ErrorKind::Interrupted);
+        read
+    }
 }
 
 /// Where a file's pieces go.

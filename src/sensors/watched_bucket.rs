@@ -8,7 +8,7 @@ use crate::{
     },
     sensors::{
         collected::{
-            Collected, Collection, Found,
+            Closed, Collected, Collection, Found, Looked,
             marks::{MOST, mark},
         },
         outside::{self, Allowed},
@@ -94,17 +94,19 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
 }
 
 impl Objects {
-    async fn get(&self, address: Url) -> Result<Option<Response>, &'static str> {
+    async fn get(&self, address: Url) -> Result<Option<Response>, Closed> {
         if !self.allowed.literal(&address) {
-            return Err("private_address");
+            return Err(Closed::All("private_address"));
         }
-        let answer = self.client.get(address).timeout(PATIENCE).send().await.map_err(|_| "unreachable")?;
+        let answer = self.client.get(address).timeout(PATIENCE).send().await.map_err(|_| Closed::All("unreachable"))?;
         match answer.status() {
             status if status.is_success() => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err("not_allowed"),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err("asked_to_wait"),
-            _ => Err("unexpected_status"),
+            StatusCode::UNAUTHORIZED => Err(Closed::All("not_allowed")),
+            StatusCode::FORBIDDEN => Err(Closed::File("not_allowed")),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(Closed::All("asked_to_wait")),
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Err(Closed::All("unreachable")),
+            _ => Err(Closed::File("unexpected_status")),
         }
     }
 }
@@ -119,7 +121,7 @@ impl Collection for Objects {
         "the_bucket_cannot_be_read"
     }
 
-    async fn look(&self) -> Result<Vec<Found>, &'static str> {
+    async fn look(&self) -> Result<Looked, &'static str> {
         let mut found: Vec<Found> = Vec::new();
         let mut from: Option<String> = None;
         loop {
@@ -130,7 +132,9 @@ impl Collection for Objects {
             if let Some(from) = &from {
                 action.with_continuation_token(from.as_str());
             }
-            let answer = self.get(action.sign(GOOD_FOR)).await?.ok_or("no_such_bucket")?;
+            let answer = self.get(action.sign(GOOD_FOR)).await;
+            let answer =
+                answer.map_err(|(Closed::All(reason) | Closed::File(reason))| reason)?.ok_or("no_such_bucket")?;
             let mut body = Vec::new();
             let mut pieces = answer.bytes_stream();
             while let Some(piece) = pieces.try_next().await.map_err(|_| "answer_cut_short")? {
@@ -150,13 +154,13 @@ impl Collection for Objects {
             }
             match page.next_continuation_token {
                 Some(next) if found.len() <= MOST && from.as_ref() != Some(&next) => from = Some(next),
-                _ => return Ok(found),
+                _ => return Ok(Looked { files: found, skipped: 0 }),
             }
         }
     }
 
-    async fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, &'static str> {
-        let action = self.bucket.get_object(Some(&self.credentials), name);
+    async fn open(&self, file: &Found) -> Result<Option<Box<dyn Read + Send>>, Closed> {
+        let action = self.bucket.get_object(Some(&self.credentials), &file.name);
         let Some(answer) = self.get(action.sign(GOOD_FOR)).await? else { return Ok(None) };
         let pieces = answer.bytes_stream().map_err(io::Error::other);
         Ok(Some(Box::new(SyncIoBridge::new(Box::pin(StreamReader::new(pieces))))))

@@ -5,20 +5,21 @@ use crate::{
     domain::section::{Section, SectionError},
     sensors::{
         collected::{
-            Collected, Collection, Found,
-            marks::{MOST, mark},
+            Closed, Collected, Collection, Found, Looked,
+            marks::{MOST, Mark, mark},
         },
         sensor::{Entry, Sensor},
     },
 };
 use async_trait::async_trait;
+use rustix::{fs::OFlags, io::Errno};
 use serde::Deserialize;
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, Read},
-    os::unix::fs::MetadataExt as _,
+    fs::{self, File, Metadata},
+    io::{self, Read},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// The row of `sensors::ALL`.
@@ -26,8 +27,6 @@ pub const ENTRY: Entry =
     Entry { kind: "watched_folder", about: "a folder of leaked files that analysts collect", build };
 
 const EVERY: Duration = Duration::from_secs(10);
-/// A file that was written to so lately may not be whole.
-const SETTLED: Duration = Duration::from_secs(2);
 const DEPTH: usize = 16;
 
 #[derive(Deserialize)]
@@ -65,37 +64,66 @@ impl Collection for Folder {
         "the_folder_cannot_be_read"
     }
 
-    async fn look(&self) -> Result<Vec<Found>, &'static str> {
+    async fn look(&self) -> Result<Looked, &'static str> {
         let path = self.path.clone();
         let walked = tokio::task::spawn_blocking(move || {
-            let mut found = Vec::new();
-            walk(&path, &path, DEPTH, &mut found).map(|()| found)
+            let mut looked = Looked::default();
+            walk(&path, &path, DEPTH, &mut looked).map(|()| looked)
         });
-        let mut found = walked.await.map_err(|_| "folder_unreadable")?.map_err(|_| "folder_unreadable")?;
-        found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(found)
+        let mut looked = walked.await.map_err(|_| "folder_unreadable")?.map_err(|_| "folder_unreadable")?;
+        looked.files.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(looked)
     }
 
-    async fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, &'static str> {
-        let path = self.path.join(name);
-        let opened = tokio::task::spawn_blocking(move || match fs::symlink_metadata(&path)?.is_file() {
-            true => File::open(path).map(Some),
-            false => Ok(None),
+    async fn open(&self, file: &Found) -> Result<Option<Box<dyn Read + Send>>, Closed> {
+        let (path, wanted) = (self.path.join(&file.name), file.mark);
+        let opened = tokio::task::spawn_blocking(move || {
+            // It may have become a link or a pipe since it was looked at.
+            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+            let file = File::options().read(true).custom_flags(flags as i32).open(path)?;
+            let metadata = file.metadata()?;
+            Ok::<_, io::Error>((metadata.is_file() && of(&metadata) == wanted).then_some(Unchanged { file, wanted }))
         });
-        match opened.await.map_err(|_| "file_unreadable")? {
-            Ok(file) => Ok(file.map(|file| Box::new(BufReader::new(file)) as Box<dyn Read + Send>)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(_) => Err("file_unreadable"),
+        match opened.await.map_err(|_| Closed::File("file_not_opened"))? {
+            Ok(file) => Ok(file.map(|file| Box::new(file) as Box<dyn Read + Send>)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => Ok(None),
+                _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(None),
+                io::ErrorKind::PermissionDenied => Err(Closed::File("file_not_allowed")),
+                _ => Err(Closed::File("file_not_opened")),
+            },
+        }
+    }
+}
+
+/// What a file and no other is: moved, it is the same.
+fn of(metadata: &Metadata) -> Mark {
+    let known = [metadata.ino(), metadata.size(), metadata.mtime() as u64, metadata.mtime_nsec() as u64];
+    mark(&[known.map(u64::to_be_bytes).as_flattened()])
+}
+
+/// A file that must not change while it is read.
+struct Unchanged {
+    file: File,
+    wanted: Mark,
+}
+
+impl Read for Unchanged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        match count == 0 && !buffer.is_empty() && of(&self.file.metadata()?) != self.wanted {
+            true => Err(io::Error::other("it was written to while it was read")),
+            false => Ok(count),
         }
     }
 }
 
 /// The files of a folder and of those in it, but hidden ones.
-fn walk(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> io::Result<()> {
+fn walk(root: &Path, folder: &Path, depth: usize, looked: &mut Looked) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let (path, hidden) = (entry.path(), entry.file_name().as_encoded_bytes().starts_with(b"."));
-        if hidden || found.len() > MOST {
+        if hidden || looked.files.len() > MOST {
             continue;
         }
         let metadata = match fs::symlink_metadata(&path) {
@@ -107,20 +135,54 @@ fn walk(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> io:
         // A name that is no text cannot be told; such a file is for `trace`.
         let name = path.strip_prefix(root).ok().and_then(Path::to_str);
         match name {
-            _ if metadata.is_dir() && depth > 0 => match walk(root, &path, depth - 1, found) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ if metadata.is_dir() && depth > 0 => match walk(root, &path, depth - 1, looked) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => looked.skipped += 1,
                 _ => {}
             },
             Some(name) if metadata.is_file() => {
-                // Moved, it is the same.
-                let known = [metadata.ino(), metadata.size(), metadata.mtime() as u64, metadata.mtime_nsec() as u64];
-                let parts = known.map(u64::to_be_bytes);
-                let age = SystemTime::now().duration_since(metadata.modified()?).unwrap_or(SETTLED);
-                let settled = age >= SETTLED;
-                found.push(Found { mark: mark(&[parts.as_flattened()]), name: name.to_owned(), settled });
+                looked.files.push(Found { mark: of(&metadata), name: name.to_owned(), settled: false });
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write as _, os::unix::fs::symlink};
+
+    fn found(folder: &Folder, name: &str) -> Found {
+        let metadata = fs::symlink_metadata(folder.path.join(name)).expect("there");
+        Found { mark: of(&metadata), name: name.to_owned(), settled: true }
+    }
+
+    #[tokio::test]
+    async fn what_became_another_meanwhile_is_not_read() {
+        let (path, outside) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let folder = Folder { path: path.path().to_owned() };
+        let at = path.path().join("a.csv");
+        fs::write(&at, b"first").expect("written");
+        let seen = found(&folder, "a.csv");
+        let mut text = String::new();
+        let mut opened = folder.open(&seen).await.expect("open").expect("there");
+        opened.read_to_string(&mut text).expect("unchanged");
+        assert_eq!(text, "first");
+        // Written to while it is read.
+        let mut opened = folder.open(&seen).await.expect("open").expect("there");
+        File::options().append(true).open(&at).expect("there").write_all(b", and more").expect("written");
+        assert!(opened.read_to_string(&mut text).is_err());
+        // Before it is opened; and then a link, a pipe, and nothing.
+        assert!(folder.open(&seen).await.expect("no fault").is_none());
+        fs::rename(&at, outside.path().join("a.csv")).expect("moved");
+        symlink(outside.path().join("a.csv"), &at).expect("linked");
+        let linked = Found { mark: of(&fs::metadata(&at).expect("there")), ..found(&folder, "a.csv") };
+        assert!(folder.open(&linked).await.expect("no fault").is_none());
+        fs::remove_file(&at).expect("removed");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &at, rustix::fs::Mode::RUSR).expect("a pipe");
+        assert!(folder.open(&found(&folder, "a.csv")).await.expect("no fault").is_none());
+        fs::remove_file(&at).expect("removed");
+        assert!(folder.open(&seen).await.expect("no fault").is_none());
+    }
 }

@@ -2,6 +2,8 @@
 //! here is common to a folder and a bucket; how each is looked at, in its own file.
 
 pub mod marks;
+#[cfg(test)]
+mod tests;
 
 use crate::sensors::sensor::{Material, NotTaken, Reporter, Running, Sensor};
 use async_trait::async_trait;
@@ -20,6 +22,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 const TRIES: u8 = 5;
 /// While nothing of ours is found, what was read is remembered so often.
 const REMEMBERED: Duration = Duration::from_secs(30);
+/// A file that stays as it is for so long is whole.
+const SETTLED: Duration = Duration::from_secs(2);
+/// A file that could not be opened is left alone for so many looks.
+const CLOSED: u32 = 30;
 
 /// A file that is there.
 pub struct Found {
@@ -27,8 +33,25 @@ pub struct Found {
     pub mark: Mark,
     /// Its name, for verdicts and sightings.
     pub name: String,
-    /// Whether it is whole, as far as can be told.
+    /// Whether it is known to be whole; else it is once it stays as it is for a while.
     pub settled: bool,
+}
+
+/// What a look found.
+#[derive(Default)]
+pub struct Looked {
+    pub files: Vec<Found>,
+    /// Folders that could not be looked into.
+    pub skipped: usize,
+}
+
+/// Why a file cannot be opened now, which is no fault of what stands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Nor can any other: all is out of reach, or asks to wait.
+    All(&'static str),
+    /// It alone.
+    File(&'static str),
 }
 
 /// Where files are collected.
@@ -41,10 +64,10 @@ pub trait Collection: Send + Sync {
     fn blind(&self) -> &'static str;
 
     /// All that is there; or why that cannot be told.
-    async fn look(&self) -> Result<Vec<Found>, &'static str>;
+    async fn look(&self) -> Result<Looked, &'static str>;
 
-    /// A file's bytes; none if it is gone.
-    async fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>, &'static str>;
+    /// A file's bytes; none if it is gone, or another by now.
+    async fn open(&self, file: &Found) -> Result<Option<Box<dyn Read + Send>>, Closed>;
 }
 
 /// A collection that is looked at again and again.
@@ -74,8 +97,22 @@ impl<C: Collection + 'static> Sensor for Collected<C> {
 struct Known {
     marks: Marks,
     tries: HashMap<Mark, u8>,
+    /// Since when files that are perhaps not whole are as they are.
+    fresh: HashMap<Mark, Instant>,
+    /// Files that could not be opened, and when that was.
+    closed: HashMap<Mark, Instant>,
     remembered: Instant,
     stale: bool,
+}
+
+/// How a file was taken.
+enum Took {
+    Read,
+    /// It is not there any more.
+    Gone,
+    /// Its source broke off.
+    Broken,
+    Closed(&'static str),
 }
 
 impl<C: Collection> Collected<C> {
@@ -87,15 +124,21 @@ impl<C: Collection> Collected<C> {
                 Marks::default()
             })
         });
-        let mut known =
-            Known { marks: marks.unwrap_or_default(), tries: HashMap::new(), remembered: Instant::now(), stale: false };
+        let mut known = Known {
+            marks: marks.unwrap_or_default(),
+            tries: HashMap::new(),
+            fresh: HashMap::new(),
+            closed: HashMap::new(),
+            remembered: Instant::now(),
+            stale: false,
+        };
         let mut failures = 0u32;
         loop {
             let Some(looked) = stop.run_until_cancelled(self.read(&mut known, &reporter)).await else { return Ok(()) };
             match looked {
-                Ok(()) => {
+                Ok(unable) => {
                     failures = 0;
-                    reporter.sees(&self.sensor, None);
+                    reporter.sees(&self.sensor, unable);
                 }
                 Err(reason) => {
                     reporter.refused(&self.sensor, reason);
@@ -106,7 +149,11 @@ impl<C: Collection> Collected<C> {
                     }
                 }
             }
-            let wait = self.every.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT.max(self.every));
+            let settling = known.fresh.values().any(|since| since.elapsed() < SETTLED);
+            let wait = match failures {
+                0 if settling => self.every.min(SETTLED),
+                _ => self.every.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT.max(self.every)),
+            };
             if stop.run_until_cancelled(sleep(wait)).await.is_none() {
                 break;
             }
@@ -115,36 +162,48 @@ impl<C: Collection> Collected<C> {
         Ok(())
     }
 
-    /// Takes in all that is new.
-    async fn read(&self, known: &mut Known, reporter: &Reporter) -> Result<(), &'static str> {
-        let found = self.collection.look().await?;
-        if found.len() > marks::MOST {
+    /// Takes in all that is new. Answers what of it is out of reach, if not all is.
+    async fn read(&self, known: &mut Known, reporter: &Reporter) -> Result<Option<&'static str>, &'static str> {
+        let Looked { files, skipped } = self.collection.look().await?;
+        let crowded = files.len() > marks::MOST;
+        if crowded {
             reporter.refused(&self.sensor, "too_many_files");
         }
-        let there: HashSet<Mark> = found.iter().map(|file| file.mark).collect();
-        known.stale |= known.marks.keep(&there);
+        (0..skipped).for_each(|_| reporter.refused(&self.sensor, "folder_skipped"));
+        let there: HashSet<Mark> = files.iter().map(|file| file.mark).collect();
+        known.stale |= known.marks.look(&there);
         known.tries.retain(|mark, _| there.contains(mark));
-        let mut failed = Ok(());
-        for file in found.into_iter().take(marks::MOST) {
-            if !file.settled || known.marks.has(&file.mark) {
+        known.fresh.retain(|mark, _| there.contains(mark));
+        known.closed.retain(|mark, _| there.contains(mark));
+        let mut broken = Ok(());
+        for file in files.into_iter().take(marks::MOST) {
+            if known.marks.has(&file.mark) || self.is_left_alone(&file, known) {
                 continue;
             }
-            match self.take_in(&file, known, reporter).await {
-                Ok(()) => {
+            match self.take_in(&file, known, reporter).await? {
+                Took::Gone => {}
+                Took::Read => {
                     known.tries.remove(&file.mark);
+                    known.fresh.remove(&file.mark);
+                    known.closed.remove(&file.mark);
                     known.marks.add(file.mark);
                     known.stale = true;
                 }
-                Err("not_durable") => return Err("not_durable"),
-                Err(reason) => {
+                Took::Closed(reason) => {
+                    if known.closed.insert(file.mark, Instant::now()).is_none() {
+                        reporter.refused(&self.sensor, reason);
+                    }
+                }
+                Took::Broken => {
                     let tries = known.tries.entry(file.mark).or_default();
                     *tries += 1;
                     if *tries >= TRIES {
                         reporter.refused(&self.sensor, "file_given_up");
+                        known.fresh.remove(&file.mark);
                         known.marks.add(file.mark);
                         known.stale = true;
                     }
-                    failed = Err(reason);
+                    broken = Err("file_unreadable");
                 }
             }
             if known.remembered.elapsed() >= REMEMBERED {
@@ -152,11 +211,28 @@ impl<C: Collection> Collected<C> {
             }
         }
         self.remember(known, reporter).await;
-        failed
+        broken?;
+        Ok(match (crowded, skipped > 0 || !known.closed.is_empty()) {
+            (true, _) => Some("too_many_files"),
+            (false, true) => Some("files_cannot_be_opened"),
+            (false, false) => None,
+        })
     }
 
-    async fn take_in(&self, file: &Found, known: &mut Known, reporter: &Reporter) -> Result<(), &'static str> {
-        let Some(source) = self.collection.open(&file.name).await? else { return Ok(()) };
+    /// Whether a file is not to be opened yet: it may not be whole, or could not be opened just now.
+    fn is_left_alone(&self, file: &Found, known: &mut Known) -> bool {
+        let whole = file.settled || known.fresh.entry(file.mark).or_insert_with(Instant::now).elapsed() >= SETTLED;
+        let patience = self.every.saturating_mul(CLOSED).min(LONGEST_WAIT);
+        !whole || known.closed.get(&file.mark).is_some_and(|since| since.elapsed() < patience)
+    }
+
+    async fn take_in(&self, file: &Found, known: &Known, reporter: &Reporter) -> Result<Took, &'static str> {
+        let source = match self.collection.open(file).await {
+            Ok(Some(source)) => source,
+            Ok(None) => return Ok(Took::Gone),
+            Err(Closed::All(reason)) => return Err(reason),
+            Err(Closed::File(reason)) => return Ok(Took::Closed(reason)),
+        };
         let mut marks = known.marks.clone();
         marks.add(file.mark);
         let material = Material {
@@ -167,8 +243,8 @@ impl<C: Collection> Collected<C> {
             position: marks.written(),
         };
         match reporter.take_in(material).await {
-            Ok(()) => Ok(()),
-            Err(NotTaken::Unreadable) => Err("file_unreadable"),
+            Ok(()) => Ok(Took::Read),
+            Err(NotTaken::Unreadable) => Ok(Took::Broken),
             Err(NotTaken::NotDurable) => Err("not_durable"),
         }
     }

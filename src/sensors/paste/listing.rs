@@ -40,8 +40,8 @@ impl Listed {
     }
 }
 
-/// The items of a list, in its order; or why it cannot be read.
-pub async fn items(source: &Source, domain: &str, body: Vec<u8>) -> Result<Vec<Listed>, &'static str> {
+/// The items of a list, in its order, and whether it held more than are looked at; or why it cannot be read.
+pub async fn items(source: &Source, domain: &str, body: Vec<u8>) -> Result<(Vec<Listed>, bool), &'static str> {
     let list = &source.list;
     let mut found: Vec<Listed> = match list.format {
         Format::Json => {
@@ -58,14 +58,15 @@ pub async fn items(source: &Source, domain: &str, body: Vec<u8>) -> Result<Vec<L
                 let at = found.name("date").and_then(|date| timestamp(date.as_str()));
                 Some(Listed::plain(found.name("id")?.as_str(), at))
             };
-            pattern.captures_iter(&text).take(MOST).filter_map(read).collect()
+            pattern.captures_iter(&text).take(MOST + 1).filter_map(read).collect()
         }
     };
     let usable = |id: &str| !id.is_empty() && id.len() <= LONGEST_ID && id != "." && id != "..";
     found.retain(|item| usable(&item.id));
+    let cut = found.len() > MOST;
     found.truncate(MOST);
     found.iter_mut().for_each(|item| domain.clone_into(&mut item.domain));
-    Ok(found)
+    Ok((found, cut))
 }
 
 fn json(source: &Source, domain: &str, items: &Value) -> Result<Vec<Listed>, &'static str> {
@@ -88,10 +89,11 @@ fn json(source: &Source, domain: &str, items: &Value) -> Result<Vec<Listed>, &'s
             Some(Some(Value::Object(elements))) => elements.values().collect(),
             Some(_) => Vec::new(),
         };
-        let room = MOST.saturating_sub(found.len());
+        // One more, to tell that there are more.
+        let room = (MOST + 1).saturating_sub(found.len());
         let elements = elements.into_iter().take(room).map(|element| Entry { each: Some(element), ..entry });
         found.extend(elements.filter_map(|entry| read(source, &entry)));
-        if found.len() >= MOST {
+        if found.len() > MOST {
             break;
         }
     }
@@ -157,7 +159,7 @@ mod tests {
 
     fn listed(source: &Source, body: &[u8]) -> Result<Vec<Listed>, &'static str> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(items(source, "example.org", body.to_vec()))
+        runtime.block_on(items(source, "example.org", body.to_vec())).map(|(found, _)| found)
     }
 
     fn read(source: &str, body: &str) -> Vec<(String, Option<String>)> {
@@ -192,6 +194,18 @@ mod tests {
         assert_eq!(told[2], ("Stratfor", "other@example.org Stratfor"));
         assert_eq!(found.len(), 3);
         assert!(found.iter().all(|item| !item.shown.contains("claire")), "an alias is not for alerts");
+    }
+
+    #[test]
+    fn a_list_that_holds_too_much_is_told() {
+        let source = Source::find("hibp", None).expect("shipped");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for (most, cut) in [(MOST, false), (MOST + 1, true), (2 * MOST, true)] {
+            let breaches: Vec<String> = (0..most).map(|number| format!("b{number}")).collect();
+            let body = serde_json::to_vec(&serde_json::json!({ "claire": breaches })).expect("JSON");
+            let (found, told) = runtime.block_on(items(&source, "example.org", body)).expect("readable");
+            assert_eq!((found.len(), told), (MOST, cut));
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Look {
     pub place: Place,
     /// Why it broke off, where it did.
     pub ended: Option<Ended>,
+    /// Whether a page held more than is looked at.
+    pub cut: bool,
 }
 
 /// Why a list cannot be read now.
@@ -50,7 +52,7 @@ pub enum Looked {
 
 /// One page of a list.
 enum Paged {
-    Items(Vec<Listed>, Version),
+    Items(Vec<Listed>, Version, bool),
     Unchanged,
     Gone,
     Ended(Ended),
@@ -64,7 +66,9 @@ impl Glass<'_> {
         let since = list.since.as_ref().map(|since| place.since.unwrap_or_else(|| before(now, &since.first)));
         let resumed = place.page.filter(|_| since.is_some());
         let (first, pages) = (resumed.unwrap_or(0), paging.map_or(1, |paging| paging.pages.max(1)));
-        let mut look = Look { new: Vec::new(), ids: HashSet::new(), place: Place::default(), ended: None };
+        // Then a page without news is no end, and the first says nothing of those behind it.
+        let thorough = since.is_some() || place.behind || paging.is_some_and(|paging| paging.all);
+        let mut look = Look { new: Vec::new(), ids: HashSet::new(), place: Place::default(), ended: None, cut: false };
         let mut texts = 0;
         // Where it stopped before the end.
         let mut stopped = Some(first + pages);
@@ -72,14 +76,15 @@ impl Glass<'_> {
             if page > first {
                 tokio::time::sleep(self.pause).await;
             }
-            // Only the first page says whether anything changed at all.
-            let first_of_all = page == 0 && since.is_none();
-            let version = if first_of_all { place.version.clone() } else { Version::default() };
+            // Only the first page says whether anything changed at all, and that not of every list.
+            let first_of_all = page == 0 && since.is_none() && !paging.is_some_and(|paging| paging.all);
+            let version = if first_of_all && !thorough { place.version.clone() } else { Version::default() };
             let found = match self.page(page, since, &version).await {
-                Paged::Items(found, version) => {
+                Paged::Items(found, version, cut) => {
                     if first_of_all {
                         look.place.version = version;
                     }
+                    look.cut |= cut;
                     found
                 }
                 Paged::Unchanged => return Looked::Unchanged,
@@ -90,6 +95,7 @@ impl Glass<'_> {
                 // What was read so far is taken all the same.
                 Paged::Ended(ended) => {
                     (look.ended, look.place.version, stopped) = (Some(ended), Version::default(), Some(page));
+                    look.place.behind = since.is_none();
                     break;
                 }
             };
@@ -103,13 +109,13 @@ impl Glass<'_> {
                     look.new.push(item);
                 }
             }
-            // A list of what is new since a time may begin with what is known.
-            if look.ids.len() == before || (!any_new && since.is_none()) {
+            if look.ids.len() == before || (!any_new && !thorough) {
                 stopped = None;
                 break;
             }
             if look.new.len() >= listing::MOST || texts >= TEXTS {
                 stopped = Some(page + 1);
+                look.place.behind = since.is_none() && page + 1 < first + pages;
                 break;
             }
         }
@@ -132,7 +138,7 @@ impl Glass<'_> {
         match self.fetcher.ask(ask, known, LIST_LIMIT).await {
             Answer::Body { cut: true, .. } => failed("list_too_large"),
             Answer::Body { bytes, version, .. } => match listing::items(self.source, self.domain, bytes).await {
-                Ok(found) => Paged::Items(found, version),
+                Ok((found, cut)) => Paged::Items(found, version, cut),
                 Err(reason) => failed(reason),
             },
             Answer::Unchanged => Paged::Unchanged,

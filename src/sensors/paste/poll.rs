@@ -43,6 +43,8 @@ pub struct Poller {
 /// How a reading ended.
 pub enum Reading {
     Done,
+    /// The list was read, and nothing that it leads to.
+    Without,
     Failed,
     Later(Option<Duration>),
 }
@@ -72,11 +74,11 @@ impl Poller {
                     busy.get_or_insert_with(Instant::now);
                     wait.map_or_else(|| self.longer(&mut failures), |wait| wait.max(self.every))
                 }
-                Reading::Failed if !failed => {
+                Reading::Failed | Reading::Without if !failed => {
                     failed = true;
                     AGAIN.min(self.every)
                 }
-                Reading::Failed => {
+                Reading::Failed | Reading::Without => {
                     self.reporter.sees(&self.sensor, Some("the_site_cannot_be_read"));
                     self.longer(&mut failures)
                 }
@@ -106,7 +108,7 @@ impl Poller {
 
     /// Reads every list once, and takes what is new.
     async fn read(&mut self) -> Reading {
-        let mut listed = HashSet::new();
+        let (mut listed, mut without) = (HashSet::new(), false);
         // Of an unchanged list it is not known what is in it.
         let mut all = self.source.list.paging.is_none() && self.source.list.since.is_none();
         for (place, domain) in self.domains.clone().into_iter().enumerate() {
@@ -127,9 +129,13 @@ impl Poller {
             match looked {
                 Looked::Found(look) => {
                     listed.extend(look.ids);
+                    if look.cut {
+                        self.refuse("list_cut");
+                    }
                     match (self.take(&domain, look.new, look.place).await, look.ended) {
                         (Reading::Done, None) => {}
-                        (Reading::Done, Some(ended)) => return self.ended(ended),
+                        (Reading::Without, None) => without = true,
+                        (Reading::Done | Reading::Without, Some(ended)) => return self.ended(ended),
                         (other, _) => return other,
                     }
                 }
@@ -141,7 +147,7 @@ impl Poller {
             self.position.forget_unlisted(&listed);
             self.tries.retain(|mark, _| listed.contains(mark));
         }
-        Reading::Done
+        if without { Reading::Without } else { Reading::Done }
     }
 
     fn ended(&self, ended: Ended) -> Reading {

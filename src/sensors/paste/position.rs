@@ -35,6 +35,9 @@ pub struct Place {
     /// When that reading began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Timestamp>,
+    /// Whether something new may stand behind a page without news: the last reading took not all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
 }
 
 impl Position {
@@ -43,10 +46,10 @@ impl Position {
         self.seen.iter().cloned().collect()
     }
 
-    /// Takes note of an item; the oldest is forgotten where there are too many.
-    pub fn saw(&mut self, mark: String) {
+    /// Takes note of an item of one of so many lists; the oldest is forgotten where there are more than these can hold.
+    pub fn saw(&mut self, mark: String, lists: usize) {
         self.seen.push_back(mark);
-        if self.seen.len() > 2 * listing::MOST {
+        if self.seen.len() > 2 * listing::MOST * lists.max(1) {
             self.seen.pop_front();
         }
     }
@@ -71,4 +74,21 @@ pub fn mark(item: &Listed) -> String {
         hash.update(&[0]).update(item.version.as_bytes());
     }
     BASE64URL_NOPAD.encode(&hash.finalize().as_bytes()[..9])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_is_known_as_all_lists_can_hold() {
+        let (mut position, lists) = (Position::default(), 3);
+        (0..lists * listing::MOST).for_each(|number| position.saw(number.to_string(), lists));
+        assert!(
+            position.known().contains("0"),
+            "the first of the first list is still there, and must not be told again"
+        );
+        (0..lists * listing::MOST + 1).for_each(|number| position.saw(format!("x{number}"), lists));
+        assert!(!position.known().contains("0"), "but it has an end");
+    }
 }

@@ -82,7 +82,7 @@ pub enum Format {
     Feed,
 }
 
-/// A list that comes in pages: read until one brings nothing new.
+/// A list that comes in pages: read until one brings nothing new, if it has the newest first.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
@@ -95,6 +95,9 @@ pub struct Paging {
     /// The most pages of one reading.
     #[serde(default = "ten")]
     pub pages: u64,
+    /// Whether all of them are read each time: for lists that do not have the newest first.
+    #[serde(default)]
+    pub all: bool,
 }
 
 /// A list of what is new since a time: all its pages are read, and the next time begins where this one did.

@@ -66,6 +66,14 @@ impl Poller {
     pub async fn take(&mut self, domain: &str, new: Vec<Listed>, mut place: Place) -> Reading {
         // Lists usually have the newest first: the oldest is taken first, so that order is kept.
         let (mut asked, mut left, mut batch) = (0, false, Batch::default());
+        // What could not be had.
+        let mut failed = Vec::new();
+        let mut known = self.position.lists.get(domain).cloned().unwrap_or_default();
+        if !new.is_empty() && self.source.list.paging.is_some() && self.source.list.since.is_none() {
+            // Until all of it is taken, a page without news is no end: remembered with whatever is taken first.
+            known.behind = true;
+            self.position.lists.insert(domain.to_owned(), known.clone());
+        }
         for item in new.into_iter().rev() {
             let fetched = self.source.item.path.is_some() || item.address.is_some();
             if fetched && asked >= PER_READING {
@@ -83,10 +91,7 @@ impl Poller {
                 Got::Nothing => batch.add(mark(&item), None),
                 Got::Again(reason) => {
                     self.refuse(reason);
-                    match self.is_given_up(&item) {
-                        true => batch.add(mark(&item), item.text.clone().map(|text| self.touch(&item, text.into()))),
-                        false => left = true,
-                    }
+                    failed.push(item);
                 }
                 Got::Later(wait) => {
                     return match self.flush(&mut batch).await {
@@ -102,13 +107,23 @@ impl Poller {
                 tokio::time::sleep(self.pause).await;
             }
         }
-        let known = self.position.lists.get(domain).cloned().unwrap_or_default();
+        // Where nothing at all could be had, it is hardly the items' fault, but for one that is alone.
+        let blind = !failed.is_empty() && failed.len() == asked;
+        for item in failed {
+            match (!blind || asked == 1) && self.is_given_up(&item) {
+                true => batch.add(mark(&item), item.text.clone().map(|text| self.touch(&item, text.into()))),
+                false => left = true,
+            }
+        }
         if left {
             // The same list must be answered in full next time, and from where it began.
             place = Place { version: Version::default(), ..known.clone() };
         }
         let moved = place != known
-            && (place.version != known.version || place.page != known.page || self.source.list.since.is_some());
+            && (place.version != known.version
+                || place.page != known.page
+                || place.behind != known.behind
+                || self.source.list.since.is_some());
         let any = !batch.marks.is_empty();
         if self.flush(&mut batch).await.is_err() {
             return self.failed("not_durable");
@@ -116,7 +131,17 @@ impl Poller {
         if moved {
             self.position.lists.insert(domain.to_owned(), place);
         }
-        if any || asked > 0 || moved { self.remembered(Reading::Done).await } else { Reading::Done }
+        let reading = match any || asked > 0 || moved {
+            true => self.remembered(Reading::Done).await,
+            false => Reading::Done,
+        };
+        match blind && left {
+            true => {
+                self.refuse("no_item_can_be_had");
+                Reading::Without
+            }
+            false => reading,
+        }
     }
 
     /// What the list holds of an item, and what it leads to.
@@ -165,7 +190,7 @@ impl Poller {
     /// Has a large item read as a leaked file, whole, and kept so where a canary is in it.
     async fn take_in(&mut self, item: &Listed, text: Vec<u8>) -> Result<(), NotDurable> {
         let mut position = self.position.clone();
-        position.saw(mark(item));
+        position.saw(mark(item), self.domains.len());
         let material = Material {
             sensor: self.sensor.clone(),
             reporter: self.fetcher.origin(),
@@ -223,7 +248,7 @@ impl Poller {
         let mut position = self.position.clone();
         for mark in batch.marks {
             self.tries.remove(&mark);
-            position.saw(mark);
+            position.saw(mark, self.domains.len());
         }
         if !batch.touches.is_empty() {
             let written = serde_json::to_value(&position).map_err(|_| NotDurable)?;

@@ -1,6 +1,7 @@
 //! Tests of `flow` through the true binary.
 
 mod again;
+mod collected;
 mod crowded;
 mod erased;
 pub(crate) mod full;

@@ -51,10 +51,13 @@ fn an_erased_file_is_gone_and_a_broken_source_leaves_nothing() {
     assert!(matches!(evidence.give(&taken.file, std::io::sink()), Err(EvidenceError::Erased(_))));
     assert!(matches!(evidence.give("../keyring", std::io::sink()), Err(EvidenceError::Erased(_))));
 
-    struct Broken(usize);
-    impl Read for Broken {
+    // What is left of it, the folder, and the file that is being written when it breaks.
+    struct Broken<'a>(usize, &'a std::path::Path, &'a mut String);
+    impl Read for Broken<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             if self.0 == 0 {
+                let mut names = fs::read_dir(self.1)?.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+                *self.2 = names.find_map(|name| name.strip_suffix(".part").map(str::to_owned)).unwrap();
                 return Err(std::io::Error::other("the upload broke off"));
             }
             let length = buffer.len().min(self.0);
@@ -62,6 +65,10 @@ fn an_erased_file_is_gone_and_a_broken_source_leaves_nothing() {
             Ok(length)
         }
     }
-    assert!(evidence.take(Broken(200_000)).is_err());
+    let mut name = String::new();
+    let failed = evidence.take(Broken(200_000, &folder.path().join("evidence"), &mut name)).expect_err("it broke off");
+    assert!(matches!(failed, EvidenceError::Source(_)), "it is not the disk that failed: {failed}");
+    let name = data_encoding::HEXLOWER.decode(name.as_bytes()).unwrap().try_into().unwrap();
+    assert!(keyring.is_erased(KeyRef::File(name)), "no key is left of it");
     assert_eq!(fs::read_dir(folder.path().join("evidence")).unwrap().count(), 1, "only the first file is there");
 }

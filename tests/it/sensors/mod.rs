@@ -2,6 +2,7 @@
 
 mod basic;
 mod beacon;
+mod behind;
 mod clouds;
 mod dns;
 mod door;

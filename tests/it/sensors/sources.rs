@@ -121,7 +121,7 @@ async fn what_came_before_a_limit_is_taken_and_a_long_reading_goes_on_where_it_s
     let folder = tempfile::tempdir().unwrap();
     let shipped = include_str!("../../../src/sensors/sources/misp.toml")
         .replace("\"/attributes/restSearch\"", "\"/attributes/restSearch?page={page}\"")
-        .replace("pages = 10", "pages = 2");
+        .replace("pages = 100", "pages = 2");
     std::fs::write(folder.path().join("misp.toml"), shipped).unwrap();
     for page in 1..=5 {
         let one = attribute(&format!("u{page}"), now - page, &format!("a{page}@example.org"));

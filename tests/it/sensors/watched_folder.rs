@@ -80,6 +80,29 @@ async fn each_file_of_a_folder_is_taken_once_and_no_link_is_followed() {
 }
 
 #[tokio::test]
+async fn a_file_from_the_future_is_whole_first_and_one_that_was_away_is_not_taken_again() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let at = |name: &str| folder.path().join(name);
+    lay(&at("a.csv"), b"first");
+    let keys = format!("path = '{}'\nevery = '100ms'", folder.path().display());
+    let (recorder, _) = Recorder::new();
+    let _watching = Watching::start_with(recorder.clone(), "watched_folder", &keys).await;
+    until(|| names(&recorder).len() == 1).await;
+    fs::rename(at("a.csv"), outside.path().join("a.csv")).unwrap();
+    let mut growing = fs::File::create(at("growing.csv")).unwrap();
+    for _ in 0..8 {
+        growing.write_all(b"more;").unwrap();
+        growing.set_modified(std::time::SystemTime::now() + Duration::from_secs(3600)).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    fs::rename(outside.path().join("a.csv"), at("a.csv")).unwrap();
+    until(|| names(&recorder).len() > 1).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(names(&recorder), ["a.csv", "growing.csv"]);
+    assert_eq!(recorder.taken.lock().unwrap()[1].1, "more;".repeat(8).as_bytes());
+}
+
+#[tokio::test]
 async fn a_file_that_was_not_durable_is_taken_again() {
     let folder = tempfile::tempdir().unwrap();
     let (recorder, _) = Recorder::new();

@@ -22,34 +22,64 @@ const DETAIL: usize = 14;
 #[derive(Default)]
 struct Records {
     begun: String,
+    /// Whether a quoted field goes on in the next line.
+    open: bool,
+    /// Of a record so long that a part of it was told: as whose the rest is told, if it is an access at all.
+    rest: Option<Option<Access>>,
 }
 
 impl ReadReader for Records {
     fn read(&mut self, line: &str, clock: &Clock) -> Vec<Access> {
-        // A record that begins anew shows that the one before was cut off.
-        if !self.begun.is_empty()
-            && begins(line)
-            && postgres::time(line.split(',').next().unwrap_or(line), clock).is_some()
-        {
-            self.begun.clear();
+        let mut told = Vec::new();
+        if self.open && begins(line) && is_outside(line) {
+            // The record before was cut off: as far as it came, it tells of a statement all the same.
+            told.extend(self.tell(clock));
+            (self.open, self.rest) = (false, None);
         }
-        if self.begun.len() + line.len() > LONGEST {
-            self.begun.clear();
-            return Vec::new();
-        }
-        if self.begun.is_empty() && !begins(line) {
-            return Vec::new();
-        }
-        if !self.begun.is_empty() {
-            self.begun.push('\n');
+        match self.open {
+            true => self.begun.push('\n'),
+            false if begins(line) => {}
+            false => return told,
         }
         self.begun.push_str(line);
-        if self.begun.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
-            return Vec::new();
+        self.open ^= line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+        if !self.open || self.begun.len() > LONGEST {
+            told.extend(self.tell(clock));
         }
-        let record = std::mem::take(&mut self.begun);
-        read(&record, clock).into_iter().collect()
+        if !self.open {
+            self.rest = None;
+        }
+        told
     }
+}
+
+impl Records {
+    /// What was begun, as an access.
+    fn tell(&mut self, clock: &Clock) -> Option<Access> {
+        let begun = std::mem::take(&mut self.begun);
+        if let Some(rest) = &self.rest {
+            return rest.clone().map(|access| Access { text: begun.clone(), told: Some(begun), ..access });
+        }
+        let access = read(&begun, self.open, clock);
+        self.rest = Some(access.clone());
+        access
+    }
+}
+
+/// Whether a line, read as if it went on with a quoted field, quotes as none does: then it stands outside of one. Whoever
+/// writes a statement cannot bring that about, since a quote in it is doubled.
+fn is_outside(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    while let Some(next) = bytes[at..].iter().position(|byte| *byte == b'"') {
+        let from = at + next;
+        let quotes = bytes[from..].iter().take_while(|byte| **byte == b'"').count();
+        at = from + quotes;
+        if quotes % 2 == 1 {
+            return bytes.get(at).is_some_and(|behind| *behind != b',');
+        }
+    }
+    false
 }
 
 /// Whether a line begins with a time, as records do.
@@ -62,8 +92,10 @@ fn begins(line: &str) -> bool {
         && bytes[13] == b':'
 }
 
-fn read(record: &str, clock: &Clock) -> Option<Access> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record.as_bytes());
+/// A record, perhaps one whose last field is still open.
+fn read(record: &str, open: bool, clock: &Clock) -> Option<Access> {
+    let closed = format!("{record}{}", if open { "\"" } else { "" });
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(closed.as_bytes());
     let fields = reader.records().next()?.ok()?;
     let text = |column: usize| fields.get(column).unwrap_or_default();
     (text(SEVERITY) == "LOG").then_some(())?;
@@ -99,9 +131,34 @@ where email = 'a@b.fr';",,,,,,,,,"psql","client backend",,0"#;
             told,
             [
                 "owner 127.0.0.1 2026-11-28T03:40:14.439Z statement: select \"x\"\n from e\n2026\nwhere email = 'a@b.fr';\n",
+                "owner - 2026-11-28T03:40:14.439Z statement: select\n",
                 "owner - 2026-11-28T02:40:14.439Z execute <unnamed>: select $1\nparameters: $1 = 'a@b.fr'",
             ]
         );
+    }
+
+    #[test]
+    fn nothing_in_a_statement_hides_it() {
+        let head = r#"2026-11-28 03:40:14.439 UTC,"owner","postgres",12741,"[local]",x,1,"idle",x,3/12,0,LOG,00000,"statement: "#;
+        let tail = r#"",,,,,,,,,"psql","client backend",,0"#;
+        // Times, and what looks like another record, in comments.
+        for line in [
+            "2026-11-28 03:40:14.439 UTC, x",
+            r#"2026-11-28 03:40:14.439 UTC,""other"",""postgres"",12741,""[local]"",x,1,""idle"",x,3/12,0,LOG,00000,""statement: x"",,"#,
+            r#"2026-11-28 03:40:14.439 UTC,"""","""" x"#,
+        ] {
+            let told =
+                reads(&FORMAT, &format!("{head}select /*\n{line}\n*/ 'a@b.fr'\n2026-11-28 03:40:14.439 UTC{tail}"));
+            assert_eq!(told.len(), 1, "{line}: {told:?}");
+            assert!(told[0].starts_with("owner - ") && told[0].contains("a@b.fr"), "{told:?}");
+        }
+        // A statement that is longer than what is kept is told in pieces.
+        let line = "-- ".repeat(1000);
+        let long = format!("{head}select {}\n'a@b.fr'{tail}\n{head}'c@d.fr'{tail}", vec![line; 400].join("\n"));
+        let told = reads(&FORMAT, &long);
+        assert_eq!(told.len(), 3);
+        assert!(told.iter().all(|told| told.starts_with("owner - 2026-11-28T03:40:14.439Z ")));
+        assert!(told[1].contains("a@b.fr") && told[2].contains("c@d.fr"));
     }
 
     proptest! {

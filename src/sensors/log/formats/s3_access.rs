@@ -16,10 +16,14 @@ fn read(line: &str, _: &Clock) -> Option<Access> {
     before.split_once(' ')?;
     let [from, requester, _, operation, key, rest] = rest.splitn(6, ' ').collect::<Vec<_>>()[..] else { return None };
     READ.contains(&operation).then_some(())?;
-    let (_, behind) = rest.strip_prefix('"')?.split_once("\" ")?;
-    // The request is what its sender makes of it, and may quote; the number behind it is S3's own.
-    let status = behind.split(' ').next().filter(|status| matches!(*status, "200" | "206"));
-    status.filter(|_| key != "-")?;
+    // The request is what its sender makes of it, and may quote; it ends where a status follows, which is S3's own.
+    let number = |behind: &str| {
+        let (status, _) = behind.split_once(' ')?;
+        (status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit())).then(|| status.to_owned())
+    };
+    let request = rest.strip_prefix('"')?;
+    let status = request.match_indices("\" ").find_map(|(at, end)| number(&request[at + end.len()..]))?;
+    (matches!(status.as_str(), "200" | "206") && key != "-").then_some(())?;
     let path = decoded(key);
     let user = if requester == "-" { "anonymous" } else { requester };
     Some(Access {
@@ -76,6 +80,8 @@ mod tests {
             line("REST.PUT.OBJECT", "hr/x.pdf", "200"),
             line("REST.COPY.OBJECT_GET", "hr/a&b.pdf", "200")
                 .replace(&format!(" 192.0.2.3 {OWNER} "), " 2001:db8::7 - "),
+            line("REST.GET.OBJECT", "hr/quoted.pdf", "200").replace("?versioning", "?a=\" b\" 12 c"),
+            line("REST.GET.OBJECT", "hr/quoted.pdf", "403").replace("?versioning", "?a=\" b\" 12 c"),
             "no line".to_owned(),
         ];
         let at = "2019-02-06T00:00:38Z";
@@ -86,6 +92,7 @@ mod tests {
                 format!("{OWNER} 192.0.2.3 {at} hr/Bulletin de paie.pdf"),
                 format!("{OWNER} 192.0.2.3 {at} hr/100%.pdf"),
                 format!("anonymous 2001:db8::7 {at} hr/a&b.pdf"),
+                format!("{OWNER} 192.0.2.3 {at} hr/quoted.pdf"),
             ]
         );
     }
