@@ -29,7 +29,10 @@ impl Private {
             pieces.extend(parts.chain([local, &address]).filter(|piece| piece.len() >= SHORTEST).map(str::to_owned));
         }
         pieces.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        pieces.dedup();
+        // Where the end was reached it is to be seen that it was.
+        if pieces.len() <= PIECES {
+            pieces.dedup();
+        }
         Private(pieces)
     }
 
