@@ -193,8 +193,11 @@ async fn a_mail_that_can_never_be_had_keeps_no_other_from_being_tried_again() {
     };
     let mailbox = Watching::start("mailbox", &server(HELLO, broken).await).await;
     mailbox.recorder.wait_for(1).await;
+    let until = Instant::now() + Duration::from_secs(30);
+    while mailbox.recorder.unable.lock().unwrap().is_none() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     more.store(true, SeqCst);
-    let until = Instant::now() + Duration::from_secs(20);
     while mailbox.recorder.refused("mail_given_up") < 2 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
