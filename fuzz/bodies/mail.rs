@@ -17,7 +17,7 @@ pub fn mail_read(bytes: &[u8]) {
     let house = House::new("Mairie de Saint-Aubin", &["courriel.example.org".to_owned()]);
     let envelope = Envelope { sender: Some(String::new()), recipients: vec![ALIAS.to_owned()] };
     let own = Hop { own: true, ..Hop::default() };
-    let arrived = Arrived { envelope, own: Some(own), origin: None };
+    let arrived = Arrived { envelope, own: Some(own), ..Arrived::default() };
     let (text, mail) = read_now(bytes, arrived, &house);
     assert!(text.len() <= TEXT_LIMIT);
     holds(&mail);

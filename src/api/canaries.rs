@@ -92,7 +92,8 @@ pub struct AliasesFor {
     /// `postfix`, `exchange` or `google`.
     #[param(value_type = String)]
     pub format: Format,
-    /// Left out: `telltale@` the first alias domain.
+    /// An address, or for Postfix a mail server as `host:port`. Left out: `telltale@` the first alias domain, where no canary is on
+    /// that.
     pub to: Option<String>,
     pub store: Option<String>,
 }

@@ -122,7 +122,10 @@ pub async fn sightings(
     let plain = caller.role.may(Right::Investigate);
     let mut items = Vec::with_capacity(joined.len());
     for seq in joined {
-        let Some((sighting, evidence)) = context.ledger.evidence(&context.journal, seq)? else { continue };
+        let Some((mut sighting, evidence)) = context.ledger.evidence(&context.journal, seq)? else { continue };
+        if let Some(mail) = sighting.mail.as_mut().filter(|_| !plain) {
+            **mail = mail.without_names();
+        }
         let mut item = json!(sighting);
         let mut details = details(sighting.class, &evidence);
         if !plain {

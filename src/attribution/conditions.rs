@@ -137,7 +137,7 @@ impl Conditions {
         if self.distinct_canaries >= LEAST_CANARIES && self.seen_otherwise < LEAST_CANARIES {
             failed.push(format!(
                 "benign use of {store} explains what was seen as well as a leak does: of its {} canaries seen, {} got nothing but \
-                 mail of senders that {store} names as its own, or machines' answers; only logs tell the two apart",
+                 mail of senders that {store} names as its own, proven to be theirs; only logs tell the two apart",
                 self.distinct_canaries,
                 self.distinct_canaries - self.seen_otherwise
             ));

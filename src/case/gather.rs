@@ -282,9 +282,11 @@ impl Case {
                 });
                 (concerned, true)
             }
-            Record::Sighted { sighting, evidence } if found.joined.contains(&seq) => {
+            Record::Sighted { mut sighting, evidence } if found.joined.contains(&seq) => {
                 if reveal {
                     self.excerpts.insert(seq, evidence);
+                } else if let Some(mail) = &mut sighting.mail {
+                    **mail = mail.without_names();
                 }
                 self.sightings.push(Seen { sighting, home: None });
                 (true, reveal)

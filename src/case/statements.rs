@@ -125,7 +125,7 @@ pub fn statements(verdict: &Verdict) -> Vec<String> {
     if let Some(benign) = &verdict.benign_use {
         told.push(format!(
             "Benign use of {} is a hypothesis of its own, with the likelihood of a leak: {} of {} canaries seen there got nothing but \
-             mail of senders that it names as its own, or machines' answers. {}",
+             mail of senders that it names as its own, proven to be theirs. {}",
             benign.store,
             benign.canaries,
             benign.of,

@@ -23,7 +23,8 @@ pub enum Aliases {
         /// For which mail system
         #[arg(long, value_name = "SYSTEM")]
         format: System,
-        /// Where their mail is to go; `telltale@` the first alias domain where none is given
+        /// Where their mail is to go: a mailbox, or for Postfix Telltale's own mail server as host:port; `telltale@` the first
+        /// alias domain where none is given and no canary is on that
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
         /// Only this store's canaries
@@ -38,7 +39,7 @@ pub enum Aliases {
 /// A mail system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum System {
-    /// A virtual alias map
+    /// A table of transports and recipients; a virtual alias map where all goes to one address
     Postfix,
     /// Exchange Online: a PowerShell script of transport rules
     Exchange,

@@ -31,9 +31,9 @@ pub enum MailClass {
 
 impl MailClass {
     /// Whether the store's own work explains it as well as a leak does: only logs tell the two apart. A mailing list is none of
-    /// these: whoever runs it has the address from a copy, and nobody named it as the store's.
+    /// these, for nobody named it as the store's; nor is a machine's answer, for a thief can make his mail look like one.
     pub fn may_be_benign(self) -> bool {
-        matches!(self, MailClass::DeliveryNoise | MailClass::LegitimateSender)
+        self == MailClass::LegitimateSender
     }
 }
 

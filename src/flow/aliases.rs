@@ -18,7 +18,7 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// A table of `virtual_alias_maps`.
+    /// A table of `transport_maps` and of recipients; of `virtual_alias_maps` where all goes to one address.
     Postfix,
     /// A PowerShell script that writes transport rules in Exchange Online.
     Exchange,
@@ -37,11 +37,21 @@ impl Format {
     }
 }
 
-/// Exchange Online takes a rule of 8,192 characters, and patterns of 20 KB in all rules together.
+/// Exchange Online takes a rule of 8,192 characters, and patterns of 20 KB in all rules together: half of it, for new rules stand
+/// beside the old until these are taken away.
 const RULE: usize = 7000;
-const PATTERNS: usize = 20_000;
+const PATTERNS: usize = 10_000;
 /// Google Workspace takes so many lines in one map.
 const LINES: usize = 5000;
+
+/// Where canaries' mail is to go.
+#[derive(Debug, PartialEq, Eq)]
+enum Way {
+    /// To one mailbox. Whom the mail was for is then known by its headers alone.
+    Address(String),
+    /// To a mail server that is told every recipient as the sender named it.
+    Server(String),
+}
 
 /// The routing, and how many addresses it is for. They all lead to `to`.
 pub fn export(
@@ -50,43 +60,77 @@ pub fn export(
     to: Option<&str>,
     store: Option<&str>,
 ) -> Result<(String, usize), FlowError> {
-    let to = match to {
-        Some(to) if is_plain(to) && to.contains('@') => to.to_owned(),
-        Some(_) => {
-            return Err(FlowError::Refused(
-                "to: expected a plain mail address, such as catchall@example.org".to_owned(),
-            ));
-        }
-        None => destination(context)?,
-    };
     let aliases = aliases(context, store)?;
-    if aliases.contains(&to.to_ascii_lowercase()) {
+    let way = match to {
+        Some(to) => way(to, format)?,
+        None => Way::Address(destination(context, &aliases)?),
+    };
+    if matches!(&way, Way::Address(to) if aliases.contains(&to.to_ascii_lowercase())) {
         return Err(FlowError::Refused(
             "to: this is a canary's address itself, and its mail would go round".to_owned(),
         ));
     }
-    let text = match format {
-        Format::Postfix => postfix(&aliases, &to),
-        Format::Exchange => exchange(&aliases, &to)?,
-        Format::Google => google(&aliases, &to)?,
+    let text = match (format, &way) {
+        (Format::Postfix, way) => postfix(&aliases, way),
+        (Format::Exchange, Way::Address(to)) => exchange(&aliases, to, store)?,
+        (Format::Google, Way::Address(to)) => google(&aliases, to)?,
+        (_, Way::Server(_)) => return Err(FlowError::Refused(ADDRESS.to_owned())),
     };
     Ok((text, aliases.len()))
 }
 
-/// Where mail is to go if nobody says so: an address on the first domain whose mail arrives here. What stands in `To` of a mail
-/// names the canary, whoever it was handed on to.
-fn destination(context: &Context) -> Result<String, FlowError> {
+const ADDRESS: &str = "to: expected a plain mail address, such as catchall@example.org";
+
+/// An address; or for Postfix a host with or without its port, in brackets or not.
+fn way(to: &str, format: Format) -> Result<Way, FlowError> {
+    if is_plain(to) && to.contains('@') {
+        return Ok(Way::Address(to.to_owned()));
+    }
+    let expected = match format {
+        Format::Postfix => {
+            "to: expected Telltale's own mail server as host:port, such as mx.example.org:8725, or a plain mail address"
+        }
+        _ => ADDRESS,
+    };
+    let refused = || FlowError::Refused(expected.to_owned());
+    if format != Format::Postfix {
+        return Err(refused());
+    }
+    let to = to.strip_prefix("smtp:").unwrap_or(to);
+    let (host, port) = match to.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, rest)) => (host, rest.strip_prefix(':').or(rest.is_empty().then_some("25"))),
+        None => to.rsplit_once(':').map_or((to, Some("25")), |(host, port)| (host, Some(port))),
+    };
+    let port: u16 = port.and_then(|port| port.parse().ok()).filter(|port| *port != 0).ok_or_else(refused)?;
+    let sixth = host.strip_prefix("ipv6:").is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+    let named = host.contains('.') && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    if !named && !sixth {
+        return Err(refused());
+    }
+    Ok(Way::Server(format!("smtp:[{host}]:{port}")))
+}
+
+/// Where mail is to go if nobody says so: an address on the first domain whose mail arrives here.
+fn destination(context: &Context, aliases: &BTreeSet<String>) -> Result<String, FlowError> {
     let domain = context.alias_domains.first().ok_or_else(|| {
         FlowError::Refused("no alias_domains are configured: say with --to where mail to canaries is to go".to_owned())
     })?;
-    Ok(format!("telltale@{}", domain.to_ascii_lowercase()))
+    let domain = domain.to_ascii_lowercase();
+    if aliases.iter().any(|alias| alias.ends_with(&format!("@{domain}"))) {
+        return Err(FlowError::Refused(format!(
+            "{domain} is the canaries' own domain, and its mail arrives where this is written for: say with --to where mail to canaries \
+             is to go"
+        )));
+    }
+    Ok(format!("telltale@{domain}"))
 }
 
-/// Addresses of canaries that stand in stores, in lower case. One that needs quotes is nobody's that we mint.
+/// Addresses of canaries that stand in stores or stood there, in lower case: a copy holds a row that was taken out since. One
+/// that needs quotes is nobody's that we mint.
 fn aliases(context: &Context, store: Option<&str>) -> Result<BTreeSet<String>, FlowError> {
     let mut aliases = BTreeSet::new();
     for PlacementRow { placement, .. } in context.ledger.placements(store)? {
-        if !matches!(placement.state, State::Planted | State::Altered | State::Missing) {
+        if placement.state == State::Planned {
             continue;
         }
         let Some(contents) = context.ledger.contents(&context.journal, placement.canary)? else { continue };
@@ -110,12 +154,29 @@ fn is_plain(address: &str) -> bool {
         && !address.ends_with('@')
 }
 
-fn postfix(aliases: &BTreeSet<String>, to: &str) -> String {
+/// One table, which Postfix reads both to know who there is and to know where his mail goes; or one that rewrites, where all is
+/// to go to one mailbox.
+fn postfix(aliases: &BTreeSet<String>, way: &Way) -> String {
+    let (to, how) = match way {
+        Way::Server(server) => (
+            server,
+            "with transport_maps = hash:/etc/postfix/telltale in main.cf, and the same table where recipients of this domain are known:\n\
+             # local_recipient_maps = $alias_maps proxy:unix:passwd.byname hash:/etc/postfix/telltale for one of mydestination,\n\
+             # virtual_mailbox_maps or relay_recipient_maps = …, hash:/etc/postfix/telltale for others. The recipient stays as\n\
+             # the sender named it. Give the sensor this server's address as one of its `relays`.",
+        ),
+        Way::Address(to) => (
+            to,
+            "with virtual_alias_maps = …, hash:/etc/postfix/telltale in main.cf, before any catch-all. The recipient is rewritten: of a\n\
+             # mail that named the canary in Bcc it is not known any more whom it was for, unless the mailbox's server writes X-Original-To.\n\
+             # Telltale's own mail server (--to host:port) is told each recipient.",
+        ),
+    };
     let mut text = format!(
         "# Mail to {} canaries goes to {to}; written by `telltale aliases export`. Whoever reads this knows the canaries:\n\
-         # chmod 600, and owned by root. Write it anew after each planting, rotation and withdrawal, then\n\
+         # chmod 600, and owned by root. Write it anew after each planting, rotation and erasure, then\n\
          #   postmap /etc/postfix/telltale\n\
-         # with `virtual_alias_maps = …, hash:/etc/postfix/telltale` in main.cf, before any catch-all.\n",
+         # {how}\n",
         aliases.len()
     );
     for alias in aliases {
@@ -136,7 +197,7 @@ fn google(aliases: &BTreeSet<String>, to: &str) -> Result<String, FlowError> {
 }
 
 /// By patterns of whole addresses: a rule by words would take a colleague's mail whose address ends like a canary's.
-fn exchange(aliases: &BTreeSet<String>, to: &str) -> Result<String, FlowError> {
+fn exchange(aliases: &BTreeSet<String>, to: &str, store: Option<&str>) -> Result<String, FlowError> {
     let mut patterns: Vec<String> = Vec::new();
     let mut by_domain: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (local, domain) in aliases.iter().filter_map(|alias| alias.rsplit_once('@')) {
@@ -161,8 +222,8 @@ fn exchange(aliases: &BTreeSet<String>, to: &str) -> Result<String, FlowError> {
     let length: usize = patterns.iter().map(String::len).sum();
     if length > PATTERNS {
         return Err(FlowError::Refused(format!(
-            "{} addresses make patterns of {length} characters, and Exchange Online takes {PATTERNS} in all its rules: choose stores \
-             with --store, or give canaries a domain of their own, whose mail arrives at Telltale by its MX",
+            "{} addresses make patterns of {length} characters, and Exchange Online takes twice {PATTERNS} in all its rules, old and \
+             new: choose stores with --store, or give canaries a domain of their own, whose mail arrives at Telltale by its MX",
             aliases.len()
         )));
     }
@@ -170,10 +231,12 @@ fn exchange(aliases: &BTreeSet<String>, to: &str) -> Result<String, FlowError> {
     let patterns: Vec<String> = patterns.iter().map(|pattern| format!("    {}", quoted(pattern))).collect();
     Ok(format!(
         "# Mail to {count} canaries goes to {to}; written by `telltale aliases export`. Whoever reads this knows the canaries.\n\
-         # Run it in Exchange Online PowerShell (Connect-ExchangeOnline) after each planting, rotation and withdrawal: it takes its own\n\
-         # rules away and writes them anew, and touches no others.\n\
+         # Run it in Exchange Online PowerShell (Connect-ExchangeOnline) after each planting, rotation and erasure: it writes its rules\n\
+         # anew, then takes away those of before whose name begins with $prefix, and touches no others.\n\
+         # Rules hand on no recipient: of a mail that named the canary in Bcc it is not known any more whom it was for.\n\
          $ErrorActionPreference = 'Stop'\n\
          $to = {to_quoted}\n\
+         $prefix = {prefix}\n\
          $domains = @({domains})\n\
          $patterns = @(\n{patterns}\n)\n\
          # Canaries have no mailbox: where a domain is authoritative, mail to them is refused before any rule is asked.\n\
@@ -187,18 +250,33 @@ fn exchange(aliases: &BTreeSet<String>, to: &str) -> Result<String, FlowError> {
          if (-not (Get-Recipient -Identity $to -ErrorAction SilentlyContinue)) {{\n\
          \x20   throw \"$to is no recipient here: make a mail contact for it first (New-MailContact -Name Telltale -ExternalEmailAddress $to).\"\n\
          }}\n\
-         Get-TransportRule | Where-Object {{ $_.Name -like 'Telltale aliases *' }} | Remove-TransportRule -Confirm:$false\n\
+         $old = @(Get-TransportRule -ResultSize Unlimited | Where-Object {{ $_.Name.StartsWith($prefix, [StringComparison]::Ordinal) }})\n\
+         $stamp = (Get-Date).ToUniversalTime().ToString('yyyyMMddHHmmss')\n\
+         $made = @()\n\
          $number = 0\n\
-         foreach ($pattern in $patterns) {{\n\
-         \x20   $number++\n\
-         \x20   New-TransportRule -Name \"Telltale aliases $number\" -RecipientAddressMatchesPatterns $pattern `\n\
-         \x20       -RedirectMessageTo $to -StopRuleProcessing $true\n\
-         }}\n",
+         try {{\n\
+         \x20   foreach ($pattern in $patterns) {{\n\
+         \x20       $number++\n\
+         \x20       $made += New-TransportRule -Name \"$prefix$stamp $number\" -RecipientAddressMatchesPatterns $pattern `\n\
+         \x20           -RedirectMessageTo $to -StopRuleProcessing $true\n\
+         \x20   }}\n\
+         }} catch {{\n\
+         \x20   # The old rules still stand.\n\
+         \x20   foreach ($rule in $made) {{ Remove-TransportRule -Identity $rule.Name -Confirm:$false }}\n\
+         \x20   throw\n\
+         }}\n\
+         foreach ($rule in $old) {{ Remove-TransportRule -Identity $rule.Name -Confirm:$false }}\n",
         count = aliases.len(),
         to_quoted = quoted(to),
+        prefix = quoted(&prefix(store)),
         domains = domains.join(", "),
         patterns = patterns.join(",\n"),
     ))
+}
+
+/// What the names of this export's rules begin with: in brackets, so that no store's is the beginning of another's.
+fn prefix(store: Option<&str>) -> String {
+    store.map_or_else(|| "Telltale aliases of all ".to_owned(), |store| format!("Telltale aliases ({store}) "))
 }
 
 /// What a pattern would read in a plain address is escaped.
@@ -228,11 +306,11 @@ mod tests {
 
     #[test]
     fn exchange_is_given_patterns_of_whole_addresses_within_its_limits() {
-        let script = exchange(&many(900), "telltale@c.example").expect("they fit");
+        let script = exchange(&many(600), "telltale@c.example", None).expect("they fit");
         let patterns = patterns(&script);
         assert!(patterns.len() > 1 && patterns.iter().all(|pattern| pattern.as_str().len() <= RULE));
         let matches = |address: &str| patterns.iter().filter(|pattern| pattern.is_match(address)).count();
-        assert!(many(900).iter().all(|alias| matches(alias) == 1));
+        assert!(many(600).iter().all(|alias| matches(alias) == 1));
         for other in [
             "x.a.b1+x@mairie.example.org",
             "a.b1+x@mairie.example.org.evil",
@@ -241,13 +319,45 @@ mod tests {
         ] {
             assert_eq!(matches(other), 0, "{other}");
         }
-        assert_eq!(Format::Exchange.count(&script), 900);
-        assert!(exchange(&many(3000), "telltale@c.example").is_err_and(|error| error.to_string().contains("--store")));
+        assert_eq!(Format::Exchange.count(&script), 600);
+        assert!(
+            exchange(&many(3000), "telltale@c.example", None).is_err_and(|error| error.to_string().contains("--store"))
+        );
+    }
+
+    #[test]
+    fn exchange_makes_new_rules_before_it_takes_those_of_this_store_away() {
+        let script = exchange(&many(2), "telltale@c.example", Some("payroll")).expect("they fit");
+        assert!(script.contains("$prefix = 'Telltale aliases (payroll) '\n") && !script.contains("-like"), "{script}");
+        let place = |text: &str| script.find(text).expect(text);
+        assert!(place("$old = @(Get-TransportRule") < place("New-TransportRule"));
+        assert!(place("New-TransportRule") < place("foreach ($rule in $old)"));
+        let (one, other) = (prefix(Some("pay")), prefix(Some("pay roll")));
+        assert!(!other.starts_with(&one) && !other.starts_with(&prefix(None)) && !prefix(None).starts_with(&one));
+    }
+
+    #[test]
+    fn postfix_hands_the_envelope_on_to_a_server_and_others_take_an_address() {
+        let server = |to: &str| way(to, Format::Postfix).map_err(|_| ());
+        for (to, is) in [
+            ("mx.example.org:8725", "smtp:[mx.example.org]:8725"),
+            ("smtp:[192.0.2.1]:2525", "smtp:[192.0.2.1]:2525"),
+            ("mx.example.org", "smtp:[mx.example.org]:25"),
+            ("[ipv6:2001:db8::1]:25", "smtp:[ipv6:2001:db8::1]:25"),
+        ] {
+            assert_eq!(server(to), Ok(Way::Server(is.to_owned())), "{to}");
+        }
+        for wrong in ["nobody", "mx.example.org:0", "a b.example:25", "[mx.example.org]x", "", "x.y\tz:25"] {
+            assert_eq!(server(wrong), Err(()), "{wrong}");
+        }
+        assert!(way("mx.example.org:25", Format::Google).is_err());
+        let table = postfix(&many(1), &Way::Server("smtp:[mx.example.org]:8725".to_owned()));
+        assert!(table.ends_with("\na.b0+x@mairie.example.org\tsmtp:[mx.example.org]:8725\n"), "{table}");
     }
 
     #[test]
     fn tables_have_a_line_an_address() {
-        let table = postfix(&many(2), "telltale@c.example");
+        let table = postfix(&many(2), &Way::Address("telltale@c.example".to_owned()));
         assert!(table.ends_with(
             "a.b0+x@mairie.example.org\ttelltale@c.example\na.b1+x@mairie.example.org\ttelltale@c.example\n"
         ));

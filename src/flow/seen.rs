@@ -84,6 +84,7 @@ mod tests {
         self,
         problem::{CanaryFacts, Problem, Stay},
     };
+    use crate::domain::mail::{Mail, MailClass};
     use jiff::Timestamp;
     use proptest::prelude::*;
 
@@ -134,6 +135,19 @@ mod tests {
             for (plain, short) in plain.classes.iter().zip(&short.classes) {
                 prop_assert_eq!((plain.class, plain.seen.count()), (short.class, short.seen.count()));
             }
+        }
+    }
+
+    #[test]
+    fn only_a_proven_sender_of_the_store_s_may_be_benign() {
+        for (class, benign) in
+            [(MailClass::LegitimateSender, true), (MailClass::DeliveryNoise, false), (MailClass::Newsletter, false)]
+        {
+            let mut seen = sighting(1, 1, 100, 0);
+            seen.mail = Some(Box::new(Mail { class, ..Mail::default() }));
+            let mut kept = Evidence::default();
+            kept.take_in(&[seen]);
+            assert_eq!(kept.otherwise.is_empty(), benign, "{class}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         text,
     },
 };
-use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use mail_parser::{Address, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use std::sync::Arc;
 
 /// So many attachments are kept.
@@ -61,13 +61,16 @@ pub struct Arrived {
     pub own: Option<Hop>,
     /// What its sender's domain says of it.
     pub origin: Option<Origin>,
+    /// Whose domain that was, where it is one author's.
+    pub author: Option<String>,
 }
 
 /// The mail's text and what it is; none if the reader broke on it. Whoever it is for, the same is asked of the same name servers.
 pub async fn read(raw: Vec<u8>, mut arrived: Arrived, claim: Claim, house: House) -> Option<(Vec<u8>, Mail)> {
     let raw: Arc<[u8]> = raw.into();
     if let Some(authority) = &house.authority {
-        arrived.origin = Some(authority.check(raw.clone(), claim).await);
+        let judged = authority.check(raw.clone(), claim).await;
+        (arrived.origin, arrived.author) = (Some(judged.origin), judged.author);
     }
     tokio::task::spawn_blocking(move || read_now(&raw, arrived, &house)).await.ok()
 }
@@ -79,8 +82,17 @@ pub fn read_now(raw: &[u8], arrived: Arrived, house: &House) -> (Vec<u8>, Mail) 
 }
 
 fn mail(message: Option<&Message<'_>>, raw: &[u8], arrived: Arrived, house: &House) -> Mail {
-    let Arrived { envelope, own, origin } = arrived;
+    let Arrived { envelope, mut own, mut origin, author } = arrived;
     let private = Private::of(envelope.recipients.iter());
+    // Those who sign and those who greet choose what they call themselves.
+    if let Some(own) = &mut own {
+        own.from = own.from.take().map(|name| private.hide(&name));
+    }
+    if let Some(origin) = &mut origin {
+        origin.signed_by.iter_mut().for_each(|domain| *domain = private.hide(domain));
+        // Two readers of one mail may see two senders in it: what is proven of one is not of the other.
+        origin.proven &= author.is_some() && message.and_then(only_author) == author;
+    }
     // A message without parts is none, and its methods break on it.
     let Some(message) = message.filter(|message| !message.parts.is_empty()) else {
         return Mail { origin, path: own.into_iter().collect(), ..Mail::default() };
@@ -131,6 +143,15 @@ fn from(message: &Message<'_>) -> (String, String) {
     }
 }
 
+/// The address of a mail with one `From` that has one.
+fn only_author(message: &Message<'_>) -> Option<String> {
+    let mut headers = message.parts.first()?.headers.iter().filter(|header| header.name == HeaderName::From);
+    let (Some(header), None) = (headers.next(), headers.next()) else { return None };
+    let mut addresses = header.value.as_address()?.iter();
+    let (Some(first), None) = (addresses.next(), addresses.next()) else { return None };
+    first.address().map(str::to_lowercase)
+}
+
 #[derive(Default)]
 struct Contents {
     plain: String,
@@ -169,7 +190,7 @@ impl Contents {
         );
         self.attachments.push(Attachment {
             name: part.attachment_name().map(|name| webhooks::clean(&private.hide(name), NAME)),
-            media_type: webhooks::clean(&media_type.to_lowercase(), NAME),
+            media_type: webhooks::clean(&private.hide(&media_type.to_lowercase()), NAME),
             size: bytes.len() as u64,
             sha256: sha256(bytes),
             cut: false,

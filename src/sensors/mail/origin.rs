@@ -6,7 +6,10 @@
 //! it wait `PATIENCE` at most. Whoever makes us ask pays with his own mail's time: there is an end to what one mail may ask, and to
 //! how many mails ask at once, and beyond either a mail is taken in like any other, with `temperror` for what is not known.
 
-use crate::domain::mail::{Checked, Origin};
+use crate::{
+    domain::mail::{Checked, Origin},
+    sensors::mail::READ,
+};
 use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
@@ -27,7 +30,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 /// What one mail waits for its sender's name servers.
 pub const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,6 +41,10 @@ const TRY: Duration = Duration::from_millis(1400);
 pub const QUESTIONS: usize = 40;
 /// Signatures that are looked at: honest mails bear one or two (RFC 6376, section 6.1, lets us choose).
 const SIGNATURES: usize = 4;
+/// What honest mails keep to: beyond, nothing is verified, for each signature is computed over the headers that it names.
+pub const HEADERS: usize = 128 * 1024;
+const HEADER_LINES: usize = 1000;
+const SIGNED_HEADERS: usize = 100;
 /// Mails that are asked about at once.
 const AT_ONCE: usize = 64;
 
@@ -59,6 +66,18 @@ pub struct Claim {
     pub sender: String,
     /// Our own name, for the few records that ask for it.
     pub own_name: String,
+    /// Not all of the mail is there: no signature can hold.
+    pub cut: bool,
+    /// Others have waited for long enough: nobody is asked.
+    pub unasked: bool,
+}
+
+/// What was found out, and about whom.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub origin: Origin,
+    /// The one address in `From`, in lower case, as whoever verifies reads it. Others may read another one.
+    pub author: Option<String>,
 }
 
 impl Authority {
@@ -80,19 +99,31 @@ impl Authority {
     }
 
     /// What the sender's domain says of this mail.
-    pub async fn check(&self, raw: Arc<[u8]>, claim: Claim) -> Origin {
+    pub async fn check(&self, raw: Arc<[u8]>, mut claim: Claim) -> Judged {
+        claim.cut |= raw.len() >= READ;
+        if claim.unasked || !is_within_bounds(&raw) {
+            return unknown();
+        }
         let Ok(permit) = self.room.clone().try_acquire_owned() else { return unknown() };
         let authenticator = self.authenticator.clone();
-        // Apart from the connection: a hostile mail may break the reader.
-        let task = tokio::spawn(async move {
+        let runtime = Handle::current();
+        // Apart from the connections: it computes much, and a hostile mail may break the reader.
+        let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            timeout(PATIENCE, verify(&authenticator, &raw, &claim)).await
+            runtime.block_on(async { timeout(PATIENCE, verify(&authenticator, &raw, &claim)).await })
         });
         match task.await {
-            Ok(Ok(origin)) => origin,
+            Ok(Ok(judged)) => judged,
             _ => unknown(),
         }
     }
+}
+
+/// Whether the headers end soon enough.
+fn is_within_bounds(raw: &[u8]) -> bool {
+    let first = &raw[..raw.len().min(HEADERS)];
+    let ends = |at: usize| first[at..].starts_with(b"\n\n") || first[at..].starts_with(b"\n\r\n");
+    raw.len() <= HEADERS || (0..first.len()).any(ends)
 }
 
 fn asking(address: &str) -> Result<ResolverConfig, &'static str> {
@@ -110,12 +141,12 @@ fn asking(address: &str) -> Result<ResolverConfig, &'static str> {
 }
 
 /// Nothing is known, and that is no fault of the sender's.
-fn unknown() -> Origin {
+fn unknown() -> Judged {
     let error = Checked::TempError;
-    Origin { spf: error, dkim: error, dmarc: error, ..Origin::default() }
+    Judged { origin: Origin { spf: error, dkim: error, dmarc: error, ..Origin::default() }, author: None }
 }
 
-async fn verify(authenticator: &MessageAuthenticator, raw: &[u8], claim: &Claim) -> Origin {
+async fn verify(authenticator: &MessageAuthenticator, raw: &[u8], claim: &Claim) -> Judged {
     let left = Left(AtomicUsize::new(QUESTIONS));
     let sender_domain = claim.sender.rsplit_once('@').map_or(claim.greeting.as_str(), |(_, domain)| domain);
     let spf = match claim.address {
@@ -131,7 +162,13 @@ async fn verify(authenticator: &MessageAuthenticator, raw: &[u8], claim: &Claim)
     };
     let mut origin = Origin { spf: spf_result(spf.result()), ..Origin::default() };
     // A signature of a part of the mail (`l=`) is none: whoever has the mail may go on with it.
-    let Some(mut message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else { return origin };
+    let Some(mut message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else {
+        return Judged { origin, author: None };
+    };
+    if message.headers.len() > HEADER_LINES || message.body_offset as usize > HEADERS {
+        return unknown();
+    }
+    message.dkim_headers.retain(|one| one.header.h.len() <= SIGNED_HEADERS);
     message.dkim_headers.truncate(SIGNATURES);
     message.errors.truncate(SIGNATURES);
     let dkim = authenticator.verify_dkim(left.bound(&message)).await;
@@ -156,16 +193,23 @@ async fn verify(authenticator: &MessageAuthenticator, raw: &[u8], claim: &Claim)
         DmarcResult::PermError(_) => Checked::PermError,
         DmarcResult::None => Checked::None,
     };
+    // It fails where neither SPF nor a signature speaks for it. Where one of them could not speak at all, that is not known.
+    if origin.dmarc == Checked::Fail && (claim.cut || claim.address.is_none()) {
+        origin.dmarc = Checked::TempError;
+    }
+    if claim.cut && origin.dkim != Checked::None {
+        origin.dkim = Checked::TempError;
+    }
     // A mail with two authors is nobody's (RFC 9989, section 11.5, leaves it out).
-    let [from] = message.froms() else { return origin };
-    let from = from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let [author] = message.froms() else { return Judged { origin, author: None } };
+    let from = author.rsplit_once('@').map_or("", |(_, domain)| domain);
     let by_spf = origin.spf == Checked::Pass && !from.is_empty() && sender_domain.eq_ignore_ascii_case(from);
     origin.proven = match origin.dmarc {
         Checked::Pass => true,
         Checked::None => by_spf || origin.signed_by.iter().any(|domain| domain == from),
         _ => false,
     };
-    origin
+    Judged { origin, author: Some(author.clone()) }
 }
 
 fn spf_result(result: SpfResult) -> Checked {

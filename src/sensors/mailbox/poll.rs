@@ -41,6 +41,9 @@ const TRIES: u8 = 5;
 const RETRIED: u32 = 60;
 /// So many of them are remembered: more is no mailbox.
 const GIVEN_UP: usize = 1000;
+/// So long the mails of one listing wait for name servers in all: a mailbox full of mails whose servers are silent is read all the
+/// same, and about the rest nobody is asked.
+const ASKING: Duration = Duration::from_secs(10);
 /// One command may take so long in all.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// Whatever a server tells, it is looked at no sooner again.
@@ -101,8 +104,9 @@ struct Progress {
     position: Position,
     remembered: (Position, Instant),
     failed: (u32, u8),
-    /// When those given up were tried again.
+    /// When those given up were tried again, and the last of them that was: the next time begins behind it.
     retried: Instant,
+    tried: u32,
     /// A look has succeeded since the connection was made.
     well: bool,
 }
@@ -122,6 +126,7 @@ impl Poller {
             position,
             failed: (0, 0),
             retried: Instant::now(),
+            tried: 0,
             well: false,
         };
         let mut failures = 0u32;
@@ -197,15 +202,18 @@ impl Poller {
             let listing = timeout(PATIENCE, session.listed(progress.position.next, AT_ONCE));
             let Some(listed) = stop.run_until_cancelled(listing).await else { return Ok(()) };
             let listed = listed.map_err(|_| Fault::Silent)??;
+            let mut asking = ASKING;
             for (number, listed) in &listed {
                 let number = *number;
                 let fetching = timeout(PATIENCE, session.mail(number));
                 let Some(fetched) = stop.run_until_cancelled(fetching).await else { return Ok(()) };
                 match fetched.unwrap_or(Err(Fault::Silent)) {
-                    Ok(Some(raw)) => match self.take(number, raw, listed, &progress.position, stop).await {
-                        Some(position) => progress.position = position,
-                        None => return Ok(()),
-                    },
+                    Ok(Some(raw)) => {
+                        match self.take(number, raw, listed, &progress.position, &mut asking, stop).await {
+                            Some(position) => progress.position = position,
+                            None => return Ok(()),
+                        }
+                    }
                     Ok(None) => self.reporter.refused(&self.sensor, "mail_not_given"),
                     Err(fault) => {
                         let (failed, tries) = progress.failed;
@@ -243,13 +251,15 @@ impl Poller {
             return Ok(());
         }
         progress.retried = Instant::now();
-        for number in progress.position.given_up.clone() {
+        let mut asking = ASKING;
+        for number in behind(&progress.position.given_up, progress.tried) {
+            progress.tried = number;
             let fetching = timeout(PATIENCE, session.mail(number));
             let Some(fetched) = stop.run_until_cancelled(fetching).await else { return Ok(()) };
             match fetched.unwrap_or(Err(Fault::Silent))? {
                 Some(raw) => {
                     let listed = Listed { size: None, at: None };
-                    match self.take(number, raw, &listed, &progress.position, stop).await {
+                    match self.take(number, raw, &listed, &progress.position, &mut asking, stop).await {
                         Some(position) => progress.position = position,
                         None => return Ok(()),
                     }
@@ -272,6 +282,7 @@ impl Poller {
         raw: Vec<u8>,
         listed: &Listed,
         position: &Position,
+        asking: &mut Duration,
         stop: &CancellationToken,
     ) -> Option<Position> {
         let mark = mark(&raw);
@@ -284,7 +295,7 @@ impl Poller {
         if listed.size.is_some_and(|size| size as usize > mail::READ) {
             self.reporter.refused(&self.sensor, "mail_read_in_part");
         }
-        let touches = self.touches(raw, listed.at).await;
+        let touches = self.touches(raw, listed.at, asking).await;
         let place = serde_json::to_value(&position).ok()?;
         let mut told = false;
         // The mailbox keeps what cannot be made durable now.
@@ -297,15 +308,19 @@ impl Poller {
         Some(position)
     }
 
-    async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>) -> Vec<Touch> {
+    /// `asking` is what is left of the time for name servers.
+    async fn touches(&self, raw: Vec<u8>, at: Option<Timestamp>, asking: &mut Duration) -> Vec<Touch> {
         let evidence = raw[..raw.len().min(EVIDENCE_LIMIT)].to_vec();
         let envelope = headers::envelope(raw.clone()).await;
         let readable = envelope.is_some();
         let envelope = envelope.unwrap_or_default();
         let arrived = Arrived { envelope: envelope.clone(), ..Arrived::default() };
         // Who gave it to its server is a claim of that server's headers: SPF is asked about nobody.
-        let claim = Claim { sender: envelope.sender.clone().unwrap_or_default(), ..Claim::default() };
+        let sender = envelope.sender.clone().unwrap_or_default();
+        let claim = Claim { sender, unasked: asking.is_zero(), ..Claim::default() };
+        let began = Instant::now();
         let read = contents::read(raw, arrived, claim, self.house.clone()).await;
+        *asking = asking.saturating_sub(began.elapsed());
         if !readable || read.is_none() {
             self.reporter.refused(&self.sensor, "unreadable_mail");
         }
@@ -334,6 +349,26 @@ impl Poller {
     }
 }
 
+/// All of them, those behind `last` first: one that ends every try keeps none of the others from theirs.
+fn behind(numbers: &BTreeSet<u32>, last: u32) -> Vec<u32> {
+    let (before, after): (Vec<u32>, Vec<u32>) = numbers.iter().partition(|number| **number <= last);
+    [after, before].concat()
+}
+
 fn mark(raw: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&blake3::hash(raw).as_bytes()[..6])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_last_comes_last_the_next_time() {
+        let numbers = BTreeSet::from([2, 5, 9]);
+        assert_eq!(behind(&numbers, 0), [2, 5, 9]);
+        assert_eq!(behind(&numbers, 2), [5, 9, 2]);
+        assert_eq!(behind(&numbers, 7), [9, 2, 5]);
+        assert_eq!(behind(&numbers, 9), [2, 5, 9]);
+    }
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use canaries::identifiers::domain;
+use ipnet::IpNet;
 use serde::Deserialize;
 use session::{Ended, Session};
 use std::{sync::Arc, time::Duration};
@@ -41,6 +42,8 @@ struct Config {
     hostname: Option<String>,
     organisation: Option<String>,
     resolver: Option<String>,
+    #[serde(default)]
+    relays: Vec<IpNet>,
     #[serde(default)]
     own_domains: Vec<String>,
     #[serde(default = "max_size")]
@@ -68,6 +71,8 @@ pub struct Rules {
     pub alias_domains: Vec<String>,
     /// Whom mails may pose as before all others.
     pub house: House,
+    /// The house's own servers, which hand on what others sent.
+    pub relays: Vec<IpNet>,
     /// The greatest mail, in bytes.
     pub max_size: usize,
     /// Between two reads; also for one command.
@@ -104,6 +109,7 @@ fn build(section: &Section) -> Result<Box<dyn Sensor>, SectionError> {
         )
         .asking(config.resolver.as_deref())?,
         alias_domains,
+        relays: config.relays,
         max_size: config.max_size,
         pause: Duration::from_secs(30),
         session: Duration::from_secs(15 * 60),

@@ -48,7 +48,16 @@ async fn each_mail_system_gets_the_addresses_of_canaries_and_no_others() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(site.path("aliases")).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 
-    let lines = site.run("aliases export --format google --store export").await.ends(0).stdout;
+    // Telltale's own mail server is told each recipient: one table for who there is and where it goes.
+    let told = site.run("aliases export --format postfix --to mx.example.org:8725 -o routes --json").await.ends(0);
+    assert_eq!(told.json()["addresses"], 10);
+    let made = postmap(&["hash:routes"], site.folder.path());
+    assert!(made.status.success() && made.stderr.is_empty(), "{}", String::from_utf8_lossy(&made.stderr));
+    let one = export.first().unwrap();
+    let routed = postmap(&["-q", one, "hash:routes"], site.folder.path()).stdout;
+    assert_eq!(String::from_utf8(routed).unwrap().trim(), "smtp:[mx.example.org]:8725");
+
+    let lines = site.run("aliases export --format google --store export --to telltale@c.example").await.ends(0).stdout;
     let told: BTreeSet<String> = lines.lines().map(|line| line.split(',').next().unwrap().to_owned()).collect();
     assert_eq!(told, export);
     assert!(lines.lines().all(|line| line.split(',').count() == 2 && line.contains(",telltale@")), "{lines}");
@@ -61,6 +70,10 @@ async fn each_mail_system_gets_the_addresses_of_canaries_and_no_others() {
     assert!(payroll.iter().all(matches) && !export.iter().any(matches), "{script}");
 
     refused(&site).await;
+    // A copy holds what was taken out of the store since.
+    site.run("withdraw export").await.ends(0);
+    let lines = site.run("aliases export --format google --store export --to telltale@c.example").await.ends(0).stdout;
+    assert_eq!(lines.lines().count(), 5, "{lines}");
     let client = crate::support::serving::client();
     let serving = site.serve().await;
     let page = client.get(serving.api("/api/v1/journal?limit=1000")).bearer_auth(&admin).send().await.unwrap();
@@ -71,6 +84,8 @@ async fn each_mail_system_gets_the_addresses_of_canaries_and_no_others() {
 async fn refused(site: &Site) {
     let complaint = async |line: &str| -> String { Answer::complaint(site.run(line).await) };
     assert!(complaint("aliases export --format postfix --json").await.contains("-o FILE"));
+    assert!(complaint("aliases export --format google").await.contains("own domain"));
+    assert!(complaint("aliases export --format google --to mx.example.org:25").await.contains("to:"));
     assert!(complaint("aliases export --format postfix --to nobody").await.contains("to:"));
     assert!(complaint("aliases export --format google --store nowhere").await.contains("nowhere"));
     let own = addresses(site, "export").await.into_iter().next().unwrap();

@@ -42,6 +42,9 @@ async fn a_mail_is_told_as_what_it_is_and_benign_use_accuses_nobody() {
     let name = alias.split('@').next().unwrap().to_lowercase();
     let link = format!("<a href=\"https://ameli.voleur.example/{name}?m={alias}\">mettre à jour votre dossier</a>");
     let phishing = letter("Assurance Maladie <contact@voleur.example>", &alias, &link);
+    let phishing = phishing
+        .replace("text/html\r\n\r\n", "multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html\r\n\r\n")
+        + "--x\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=durand.pdf\r\n\r\n%PDF\r\n--x--\r\n";
     assert_eq!(write(mx, FROM, "x@voleur.example", &alias, &phishing).await.unwrap(), 250);
 
     let thin = inbox.wait("/hook", |alert| alert.json()["type"] == "incident.opened").await.json();
@@ -63,6 +66,17 @@ async fn a_mail_is_told_as_what_it_is_and_benign_use_accuses_nobody() {
     let id = thin["data"]["incident"]["id"].as_str().unwrap().to_owned();
     let report = site.run(&format!("report {id} --format json")).await.ends(0).json();
     assert_eq!(report["sightings"][0]["mail"]["class"], "phishing");
+    assert_eq!(
+        report["sightings"][0]["mail"]["attachments"][0]["name"],
+        Value::Null,
+        "a file may be named after somebody"
+    );
+    let analyst = site.token("analyst").await;
+    for (token, named) in [(&admin, json!("durand.pdf")), (&analyst, Value::Null)] {
+        let url = serving.api(&format!("/api/v1/incidents/{id}/sightings"));
+        let page: Value = client().get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
+        assert_eq!(page["items"][0]["mail"]["attachments"][0]["name"], named, "{page}");
+    }
     let page = site.run(&format!("report {id} --format html")).await.ends(0).stdout;
     assert!(page.contains("mail: phishing, as Assurance Maladie"), "the page tells it too");
     let shown = site.run(&format!("incidents show {id}")).await.ends(0).stdout;

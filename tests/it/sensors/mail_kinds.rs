@@ -18,7 +18,7 @@ fn read(raw: &str, sender: &str, recipients: &[&str], origin: Option<Origin>) ->
     let house = House::new("Mairie de Saint-Aubin", &["courriel.example.org".to_owned(), "mairie.example".to_owned()]);
     let recipients = recipients.iter().map(|text| (*text).to_owned()).collect();
     let envelope = Envelope { sender: Some(sender.to_owned()), recipients };
-    read_now(raw.replace('\n', "\r\n").as_bytes(), Arrived { envelope, own: None, origin }, &house).1
+    read_now(raw.replace('\n', "\r\n").as_bytes(), Arrived { envelope, origin, ..Arrived::default() }, &house).1
 }
 
 fn class(raw: &str, sender: &str) -> MailClass {
@@ -113,6 +113,19 @@ fn attachments_are_hashed_and_named_without_the_recipient() {
     assert_eq!(mail.attachments[0].sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     assert_eq!((told[1].1, told[2].0, told[2].1), ("message/rfc822", Some("page.html"), "text/html"), "{told:?}");
     assert_eq!(mail.path[0].address, Some("192.0.2.7".parse().unwrap()));
+}
+
+#[test]
+fn what_a_sender_calls_himself_and_his_files_shows_no_recipient() {
+    let raw = "From: a@example.net\r\nContent-Type: application/camille-leroux\r\n\r\nx\r\n";
+    let own = Hop { from: Some("camille.leroux.example.net".to_owned()), own: true, ..Hop::default() };
+    let origin = Origin { signed_by: vec!["leroux.example.net".to_owned()], ..Origin::default() };
+    let envelope = Envelope { sender: None, recipients: vec![ALIAS.to_owned()] };
+    let arrived = Arrived { envelope, own: Some(own), origin: Some(origin), ..Arrived::default() };
+    let (_, mail) = read_now(raw.as_bytes(), arrived, &House::default());
+    assert_eq!(mail.attachments.len(), 1);
+    let told = serde_json::to_string(&mail).unwrap();
+    assert!(!told.contains("camille") && !told.contains("leroux"), "{told}");
 }
 
 #[test]

@@ -12,7 +12,10 @@ use std::{
 };
 use telltale::{
     domain::mail::{Checked, Mail},
-    sensors::mail::origin::{PATIENCE, QUESTIONS},
+    sensors::mail::{
+        contents::{self, Arrived, House},
+        origin::{Claim, HEADERS, PATIENCE, QUESTIONS},
+    },
     sinks::shape::dkim::Dkim,
 };
 
@@ -35,9 +38,13 @@ fn signed(letter: &str, domain: &str, pem: &str) -> String {
 }
 
 async fn told(names: &Names, letters: &[&str]) -> Vec<Mail> {
+    told_with(names, "", letters).await
+}
+
+async fn told_with(names: &Names, more: &str, letters: &[&str]) -> Vec<Mail> {
     let keys = format!(
         "listen = '127.0.0.1:0'\nalias_domains = ['courriel.example.org']\nhostname = 'mx.example.org'\n\
-         trusted_proxies = ['127.0.0.0/8']\nresolver = '{}'",
+         trusted_proxies = ['127.0.0.0/8']\nresolver = '{}'\n{more}",
         names.address
     );
     let smtp = Watching::start("smtp", &keys).await;
@@ -93,6 +100,89 @@ async fn a_mail_in_another_s_name_fails() {
         (mails[0].brand.as_deref(), mails[0].signs.contains(&"brand_forged".to_owned())),
         (Some("Assurance Maladie"), true)
     );
+}
+
+#[tokio::test]
+async fn what_is_proven_of_one_sender_is_not_of_another_whom_somebody_else_reads() {
+    let names = Names::start(&[
+        "sender.example TXT v=spf1 ip4:192.0.2.0/24 -all",
+        "_dmarc.sender.example TXT v=DMARC1; p=reject",
+    ])
+    .await;
+    let two = LETTER.replace(
+        "From: Paie <paie@sender.example>\r\n",
+        "From: x@sender.example\r\ngarbage\r\nFrom: paie@mutuelle.example\r\n",
+    );
+    let twice = LETTER.replace("To: ", "garbage\r\nFrom: Paie <paie@sender.example>\r\nTo: ");
+    for letter in [two, twice] {
+        let mails = told(&names, &[&letter]).await;
+        let origin = mails[0].origin.clone().unwrap();
+        assert_eq!((origin.dmarc, origin.proven), (Checked::Pass, false), "{letter} {:?}", mails[0].sender);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_made_to_be_computed_upon_is_not() {
+    let names = Names::start(&["sender.example TXT v=spf1 ip4:192.0.2.0/24 -all"]).await;
+    let many = format!("{}{LETTER}", "X: y\r\n".repeat(1001));
+    let long = format!("X: {}\r\n{LETTER}", format!("{}\r\n ", "y".repeat(900)).repeat(HEADERS / 900 + 1));
+    let signs = |headers: usize| {
+        let named = vec!["from"; headers].join(":");
+        format!(
+            "DKIM-Signature: v=1; a=ed25519-sha256; c=simple/simple; d=sender.example; s=s1; h={named}; bh=aGVsbG8=; b=aGVsbG8=\r\n{LETTER}"
+        )
+    };
+    let mails = told(&names, &[&many, &long, &signs(101), &signs(100)]).await;
+    let of = |at: usize| mails[at].origin.as_ref().map(|origin| (origin.spf, origin.dkim)).unwrap();
+    assert_eq!((of(0), of(1)), ((Checked::TempError, Checked::TempError), (Checked::TempError, Checked::TempError)));
+    assert_eq!((of(2).1, of(3).1), (Checked::None, Checked::Neutral), "one is not looked at, one does not hold");
+}
+
+#[tokio::test]
+async fn nothing_is_called_forged_where_that_cannot_be_known() {
+    let (pem, public) = key();
+    let names = Names::start(&[
+        "sender.example TXT v=spf1 ip4:192.0.2.0/24 -all",
+        "_dmarc.ameli.fr TXT v=DMARC1; p=reject",
+        "ameli.fr TXT v=spf1 -all",
+        &format!("s1._domainkey.ameli.fr TXT {public}"),
+    ])
+    .await;
+    let honest = LETTER.replace("paie@sender.example", "paie@ameli.fr");
+    let known = |mail: &Mail| {
+        let origin = mail.origin.clone().unwrap();
+        (origin.dmarc, origin.proven, mail.signs.contains(&"brand_forged".to_owned()))
+    };
+    // Its signature holds, but not of its first bytes alone.
+    let long = signed(&format!("{honest}{}", format!("{}\r\n", "x".repeat(70)).repeat(32_000)), "ameli.fr", &pem);
+    assert!(long.len() > telltale::sensors::mail::READ);
+    assert_eq!(known(&told(&names, &[&long]).await[0]), (Checked::TempError, false, false));
+    // In a mailbox SPF says nothing: it may well have spoken for it.
+    let asking = House::default().asking(Some(&names.address.to_string())).unwrap();
+    let mailbox = async |claim: Claim| {
+        let read = contents::read(honest.clone().into_bytes(), Arrived::default(), claim, asking.clone());
+        read.await.expect("a mail").1
+    };
+    assert_eq!(known(&mailbox(Claim::default()).await), (Checked::TempError, false, false));
+    let by_somebody = Claim { address: Some(FROM.into()), ..Claim::default() };
+    assert_eq!(known(&mailbox(by_somebody).await), (Checked::Fail, false, true), "and where it is known it is told");
+}
+
+#[tokio::test]
+async fn the_house_s_own_relay_vouches_for_nobody_and_against_nobody() {
+    let names = Names::start(&[
+        "sender.example TXT v=spf1 ip4:192.0.2.0/24 -all",
+        "_dmarc.sender.example TXT v=DMARC1; p=reject",
+        "_dmarc.ameli.fr TXT v=DMARC1; p=reject",
+        "ameli.fr TXT v=spf1 -all",
+    ])
+    .await;
+    let honest = LETTER.replace("paie@sender.example", "paie@ameli.fr");
+    let mails = told_with(&names, "relays = ['192.0.2.7/32']", &[LETTER, &honest]).await;
+    for mail in &mails {
+        let origin = mail.origin.clone().unwrap();
+        assert_eq!((origin.spf, origin.dmarc, origin.proven), (Checked::None, Checked::TempError, false));
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use telltale::{
-    domain::{secret::with_literals, section::Section},
+    domain::{mail::Checked, secret::with_literals, section::Section, sighting::Touch},
     sensors,
 };
 use tokio::{
@@ -166,6 +166,67 @@ async fn a_mail_that_cannot_be_had_is_left_in_the_end() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(*mailbox.recorder.unable.lock().unwrap(), None, "it was had in the end");
+}
+
+/// A listing of so many mails.
+fn listed(mails: u32) -> Vec<u8> {
+    let lines: String =
+        (1..=mails).map(|number| format!("* {number} FETCH (UID {number} RFC822.SIZE 40)\r\n")).collect();
+    (lines + "$ OK done\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_mail_that_can_never_be_had_keeps_no_other_from_being_tried_again() {
+    let (ill, more) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (is_ill, are_more) = (ill.clone(), more.clone());
+    let broken = move |command: &str| {
+        if command.contains("SIZE") {
+            return Some(listed(if are_more.load(SeqCst) { 3 } else { 2 }));
+        }
+        let number: u32 = command.strip_prefix("UID FETCH ")?.split(' ').next()?.parse().ok()?;
+        if number == 1 || number == 3 && is_ill.load(SeqCst) {
+            return Some(b"* BYE it is broken\r\n".to_vec());
+        }
+        let mail = format!("Delivered-To: a{number}@example.org\r\n\r\nbody\r\n");
+        let told = format!("* 1 FETCH (UID {number} BODY[]<0> {{{}}}\r\n{mail})\r\n$ OK done\r\n", mail.len());
+        Some(told.into_bytes())
+    };
+    let mailbox = Watching::start("mailbox", &server(HELLO, broken).await).await;
+    mailbox.recorder.wait_for(1).await;
+    let until = Instant::now() + Duration::from_secs(30);
+    while mailbox.recorder.unable.lock().unwrap().is_none() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    more.store(true, SeqCst);
+    while mailbox.recorder.refused("mail_given_up") < 2 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(mailbox.recorder.refused("mail_given_up"), 2);
+    ill.store(false, SeqCst);
+    let touches = mailbox.recorder.wait_for(2).await;
+    assert_eq!(presented(&touches[1])[0].1, "a3@example.org");
+}
+
+#[tokio::test]
+async fn silent_name_servers_hold_up_a_mailbox_for_so_long_and_no_longer() {
+    const MAILS: u32 = 12;
+    let names = crate::support::names::Names::start(&["SILENCE"]).await;
+    let full = |command: &str| {
+        if command.contains("SIZE") {
+            return Some(listed(MAILS));
+        }
+        let number: u32 = command.strip_prefix("UID FETCH ")?.split(' ').next()?.parse().ok()?;
+        let mail = format!("Delivered-To: a{number}@example.org\r\nFrom: a@s{number}.example\r\n\r\nbody\r\n");
+        let told = format!("* 1 FETCH (UID {number} BODY[]<0> {{{}}}\r\n{mail})\r\n$ OK done\r\n", mail.len());
+        Some(told.into_bytes())
+    };
+    let keys = format!("{}\nresolver = '{}'", server(HELLO, full).await, names.address);
+    let mailbox = Watching::start("mailbox", &keys).await;
+    // Each would wait for some three seconds.
+    let touches = mailbox.recorder.wait_for(MAILS as usize).await;
+    let unknown = |touch: &Touch| touch.mail.as_ref().and_then(|mail| mail.origin.clone()).map(|origin| origin.dmarc);
+    assert!(touches.iter().all(|touch| unknown(touch) == Some(Checked::TempError)));
+    assert!(!names.asked().iter().any(|question| question.contains(&format!("s{MAILS}.example"))));
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ proptest! {
 async fn converse(pieces: Vec<(Vec<u8>, bool)>, tls: bool) -> String {
     let (recorder, reporter) = Recorder::new();
     let rules = Rules {
+        relays: Vec::new(),
         house: House::default(),
         sensor: "mx".into(),
         hostname: "mx.example.org".into(),

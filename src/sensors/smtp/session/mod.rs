@@ -281,12 +281,15 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Session<Stream> {
         let envelope = std::mem::take(&mut self.envelope);
         let evidence = kept.first(EVIDENCE_LIMIT);
         let way = self.way();
-        let arrived = Arrived { envelope: envelope.clone(), own: Some(self.station(way.at)), origin: None };
+        let arrived = Arrived { envelope: envelope.clone(), own: Some(self.station(way.at)), ..Arrived::default() };
         let claim = Claim {
-            address: Some(self.peer.source),
+            // What the house's own relay hands on came from somebody whom only that has seen.
+            address: Some(self.peer.source).filter(|source| !self.rules.relays.iter().any(|net| net.contains(source))),
             greeting: self.greeted.clone().unwrap_or_default(),
             sender: envelope.sender.clone().unwrap_or_default(),
             own_name: self.rules.hostname.clone(),
+            cut: kept.is_short(),
+            unasked: false,
         };
         let read = contents::read(kept.take(), arrived, claim, self.rules.house.clone()).await;
         if read.is_none() {
