@@ -95,7 +95,7 @@ async fn every_sensor_names_a_key_that_it_does_not_know() {
     for entry in sensors::ALL {
         let mut keys = toml::Table::new();
         keys.insert("nonsense".into(), true.into());
-        if matches!(entry.kind, "portal" | "beacon" | "smtp" | "imap" | "ftp" | "ldap" | "basic") {
+        if matches!(entry.kind, "portal" | "beacon" | "smtp" | "imap" | "ftp" | "ldap" | "ssh" | "basic") {
             keys.insert("listen".into(), "127.0.0.1:0".into());
         }
         let section = Section { name: entry.kind.into(), keys, folder: ".".into() };
