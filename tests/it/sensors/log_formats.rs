@@ -29,7 +29,10 @@ static BEGUN: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
 async fn follow(recorder: &Arc<Recorder>, format: &str, path: &str) -> Watching {
     LazyLock::force(&BEGUN);
     let keys = format!("format = '{format}'\npath = '{path}'\ntime_zone = 'UTC'");
-    Watching::start_with(recorder.clone(), "log", &keys).await
+    let watching = Watching::start_with(recorder.clone(), "log", &keys).await;
+    // It begins at the file's end, which it has to find before anything is asked: half a login tells no source.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    watching
 }
 
 /// The touches with this name, once there are so many; others use the same peers meanwhile.
